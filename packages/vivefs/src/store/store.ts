@@ -1,0 +1,105 @@
+/**
+ * The seam between the filesystem and a database: every operation of the filesystem is one transaction whose body may
+ * run again. The filesystem is correct on any implementation of these types and knows none of them by name.
+ */
+import type { Op } from '../op.ts'
+
+export type Bytes = Uint8Array
+
+/** Rows with `gte`/`gt` <= key < `lt`, in key order; the reverse of it with `reverse`; at most `limit` of them. */
+export interface KeyRange {
+  readonly gte?: Bytes
+  readonly gt?: Bytes
+  readonly lt: Bytes
+  readonly limit?: number
+  readonly reverse?: boolean
+}
+
+export interface Row {
+  readonly key: Bytes
+  readonly value: Bytes
+}
+
+/**
+ * What a transaction's body works with.
+ *
+ * Buffers: `put`, `del` and `merge` take over the key and the value; the caller must not change them afterwards.
+ * What `get` and `range` return is shared with the store's caches; the caller must not change it.
+ */
+export interface Tx {
+  /** The row's value as this transaction sees it (its own writes included), or undefined. Joins the conflict set. */
+  get(key: Bytes): Op<Bytes | undefined>
+  /** The rows of a range as this transaction sees them. The range, up to the last row returned if the limit cut it, joins the conflict set. */
+  range(range: KeyRange): Op<readonly Row[]>
+  put(key: Bytes, value: Bytes): void
+  del(key: Bytes): void
+  /** Only where `caps.merge` is true; otherwise throws. */
+  merge(key: Bytes, operand: Bytes): void
+  /**
+   * Runs once, synchronously, at the instant the transaction is ordered among the others (before it is acknowledged).
+   * Never for a run of the body that is thrown away. The only place for side effects.
+   */
+  onCommit(effect: () => void): void
+}
+
+export interface StoreCaps {
+  /** What runs without waiting: nothing, point reads, or everything. */
+  readonly sync: 'none' | 'reads' | 'full'
+  readonly merge: boolean
+  /** Whether other processes may write to the same store at the same time. */
+  readonly multiWriter: boolean
+  /** The most bytes (keys and values) that one transaction may write. More throws E2BIG-like `ERR_VIVEFS_BATCH_TOO_BIG`. */
+  readonly batchBytesMax: number
+}
+
+export interface TransactOptions {
+  /** Acknowledge only when the commit survives power loss. Default: what the store's durability setting says. */
+  readonly durable?: boolean
+  /** The body writes nothing; a write throws. */
+  readonly readOnly?: boolean
+  /** The transaction gives space back (unlink, truncate, reclaim): it may use the reserve of a full disk. */
+  readonly reclaims?: boolean
+}
+
+/**
+ * What an engine knows of the space below it. `admit` is called with the size of every growing commit before it is
+ * ordered and throws a filesystem error ENOSPC to refuse it. `recover` is called when a batch failed: it may set the
+ * reserve free and reopen the database, and answers whether the same batch should be tried once more.
+ */
+export interface SpaceGuard {
+  admit(bytes: number): void
+  recover(error: unknown): Promise<boolean>
+}
+
+/** When a commit is acknowledged. `group`: the operating system has it. `strict`: it survives power loss. `relaxed`: at once, and at most the stated bound is lost on a kill, never torn or reordered. */
+export type Durability = 'group' | 'strict' | 'relaxed'
+
+export interface StoreStatistics {
+  readonly commits: number
+  readonly batches: number
+  readonly reruns: number
+  readonly rowsWritten: number
+  readonly bytesWritten: number
+  readonly barriers: number
+  /** Bytes committed and not yet landed in the database. */
+  readonly pendingBytes: number
+}
+
+/**
+ * Ordered, atomic, re-runnable transactions on a database.
+ *
+ * A body that never waited cannot have been overtaken and commits without validation; one that waited is validated
+ * against the keys and ranges it read, and runs again after a conflict. A body that throws after a conflict also runs
+ * again: what it saw may never have existed together. A failed batch poisons the store: every later call throws
+ * `ERR_VIVEFS_STORE_FAILED` with the cause, until the volume is opened again. A batch that failed for want of space
+ * (cause ENOSPC or EDQUOT) poisons with the filesystem code ENOSPC.
+ */
+export interface TransactionalStore {
+  readonly caps: StoreCaps
+  transact<T>(body: (tx: Tx) => Op<T>, options?: TransactOptions): Op<T>
+  /** Everything acknowledged before this call survives power loss when it returns. */
+  barrier(): Op<void>
+  statistics(): StoreStatistics
+  /** Waits for what is committed to land, then lets go of the database. Acknowledged work is never lost by it. */
+  close(): Promise<void>
+}

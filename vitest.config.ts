@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url))
+
+/** Tests run on the sources; `tools/check.mjs` tries the built and packed packages by themselves. */
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@vivefs\/(media|pfaof|lsm)\/conformance$/, replacement: source('$1/src/conformance/index.ts') },
+      { find: /^@vivefs\/(media|pfaof|lsm)$/, replacement: source('$1/src/index.ts') },
+      { find: /^vivefs\/(fsal|conformance)$/, replacement: source('vivefs/src/$1/index.ts') },
+      { find: /^vivefs$/, replacement: source('vivefs/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    restoreMocks: true,
+    dangerouslyIgnoreUnhandledErrors: false,
+  },
+})
