@@ -29,23 +29,49 @@ export function* done<T>(value: T): Op<T> {
 }
 
 /**
+ * Which driver is at work. Operations ask before they do what a synchronous caller could not see the end of. It lives
+ * on the global object because two copies of this module (ESM beside CJS) may drive each other's operations.
+ */
+interface Driver {
+  sync: boolean
+}
+
+const driverKey = Symbol.for('vivefs.driver')
+const shared = globalThis as { [driverKey]?: Driver }
+if (shared[driverKey] === undefined) shared[driverKey] = { sync: false }
+const driver: Driver = shared[driverKey]
+
+/**
+ * Whether the operation that is running now is driven by `runSync`, so that any yield of it throws
+ * ERR_VIVEFS_SYNC_UNAVAILABLE. Only meaningful inside an operation.
+ */
+export const drivenSync = (): boolean => driver.sync
+
+/**
  * Drives an operation to its end on the spot.
  * Throws ERR_VIVEFS_SYNC_UNAVAILABLE when it would have to wait; the operation sees that error at its yield, so its
  * `finally` blocks run, and nothing it did only in memory is published.
  */
 export function runSync<T>(op: Op<T>, what?: string): T {
-  let step = op.next()
-  while (!step.done) {
-    // The promise stays unobserved here: its failure belongs to whoever started it.
-    Promise.resolve(step.value).catch(() => {})
-    step = op.throw(new SyncUnavailableError(what))
+  const outer = driver.sync
+  driver.sync = true
+  try {
+    let step = op.next()
+    while (!step.done) {
+      // The promise stays unobserved here: its failure belongs to whoever started it.
+      Promise.resolve(step.value).catch(() => {})
+      step = op.throw(new SyncUnavailableError(what))
+    }
+    return step.value
+  } finally {
+    driver.sync = outer
   }
-  return step.value
 }
 
 /** Drives an operation, waiting for what it yields. Never throws synchronously. */
 export async function runAsync<T>(op: Op<T>): Promise<T> {
-  let step = op.next()
+  // Only the first step can run inside a synchronous operation (started by one of its effects); later ones are jobs.
+  let step = driver.sync ? firstStep(op) : op.next()
   while (!step.done) {
     let value: unknown
     try {
@@ -57,4 +83,13 @@ export async function runAsync<T>(op: Op<T>): Promise<T> {
     step = op.next(value)
   }
   return step.value
+}
+
+function firstStep<T>(op: Op<T>): IteratorResult<PromiseLike<unknown>, T> {
+  driver.sync = false
+  try {
+    return op.next()
+  } finally {
+    driver.sync = true
+  }
 }

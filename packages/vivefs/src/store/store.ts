@@ -13,6 +13,8 @@ export interface KeyRange {
   readonly lt: Bytes
   readonly limit?: number
   readonly reverse?: boolean
+  /** Do not fetch values: every row's value is empty (rows that a transaction or the overlay holds may carry theirs). */
+  readonly keysOnly?: boolean
 }
 
 export interface Row {
@@ -35,6 +37,11 @@ export interface Tx {
   del(key: Bytes): void
   /** Only where `caps.merge` is true; otherwise throws. */
   merge(key: Bytes, operand: Bytes): void
+  /**
+   * Writes a row whose value is made at the instant the transaction is ordered, after all `onCommit` effects ran. It
+   * stays outside the conflict set: for hot counters, whose truth lives in memory. `make` must not throw.
+   */
+  putAtCommit(key: Bytes, make: () => Bytes): void
   /**
    * Runs once, synchronously, at the instant the transaction is ordered among the others (before it is acknowledged).
    * Never for a run of the body that is thrown away. The only place for side effects.

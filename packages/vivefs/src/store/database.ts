@@ -1,0 +1,109 @@
+/**
+ * What the store uses of an abstract-level database, with binary keys and values spelled out on every call: an instance
+ * whose own default encodings are others works as well.
+ */
+import type { AbstractLevel } from 'abstract-level'
+import { FilesystemError, ViveError } from '../errors.ts'
+import type { Bytes } from './store.ts'
+
+export interface Encodings {
+  readonly keyEncoding: 'view' | 'buffer'
+  readonly valueEncoding: 'view' | 'buffer'
+}
+
+export interface RangeOptions extends Encodings {
+  gte?: Bytes
+  gt?: Bytes
+  lt?: Bytes
+  reverse?: boolean
+}
+
+/** A row on its way into the database; `value` is undefined in a tombstone. It is itself an operation of `db.batch`. */
+export interface WriteRow {
+  readonly type: 'put' | 'del'
+  readonly key: Bytes
+  readonly value: Bytes | undefined
+}
+
+export interface DatabaseIterator {
+  nextv(size: number): Promise<[Bytes, Bytes][]>
+  all(): Promise<[Bytes, Bytes][]>
+  close(): Promise<void>
+}
+
+/** The part of AbstractLevel that the store calls. */
+export interface Database {
+  readonly status: string
+  readonly supports: { readonly getSync?: boolean }
+  open(): Promise<void>
+  close(): Promise<void>
+  get(key: Bytes, options: Encodings): Promise<Bytes | undefined>
+  getSync?(key: Bytes, options: Encodings): Bytes | undefined
+  batch(rows: readonly WriteRow[], options: Encodings & { sync: boolean }): Promise<void>
+  iterator(options: RangeOptions): DatabaseIterator
+  keyEncoding(name: string): { readonly format: string }
+  valueEncoding(name: string): { readonly format: string }
+}
+
+/** The one place where the generic types of abstract-level (which follow an instance's default encodings) are left. */
+export const asDatabase = <F, K, V>(db: AbstractLevel<F, K, V>): Database => db as unknown as Database
+
+/**
+ * The binary encodings that reach the database without a detour. `view` wins where it is native because plain
+ * Uint8Arrays pass through it unwrapped. An instance that keeps keys as text would order them as text (base64): refused
+ * with ERR_VIVEFS_ENGINE.
+ */
+export function binaryEncodings(db: Database): Encodings {
+  return {
+    keyEncoding: binary((name) => db.keyEncoding(name)),
+    valueEncoding: binary((name) => db.valueEncoding(name)),
+  }
+}
+
+function binary(encoding: (name: string) => { readonly format: string }): 'view' | 'buffer' {
+  for (const name of ['view', 'buffer'] as const) {
+    try {
+      if (encoding(name).format === name) return name
+    } catch {
+      // Not known to this instance at all: the next one may be.
+    }
+  }
+  throw new ViveError('ERR_VIVEFS_ENGINE', 'the database keeps neither "view" nor "buffer" keys and values as they are')
+}
+
+/** The error of a failed read as callers see it: EIO with the cause; ERR_VIVEFS_CLOSED when the database was closed. */
+export function readFailure(cause: unknown): Error {
+  if (codesOf(cause).includes('LEVEL_DATABASE_NOT_OPEN')) {
+    return new ViveError('ERR_VIVEFS_CLOSED', 'the database was closed while it was in use', { cause })
+  }
+  return new FilesystemError('EIO', { cause })
+}
+
+/** The error of every call after a batch failed. */
+export function storeFailure(cause: unknown): Error {
+  if (isNoSpace(cause)) return new FilesystemError('ENOSPC', { cause })
+  return new ViveError('ERR_VIVEFS_STORE_FAILED', 'a write to the store failed; open the volume again', { cause })
+}
+
+// Engines in C++ report a full disk as a general I/O error whose message is the operating system's text.
+const noSpaceText = /no space left on device|disk quota exceeded|not enough space on the disk/i
+const noSpaceCode = /^(ENOSPC|EDQUOT)$|_NO_SPACE$/
+
+function isNoSpace(error: unknown): boolean {
+  if (codesOf(error).some((code) => noSpaceCode.test(code))) return true
+  for (let link = error, depth = 0; link instanceof Error && depth < 8; link = link.cause, depth++) {
+    if (noSpaceText.test(link.message)) return true
+  }
+  return false
+}
+
+/** The codes along a chain of causes, outermost first. */
+function codesOf(error: unknown): string[] {
+  const codes: string[] = []
+  for (let link = error, depth = 0; typeof link === 'object' && link !== null && depth < 8; depth++) {
+    const { code, cause } = link as { code?: unknown; cause?: unknown }
+    if (typeof code === 'string') codes.push(code)
+    link = cause
+  }
+  return codes
+}

@@ -1,0 +1,111 @@
+/**
+ * Reading a range: committed-but-not-landed rows and a transaction's own writes laid over what the database's iterator
+ * returns.
+ *
+ * I1: the rows laid over are collected in the same synchronous step in which the iterator is created. What lands later
+ *     is in both and counts once; what is committed later is seen, if at all, only by a transaction that is stale.
+ * I2: at most `limit` rows, and fewer only if no more exist: the iterator is read on until enough rows survived the
+ *     tombstones.
+ */
+import type { Database, DatabaseIterator, Encodings, RangeOptions, WriteRow } from './database.ts'
+import { keyText } from './key.ts'
+import type { KeyRange, Row } from './store.ts'
+
+/** Rows fetched at once: enough for a directory page, few enough that 64 KiB extents do not flood the memory. */
+const pageRowsMax = 256
+
+/** A range with its bounds as strings. */
+export interface TextRange {
+  readonly low: string | undefined
+  readonly lowIncluded: boolean
+  readonly high: string
+}
+
+export function textRange(range: KeyRange): TextRange {
+  const low = range.gte ?? range.gt
+  return {
+    low: low === undefined ? undefined : keyText(low),
+    lowIncluded: range.gt === undefined,
+    high: keyText(range.lt),
+  }
+}
+
+/** Whether a key lies in the range. */
+export function contains({ low, lowIncluded, high }: TextRange): (key: string) => boolean {
+  if (low === undefined) return (key) => key < high
+  if (lowIncluded) return (key) => key >= low && key < high
+  return (key) => key > low && key < high
+}
+
+/** Rows in the order of a range, with the text of their keys; tombstones included. */
+export type OverRow = readonly [text: string, row: WriteRow]
+
+export function sortRows(rows: Map<string, WriteRow>, reverse: boolean): OverRow[] {
+  const sorted = [...rows]
+  const sign = reverse ? -1 : 1
+  return sorted.sort(([a], [b]) => (a < b ? -sign : a > b ? sign : 0))
+}
+
+/** The rows of a range and how far they reach. */
+export interface RangeResult {
+  readonly rows: Row[]
+  /** The text of the last row's key when the limit cut the range. */
+  readonly cutAt: string | undefined
+}
+
+/** Opens the iterator at once (I1: call it in the step in which `over` was collected) and merges what it returns. */
+export function mergeRange(
+  database: Database,
+  encodings: Encodings,
+  range: KeyRange,
+  over: readonly OverRow[],
+): Promise<RangeResult> {
+  const { gte, gt, lt, reverse = false, limit = Number.POSITIVE_INFINITY } = range
+  const options: RangeOptions = { ...encodings, lt, reverse }
+  if (gt !== undefined) options.gt = gt
+  else if (gte !== undefined) options.gte = gte
+  return merge(database.iterator(options), over, limit, reverse)
+}
+
+async function merge(
+  iterator: DatabaseIterator,
+  over: readonly OverRow[],
+  limit: number,
+  reverse: boolean,
+): Promise<RangeResult> {
+  const rows: Row[] = []
+  let next = 0
+  /** Takes the over-rows that come before a key of the database; answers whether the limit is reached. */
+  const takeBefore = (text: string | undefined): boolean => {
+    for (; next < over.length && rows.length < limit; next++) {
+      const [overText, row] = over[next]!
+      if (text !== undefined && (reverse ? overText <= text : overText >= text)) break
+      if (row.value !== undefined) rows.push({ key: row.key, value: row.value })
+    }
+    return rows.length >= limit
+  }
+  let lastText: string | undefined
+  try {
+    read: for (;;) {
+      const page = await iterator.nextv(Math.min(pageRowsMax, limit - rows.length))
+      if (page.length === 0) {
+        takeBefore(undefined)
+        break
+      }
+      for (const [key, value] of page) {
+        // With nothing left to lay over, the text is needed for the last row only.
+        const text = next < over.length ? keyText(key) : undefined
+        if (text !== undefined && takeBefore(text)) break read
+        if (next < over.length && over[next]![0] === text) {
+          const row = over[next++]![1]
+          if (row.value !== undefined) rows.push({ key: row.key, value: row.value })
+        } else rows.push({ key, value })
+        if (rows.length >= limit) break read
+      }
+    }
+  } finally {
+    await iterator.close()
+  }
+  if (rows.length >= limit) lastText = keyText(rows[rows.length - 1]!.key)
+  return { rows, cutAt: lastText }
+}

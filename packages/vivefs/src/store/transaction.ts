@@ -1,0 +1,157 @@
+/**
+ * One run of a transaction's body: what it read (to be validated), what it wrote (to be committed), what shall happen
+ * when it is ordered. A run that is thrown away leaves nothing behind.
+ */
+import { FilesystemError, invariant, ViveError } from '../errors.ts'
+import { drivenSync, type Op, pending, SyncUnavailableError } from '../op.ts'
+import type { ReadRange, ReadSet } from './conflict-set.ts'
+import type { WriteRow } from './database.ts'
+import { keyText } from './key.ts'
+import { bytesOf } from './overlay.ts'
+import { contains, type RangeResult, textRange } from './range.ts'
+import type { Bytes, KeyRange, Row, Tx } from './store.ts'
+
+/** Where a transaction reads: the newest committed state at the instant of the call. */
+export interface Committed {
+  readonly seq: number
+  readonly batchBytesMax: number
+  /** The value if it is at hand, `null` if there is no such row, or a promise of it. */
+  read(text: string, key: Bytes): Bytes | null | Promise<Bytes | undefined>
+  scan(range: KeyRange, within: (text: string) => boolean, own: ReadonlyMap<string, WriteRow>): Promise<RangeResult>
+}
+
+/** A row whose value is made when the transaction is ordered. */
+export interface LateRow {
+  readonly key: Bytes
+  readonly make: () => Bytes
+}
+
+const nothing: ReadonlyMap<string, WriteRow> = new Map()
+
+const settled = Promise.resolve()
+
+/** Ends a synchronously driven operation that would have to wait, before it has begun or changed anything. */
+export function* refuseSync(): Op<never> {
+  yield settled
+  throw new SyncUnavailableError()
+}
+
+export class Transaction implements Tx, ReadSet {
+  readonly startSeq: number
+  readonly keys: string[] = []
+  readonly keySeqs: number[] = []
+  readonly ranges: ReadRange[] = []
+  /** Keys and values written, without rows that were written again. */
+  bytes = 0
+  /** Whether its body had to wait, so that it may have been overtaken. */
+  suspended = false
+  readonly #committed: Committed
+  readonly #readOnly: boolean
+  #writes: Map<string, WriteRow> | undefined
+  #effects: (() => void)[] | undefined
+  #lateRows: LateRow[] | undefined
+  #over = false
+
+  constructor(committed: Committed, readOnly: boolean) {
+    this.#committed = committed
+    this.#readOnly = readOnly
+    this.startSeq = committed.seq
+  }
+
+  get writes(): ReadonlyMap<string, WriteRow> {
+    return this.#writes ?? nothing
+  }
+
+  get lateRows(): readonly LateRow[] {
+    return this.#lateRows ?? []
+  }
+
+  /** Whether there is anything to commit. */
+  get wrote(): boolean {
+    return this.#writes !== undefined || this.#lateRows !== undefined
+  }
+
+  get effects(): readonly (() => void)[] {
+    return this.#effects ?? []
+  }
+
+  *get(key: Bytes): Op<Bytes | undefined> {
+    this.#assertOpen()
+    const text = keyText(key)
+    const own = this.#writes?.get(text)
+    if (own !== undefined) return own.value
+    this.keys.push(text)
+    this.keySeqs.push(this.#committed.seq)
+    const value = this.#committed.read(text, key)
+    if (value === null) return undefined
+    return value instanceof Promise ? yield* pending(value) : value
+  }
+
+  *range(range: KeyRange): Op<readonly Row[]> {
+    this.#assertOpen()
+    if (range.limit !== undefined && range.limit <= 0) return []
+    const text = textRange(range)
+    if (text.low !== undefined && text.low >= text.high) return []
+    // No engine reads ranges synchronously today: not even begun, so that no iterator is left behind.
+    if (drivenSync()) yield* refuseSync()
+    const seq = this.#committed.seq
+    const { rows, cutAt } = yield* pending(this.#committed.scan(range, contains(text), this.writes))
+    const whole = { low: text.low, lowIncluded: text.lowIncluded, high: text.high, highIncluded: false, seq }
+    if (cutAt === undefined) this.ranges.push(whole)
+    else if (range.reverse) this.ranges.push({ ...whole, low: cutAt, lowIncluded: true })
+    else this.ranges.push({ ...whole, high: cutAt, highIncluded: true })
+    return rows
+  }
+
+  put(key: Bytes, value: Bytes): void {
+    this.#write({ type: 'put', key, value })
+  }
+
+  del(key: Bytes): void {
+    this.#write({ type: 'del', key, value: undefined })
+  }
+
+  merge(_key: Bytes, _operand: Bytes): void {
+    throw new ViveError('ERR_VIVEFS_INTERNAL', 'merge on a store whose caps.merge is false')
+  }
+
+  putAtCommit(key: Bytes, make: () => Bytes): void {
+    this.#assertWritable()
+    this.#lateRows ??= []
+    this.#lateRows.push({ key, make })
+  }
+
+  onCommit(effect: () => void): void {
+    this.#assertOpen()
+    this.#effects ??= []
+    this.#effects.push(effect)
+  }
+
+  /** The run is over: whoever kept this object must not use it any more. */
+  end(): void {
+    this.#over = true
+  }
+
+  #write(row: WriteRow): void {
+    this.#assertWritable()
+    const text = keyText(row.key)
+    this.#writes ??= new Map()
+    const before = this.#writes.get(text)
+    if (before !== undefined) this.bytes -= bytesOf(before)
+    this.bytes += bytesOf(row)
+    const { batchBytesMax } = this.#committed
+    if (this.bytes > batchBytesMax) {
+      throw new ViveError('ERR_VIVEFS_BATCH_TOO_BIG', `a transaction may write at most ${batchBytesMax} bytes`)
+    }
+    this.#writes.set(text, row)
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen()
+    if (this.#readOnly) throw new FilesystemError('EROFS')
+  }
+
+  #assertOpen(): void {
+    invariant(!this.#over, 'a transaction is used only while its body runs')
+  }
+}
