@@ -81,7 +81,7 @@ export class MediumError extends Error {
 /** True for a {@link MediumError} of any copy of this package; with `code`, only for that code. */
 export function isMediumError(error: unknown, code?: MediumErrorCode): error is MediumError {
   if (typeof error !== 'object' || error === null || !(brand in error)) return false
-  return code === undefined || (error as MediumError).code === code
+  return code === undefined || (error as unknown as MediumError).code === code
 }
 
 /** Codes of the operating system that mean "full". */

@@ -1,2 +1,8 @@
+export { crc32 } from './checksum.ts'
 export * from './error.ts'
+export { type Imageable, isImageable, type MediumImage, type ZoneImage } from './image.ts'
 export * from './medium.ts'
+export { type MemoryMedium, type MemoryOptions, openMemory } from './memory.ts'
+export { SeededRandom } from './random.ts'
+export { forgetShared, type SharedHandle } from './shared-registry.ts'
+export { ZonedMedium } from './zoned.ts'

@@ -7,8 +7,9 @@
  * - L2  The offset that `append` returns is where the first byte lies; the pointer is then offset + length.
  * - L3  After a failed append the zone refuses appends with MEDIA_POINTER_STALE until `report()` was called; the
  *       caller then rescans the tail, since any prefix (or, where `overwrite` is 'any', any part) may have landed.
- * - L4  What was appended before `flush` was called survives loss of power when `flush` has returned, unless
- *       `caps.durability` is 'volatile'. What was appended later may or may not.
+ * - L4  What was appended before `flush` was called survives loss of power when `flush` has returned. What was
+ *       appended later may or may not. Exceptions by `caps.durability`: 'volatile' keeps nothing; 'seal' keeps a
+ *       zone once `finish(zone)` has returned, and flush promises nothing for unfinished zones.
  * - L5  After a failed `flush` every further append, flush, finish and reset fails with MEDIA_POISONED until the
  *       medium is opened anew: a second fsync can lie. Reads go on.
  * - L6  The caller owns `parts` again when append settles; `into` is filled, never kept.
@@ -16,7 +17,9 @@
  *       pointer is 'unknown' it reads up to the zone's capacity and may return zeros or stale bytes.
  * - L8  A read sees every append that settled before it, flushed or not.
  * - L9  `reset` makes a zone empty; `finish` makes it full: no append until reset. Both are ordered after the
- *       zone's earlier appends. Neither is a flush.
+ *       zone's earlier appends. Neither is a flush of other zones. After `finish` the reported pointer is either
+ *       the end of the data or the capacity; bytes between the two read as zeros (stale where overwrite is 'any').
+ *       A reset may survive loss of power at once, before any flush: flush what supersedes the zone first.
  * - L10 Refusals (bad arguments, limits, full, wrong state) write nothing, do not poison, and do not make a
  *       pointer stale.
  * - L11 Every operation after `close` fails with MEDIA_CLOSED; `close` itself is idempotent and never flushes.

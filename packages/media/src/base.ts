@@ -1,0 +1,401 @@
+/**
+ * What every medium does the same way: checks arguments, orders appends per zone, counts, goes stale and poisoned.
+ * A driver extends it and implements the protected hooks only; hooks see valid arguments.
+ *
+ * Source of the poison rule: "Can Applications Recover from fsync Failures?" (Rebello et al., ATC'20).
+ */
+import { isMediumError, MediumError, type MediumErrorCode, toMediumError } from './error.ts'
+import type {
+  Bytes,
+  Medium,
+  MediumCaps,
+  MediumSpec,
+  MediumStats,
+  OperationName,
+  ReadRequest,
+  ReadResult,
+  ZoneReport,
+} from './medium.ts'
+import { MediumCounters } from './stats.ts'
+import { DeviceTiming } from './timing.ts'
+
+/** Most asynchronous appends, finishes and resets that may wait for one zone. */
+export const ZONE_QUEUE_MAX = 1024
+/** Most buffers in one append. */
+export const APPEND_PARTS_MAX = 65_536
+
+/** Refusals write nothing (L10), so the zone's pointer is as it was. */
+const REFUSALS: ReadonlySet<MediumErrorCode> = new Set<MediumErrorCode>([
+  'MEDIA_ARGUMENT',
+  'MEDIA_ZONE_RANGE',
+  'MEDIA_ALIGNMENT',
+  'MEDIA_APPEND_SIZE',
+  'MEDIA_ZONE_FULL',
+  'MEDIA_ZONE_STATE',
+  'MEDIA_OPEN_LIMIT',
+  'MEDIA_ACTIVE_LIMIT',
+  'MEDIA_STREAM_ORDER',
+  'MEDIA_POINTER_UNKNOWN',
+  'MEDIA_POINTER_STALE',
+  'MEDIA_BUSY',
+  'MEDIA_CLOSED',
+  'MEDIA_READ_ONLY',
+  'MEDIA_NOT_SUPPORTED',
+  'MEDIA_SYNC_UNAVAILABLE',
+  'MEDIA_POISONED',
+])
+
+interface ZoneQueue {
+  tail: Promise<unknown>
+  waiting: number
+}
+
+/** What a driver tells the base class. */
+export interface BaseOptions {
+  readonly spec: MediumSpec
+  readonly caps: MediumCaps
+  readonly id: string
+  readonly timing?: DeviceTiming
+  /** Reads of one batch that run at the same time; 1 where order is everything. */
+  readonly readsAtOnce?: number
+}
+
+const now = () => performance.now()
+
+export abstract class BaseMedium implements Medium {
+  readonly spec: MediumSpec
+  readonly caps: MediumCaps
+  readonly id: string
+  readonly appendSync?: (zone: number, parts: readonly Bytes[]) => number
+  readonly readSync?: (zone: number, offset: number, into: Bytes) => number
+  readonly flushSync?: () => void
+  protected readonly timing: DeviceTiming
+  readonly #counters = new MediumCounters()
+  readonly #readsAtOnce: number
+  readonly #queues = new Map<number, ZoneQueue>()
+  readonly #stale = new Set<number>()
+  #running = 0
+  #drained: (() => void) | undefined
+  #closing: Promise<void> | undefined
+  #poison: MediumError | undefined
+
+  constructor(options: BaseOptions) {
+    this.spec = options.spec
+    this.caps = options.caps
+    this.id = options.id
+    this.timing = options.timing ?? new DeviceTiming(options.caps.cost)
+    this.#readsAtOnce = options.readsAtOnce ?? 1
+    if (options.caps.sync) {
+      this.appendSync = (zone, parts) => this.#appendSync(zone, parts)
+      this.readSync = (zone, offset, into) => this.#readSync(zone, offset, into)
+      this.flushSync = () => this.#flushSync()
+    }
+  }
+
+  // ---- hooks ----
+
+  /** Writes all of `parts` at the zone's pointer, or throws. */
+  protected abstract doAppend(zone: number, parts: readonly Bytes[], bytes: number): Promise<number> | number
+  protected abstract doRead(zone: number, offset: number, into: Bytes): Promise<number> | number
+  protected abstract doFlush(): Promise<void> | void
+  protected abstract doFinish(zone: number): Promise<void> | void
+  protected abstract doReset(zone: number): Promise<void> | void
+  protected abstract doReport(): Promise<readonly ZoneReport[]> | readonly ZoneReport[]
+  protected abstract doClose(): Promise<void> | void
+  protected doAppendSync(_zone: number, _parts: readonly Bytes[], _bytes: number): number {
+    throw new MediumError('MEDIA_SYNC_UNAVAILABLE', `${this.spec.kind} cannot append synchronously`)
+  }
+  protected doReadSync(_zone: number, _offset: number, _into: Bytes): number {
+    throw new MediumError('MEDIA_SYNC_UNAVAILABLE', `${this.spec.kind} cannot read synchronously`)
+  }
+  protected doFlushSync(): void {
+    throw new MediumError('MEDIA_SYNC_UNAVAILABLE', `${this.spec.kind} cannot flush synchronously`)
+  }
+
+  // ---- the contract ----
+
+  async append(zone: number, parts: readonly Bytes[]): Promise<number> {
+    const bytes = this.#checkAppend(zone, parts)
+    return this.enqueue(zone, 'append', bytes, async () => {
+      this.#checkStale(zone)
+      try {
+        return await this.doAppend(zone, parts, bytes)
+      } catch (error) {
+        throw this.#appendFailed(zone, error)
+      }
+    })
+  }
+
+  #appendSync(zone: number, parts: readonly Bytes[]): number {
+    const bytes = this.#checkAppend(zone, parts)
+    this.checkIdle(zone)
+    this.#checkStale(zone)
+    return this.measureSync('append', bytes, () => {
+      try {
+        return this.doAppendSync(zone, parts, bytes)
+      } catch (error) {
+        throw this.#appendFailed(zone, error)
+      }
+    })
+  }
+
+  async read(zone: number, offset: number, into: Bytes): Promise<number> {
+    this.#checkRead(zone, offset, into)
+    return this.measure(
+      'read',
+      (bytes: number) => bytes,
+      () => this.doRead(zone, offset, into),
+    )
+  }
+
+  #readSync(zone: number, offset: number, into: Bytes): number {
+    this.#checkRead(zone, offset, into)
+    return this.measureSync(
+      'read',
+      0,
+      () => this.doReadSync(zone, offset, into),
+      (bytes) => bytes,
+    )
+  }
+
+  async *readMany(requests: readonly ReadRequest[]): AsyncIterable<ReadResult> {
+    const order = requests.map((_, index) => index)
+    order.sort((a, b) => {
+      const [x, y] = [requests[a]!, requests[b]!]
+      return x.zone - y.zone || x.offset - y.offset
+    })
+    const window: Promise<ReadResult>[] = []
+    const start = async (index: number): Promise<ReadResult> => {
+      const request = requests[index]!
+      try {
+        return { request, index, bytes: await this.read(request.zone, request.offset, request.into) }
+      } catch (error) {
+        return { request, index, bytes: 0, error: toMediumError(error, 'read', request.zone) }
+      }
+    }
+    for (const index of order) {
+      if (window.length >= this.#readsAtOnce) yield await window.shift()!
+      window.push(start(index))
+    }
+    while (window.length > 0) yield await window.shift()!
+  }
+
+  async flush(): Promise<void> {
+    this.checkWritable()
+    const pending = [...this.#queues.values()].map((queue) => queue.tail)
+    await Promise.allSettled(pending)
+    this.checkWritable()
+    await this.measure(
+      'flush',
+      () => 0,
+      async () => {
+        try {
+          await this.doFlush()
+        } catch (error) {
+          throw this.#flushFailed(error)
+        }
+      },
+    )
+  }
+
+  #flushSync(): void {
+    this.checkWritable()
+    if (this.#queues.size > 0) throw new MediumError('MEDIA_BUSY', 'asynchronous appends are under way')
+    this.measureSync('flush', 0, () => {
+      try {
+        this.doFlushSync()
+      } catch (error) {
+        throw this.#flushFailed(error)
+      }
+    })
+  }
+
+  async finish(zone: number): Promise<void> {
+    this.checkWritable()
+    this.checkZone(zone)
+    await this.enqueue(zone, 'finish', 0, async () => this.doFinish(zone))
+  }
+
+  async reset(zone: number): Promise<void> {
+    this.checkWritable()
+    this.checkZone(zone)
+    await this.enqueue(zone, 'reset', 0, async () => {
+      await this.doReset(zone)
+      this.#stale.delete(zone)
+    })
+  }
+
+  async report(): Promise<readonly ZoneReport[]> {
+    this.checkOpen()
+    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.tail))
+    const report = await this.measure(
+      'report',
+      () => 0,
+      () => this.doReport(),
+    )
+    this.#stale.clear()
+    return report
+  }
+
+  stats(): MediumStats {
+    return this.#counters.copy(this.timing.seeks, this.timing.modelMs)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve
+      })
+    }
+    try {
+      await this.doClose()
+    } catch (error) {
+      throw toMediumError(error, 'close')
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  // ---- for drivers ----
+
+  /** Runs after everything that was asked of the zone before; at most ZONE_QUEUE_MAX wait. */
+  protected enqueue<T>(zone: number, name: OperationName, bytes: number, run: () => Promise<T>): Promise<T> {
+    const queue = this.#queues.get(zone) ?? { tail: Promise.resolve(), waiting: 0 }
+    if (queue.waiting >= ZONE_QUEUE_MAX) {
+      throw new MediumError('MEDIA_BUSY', `${ZONE_QUEUE_MAX} operations wait for zone ${zone}`, { zone })
+    }
+    const begin = () =>
+      this.measure(
+        name,
+        () => bytes,
+        async () => {
+          if (this.#poison !== undefined) this.checkWritable()
+          return run()
+        },
+      )
+    const result = queue.waiting === 0 ? begin() : queue.tail.then(begin)
+    queue.waiting++
+    this.#queues.set(zone, queue)
+    queue.tail = result.then(
+      () => this.#leave(zone, queue),
+      () => this.#leave(zone, queue),
+    )
+    return result
+  }
+
+  #leave(zone: number, queue: ZoneQueue): void {
+    queue.waiting--
+    if (queue.waiting === 0) this.#queues.delete(zone)
+  }
+
+  /** Counts one asynchronous operation and keeps `close` waiting for it. */
+  protected async measure<T>(
+    name: OperationName,
+    bytesOf: (value: T) => number,
+    run: () => Promise<T> | T,
+  ): Promise<T> {
+    const start = now()
+    this.#running++
+    try {
+      const value = await run()
+      this.#counters.add(name, now() - start, bytesOf(value), false)
+      return value
+    } catch (error) {
+      this.#counters.add(name, now() - start, 0, true)
+      throw toMediumError(error, name)
+    } finally {
+      this.#running--
+      if (this.#running === 0) this.#drained?.()
+    }
+  }
+
+  protected measureSync<T>(name: OperationName, bytes: number, run: () => T, bytesOf?: (value: T) => number): T {
+    const start = now()
+    try {
+      const value = run()
+      this.#counters.add(name, now() - start, bytesOf === undefined ? bytes : bytesOf(value), false)
+      return value
+    } catch (error) {
+      this.#counters.add(name, now() - start, 0, true)
+      throw toMediumError(error, name)
+    }
+  }
+
+  protected checkOpen(): void {
+    if (this.#closing !== undefined) throw new MediumError('MEDIA_CLOSED', `${this.spec.kind} medium is closed`)
+  }
+
+  protected checkWritable(): void {
+    this.checkOpen()
+    if (this.#poison !== undefined) {
+      throw new MediumError('MEDIA_POISONED', 'a flush failed; open the medium anew', { cause: this.#poison })
+    }
+  }
+
+  protected checkZone(zone: number): void {
+    if (!Number.isSafeInteger(zone) || zone < 0 || zone >= this.caps.zoneCount) {
+      throw new MediumError('MEDIA_ZONE_RANGE', `zone ${String(zone)} is not in 0..${this.caps.zoneCount - 1}`)
+    }
+  }
+
+  /** For synchronous operations: nothing asynchronous may be under way in the zone. */
+  protected checkIdle(zone: number): void {
+    if (this.#queues.has(zone)) throw new MediumError('MEDIA_BUSY', `zone ${zone} has asynchronous work`, { zone })
+  }
+
+  #checkAppend(zone: number, parts: readonly Bytes[]): number {
+    this.checkWritable()
+    this.checkZone(zone)
+    if (!Array.isArray(parts) || parts.length > APPEND_PARTS_MAX) {
+      throw new MediumError('MEDIA_ARGUMENT', `parts must be an array of at most ${APPEND_PARTS_MAX} Uint8Arrays`)
+    }
+    let bytes = 0
+    for (const part of parts as readonly unknown[]) {
+      if (!(part instanceof Uint8Array)) throw new MediumError('MEDIA_ARGUMENT', 'every part must be a Uint8Array')
+      bytes += part.length
+    }
+    const { blockBytes, appendBytesMin, appendBytesMax } = this.caps
+    if (bytes % blockBytes !== 0) {
+      throw new MediumError('MEDIA_ALIGNMENT', `${bytes} bytes is not a multiple of ${blockBytes}`, { zone })
+    }
+    if (bytes < Math.max(1, appendBytesMin) || (appendBytesMax > 0 && bytes > appendBytesMax)) {
+      const limit = appendBytesMax > 0 ? String(appendBytesMax) : 'capacity'
+      throw new MediumError('MEDIA_APPEND_SIZE', `${bytes} bytes is not in ${appendBytesMin}..${limit}`, { zone })
+    }
+    return bytes
+  }
+
+  #checkRead(zone: number, offset: number, into: Bytes): void {
+    this.checkOpen()
+    this.checkZone(zone)
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new MediumError('MEDIA_ARGUMENT', `offset ${String(offset)} is not a whole number from 0`, { zone })
+    }
+    if (!(into instanceof Uint8Array)) throw new MediumError('MEDIA_ARGUMENT', 'into must be a Uint8Array', { zone })
+  }
+
+  #checkStale(zone: number): void {
+    if (this.#stale.has(zone)) {
+      throw new MediumError('MEDIA_POINTER_STALE', `an append to zone ${zone} failed; call report() first`, { zone })
+    }
+  }
+
+  #appendFailed(zone: number, cause: unknown): MediumError {
+    const error = toMediumError(cause, 'append', zone)
+    if (!REFUSALS.has(error.code)) this.#stale.add(zone)
+    return error
+  }
+
+  #flushFailed(cause: unknown): MediumError {
+    const error = toMediumError(cause, 'flush')
+    if (!isMediumError(error, 'MEDIA_CLOSED')) this.#poison ??= error
+    return error
+  }
+}
