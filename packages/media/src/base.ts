@@ -328,6 +328,11 @@ export abstract class BaseMedium implements Medium {
     }
   }
 
+  /** True from the call of `close` on. */
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
   protected checkOpen(): void {
     if (this.#closing !== undefined) throw new MediumError('MEDIA_CLOSED', `${this.spec.kind} medium is closed`)
   }

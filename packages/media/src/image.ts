@@ -22,8 +22,10 @@ export interface MediumImage {
   readonly keys: ReadonlyMap<string, Bytes>
 }
 
-/** A medium that can build another one of its own kind, geometry, caps and identity from an image. */
+/** A medium that can show all it holds and build another one of its own kind, geometry, caps and identity from it. */
 export interface Imageable {
+  /** Everything that the medium holds now, in copies; non-empty zones only. */
+  image(): Promise<MediumImage>
   /** The image is copied. The twin is independent: the original goes on as it was. */
   twin(image: MediumImage): Promise<Medium>
 }

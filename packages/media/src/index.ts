@@ -1,5 +1,8 @@
 export { crc32 } from './checksum.ts'
+export type { CrashOptions } from './crash.ts'
 export * from './error.ts'
+export { FaultMedium, type FaultOptions, openFault } from './fault.ts'
+export type { FaultEffect, FaultRule } from './fault-rule.ts'
 export { type Imageable, isImageable, type MediumImage, type ZoneImage } from './image.ts'
 export * from './medium.ts'
 export { type MemoryMedium, type MemoryOptions, openMemory } from './memory.ts'

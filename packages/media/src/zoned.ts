@@ -4,7 +4,7 @@
  */
 import { BaseMedium } from './base.ts'
 import { MediumError } from './error.ts'
-import type { Imageable, MediumImage } from './image.ts'
+import type { Imageable, MediumImage, ZoneImage } from './image.ts'
 import type { Bytes, Medium, MediumCaps, MediumSpec, ZoneReport } from './medium.ts'
 import { DeviceTiming, sleepMs, sleepMsSync } from './timing.ts'
 import { type ZoneRules, ZoneTable } from './zone.ts'
@@ -169,6 +169,20 @@ export class ZonedMedium extends BaseMedium implements Imageable {
     this.checkWritable()
     this.checkZone(zone)
     this.#store.exclusively(zone, () => this.#table.cells.setState(zone, state))
+  }
+
+  /** See {@link Imageable}. Where stale bytes may show through, they are part of the image. */
+  async image(): Promise<MediumImage> {
+    const zones: ZoneImage[] = []
+    const { cells } = this.#table
+    for (const { zone, state, pointer } of this.doReport()) {
+      const end = this.caps.overwrite === 'any' || pointer === 'unknown' ? cells.highWater(zone) : pointer
+      if (state === 'empty' && end === 0) continue
+      const bytes = new Uint8Array(end)
+      if (state !== 'offline') this.#store.read(zone, 0, bytes)
+      zones.push({ zone, state, pointer, bytes })
+    }
+    return { zones, keys: new Map() }
   }
 
   /** See {@link Imageable}. The twin's zones lie in memory, whatever this one's lie in. */
