@@ -33,7 +33,7 @@ export class FilesystemError extends Error {
   readonly errno: number
   syscall?: string
   path?: string | Buffer
-  dest?: string | Buffer;
+  dest?: string | Buffer
   readonly [brand] = true
 
   constructor(code: ErrnoCode, context: ErrorContext = {}) {

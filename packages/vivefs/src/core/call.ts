@@ -1,0 +1,174 @@
+/**
+ * One operation in flight: its transaction, its caller, its instant, and the inodes it has changed. Every operation of
+ * the core takes a Call; the inodes it edits are encoded once, at the end.
+ */
+import { FilesystemError, ViveError } from '../errors.ts'
+import { decodeInode, encodeInode, type Inode, type Timespec } from '../format/inode.ts'
+import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
+import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
+import type { RowFault } from '../format/row.ts'
+import { encodeCounters } from '../format/superblock.ts'
+import type { Op } from '../op.ts'
+import type { Bytes, Tx } from '../store/store.ts'
+import { deleteContent, isBigContent } from './content.ts'
+import type { Core } from './core.ts'
+import type { Credentials } from './mode.ts'
+
+/** Decoded inodes by the row they came from: a cached row is decoded and checked once. */
+const decoded = new WeakMap<Bytes, Inode>()
+
+/** What a damaged row means to a caller: EIO, with the place attached. */
+export function corruption(what: string, fault: RowFault | 'missing' | 'reference'): FilesystemError {
+  return new FilesystemError('EIO', { cause: new ViveError('ERR_VIVEFS_CORRUPTION', `${what}: ${fault}`, { fault }) })
+}
+
+export class Call {
+  readonly core: Core
+  readonly tx: Tx
+  readonly who: Credentials
+  readonly now: Timespec
+  readonly #edits = new Map<number, Inode>()
+  readonly #gone = new Set<number>()
+  readonly #written = new Set<string>()
+  readonly #opening = new Set<number>()
+  #inodesAdded = 0
+  #dataBytesAdded = 0
+
+  constructor(core: Core, tx: Tx, who: Credentials) {
+    this.core = core
+    this.tx = tx
+    this.who = who
+    this.now = core.runtime.now()
+  }
+
+  /** The inode as this operation sees it, or undefined when there is none. Shared: change it through `edit` only. */
+  *find(ino: number): Op<Inode | undefined> {
+    const edited = this.#edits.get(ino)
+    if (edited !== undefined) return edited
+    if (this.#gone.has(ino)) return undefined
+    const key = inodeKey(ino)
+    const row = yield* this.tx.get(key)
+    if (row === undefined) return undefined
+    let inode = decoded.get(row)
+    if (inode === undefined) {
+      const verdict = decodeInode(key, row)
+      if (!verdict.ok) throw corruption(`inode ${ino}`, verdict.fault)
+      inode = verdict.value
+      decoded.set(row, inode)
+    }
+    return this.core.lazyTimes.apply(inode)
+  }
+
+  /** The inode that a handle or an open file names; ESTALE when it is gone. */
+  *inode(ino: number, generation?: number): Op<Inode> {
+    const inode = yield* this.find(ino)
+    if (inode === undefined || (generation !== undefined && inode.generation !== generation)) {
+      throw new FilesystemError('ESTALE')
+    }
+    return inode
+  }
+
+  /** The inode that a directory entry points to; without it the volume is damaged. */
+  *referenced(ino: number): Op<Inode> {
+    const inode = yield* this.find(ino)
+    if (inode === undefined) throw corruption(`inode ${ino}`, 'missing')
+    return inode
+  }
+
+  /** A copy to change; written when the operation ends. `touch` stamps ctime, or mtime and ctime. */
+  edit(inode: Inode, touch: 'none' | 'ctime' | 'mtime' = 'none'): Inode {
+    let copy = this.#edits.get(inode.ino)
+    if (copy === undefined) {
+      copy = { ...inode, change: inode.change + 1 }
+      this.#edits.set(inode.ino, copy)
+      this.tx.onCommit(() => this.core.lazyTimes.forget(inode.ino))
+    }
+    if (touch !== 'none') copy.ctime = this.now
+    if (touch === 'mtime') copy.mtime = this.now
+    return copy
+  }
+
+  /** Adds a new inode. */
+  add(inode: Inode): void {
+    this.#edits.set(inode.ino, inode)
+    this.#inodesAdded++
+  }
+
+  /** The inode is open from the instant this operation is ordered. */
+  opens(ino: number): void {
+    this.#opening.add(ino)
+    this.tx.onCommit(() => this.core.openFiles.add(ino))
+  }
+
+  /** Counts data bytes that an inode gained (or lost, negative). */
+  allocate(inode: Inode, bytes: number): void {
+    inode.allocatedBytes += bytes
+    this.#dataBytesAdded += bytes
+  }
+
+  /** Gives bytes back to the volume's counter that no inode accounts for any more. */
+  giveBack(bytes: number): void {
+    this.#dataBytesAdded -= bytes
+  }
+
+  /** Remembers that this operation wrote rows of an extent, so that it must not be read from the shared cache. */
+  markWritten(extent: string): void {
+    this.#written.add(extent)
+    this.tx.onCommit(() => this.core.extents.forget(extent))
+  }
+
+  hasWritten(extent: string): boolean {
+    return this.#written.size > 0 && this.#written.has(extent)
+  }
+
+  /** The intent row of work that goes on after this operation. */
+  addJob(job: Job): void {
+    const id = this.core.nextJobId()
+    const key = jobKey(id)
+    this.tx.put(key, encodeJob(key, job))
+    this.tx.onCommit(() => this.core.jobs.start(id, job))
+  }
+
+  /**
+   * Writes what was edited. Runs in the same synchronous step as the validation of the transaction, so what it finds in
+   * the table of open files is still true when the transaction is ordered.
+   */
+  finish(): void {
+    for (const inode of this.#edits.values()) {
+      if (inode.nlink === 0 && !this.#staysOpen(inode)) {
+        this.#delete(inode)
+      } else {
+        const key = inodeKey(inode.ino)
+        this.tx.put(key, encodeInode(key, inode))
+      }
+    }
+    if (this.#inodesAdded !== 0 || this.#dataBytesAdded !== 0) {
+      const { counters } = this.core
+      this.tx.onCommit(() => {
+        counters.inodes += this.#inodesAdded
+        counters.dataBytes += this.#dataBytesAdded
+      })
+      this.tx.putAtCommit(countersKey, () => encodeCounters(counters))
+    }
+  }
+
+  #staysOpen(inode: Inode): boolean {
+    if (!this.core.openFiles.has(inode.ino) && !this.#opening.has(inode.ino)) return false
+    const key = orphanKey(inode.ino)
+    this.tx.put(key, encodeOrphan(key))
+    return true
+  }
+
+  #delete(inode: Inode): void {
+    this.#gone.add(inode.ino)
+    this.#inodesAdded--
+    this.tx.del(inodeKey(inode.ino))
+    if (isBigContent(inode)) {
+      this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes })
+    } else {
+      deleteContent(this, inode)
+      this.giveBack(inode.allocatedBytes)
+    }
+    this.tx.onCommit(() => this.core.extents.forgetInode(inode.ino))
+  }
+}

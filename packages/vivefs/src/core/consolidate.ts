@@ -1,0 +1,54 @@
+/**
+ * Makes room in an inode's list of data epochs: moves the visible extents of the oldest epoch into the next one, in
+ * bounded transactions. Content is the same before, between and after them.
+ *
+ * It relies on I2 and on cuts applying to all epochs at once: an older epoch's `end` is never above a newer one's.
+ */
+import { decodeExtent, encodeExtent } from '../format/extent.ts'
+import { EPOCHS_MAX, type Inode } from '../format/inode.ts'
+import { extentKey, extentRange, parseExtentKey } from '../format/keys.ts'
+import type { Op } from '../op.ts'
+import { corruption } from './call.ts'
+import type { Core } from './core.ts'
+import { superuser } from './jobs.ts'
+
+const ROWS_PER_STEP = 64
+
+export const needsConsolidation = (inode: Inode): boolean => inode.epochs.length >= EPOCHS_MAX
+
+export function* consolidate(core: Core, ino: number): Op<void> {
+  let from = 0
+  let oldest = -1
+  for (let isDone = false; !isDone; ) {
+    const next = yield* core.run(
+      superuser,
+      function* (call) {
+        const inode = yield* call.find(ino)
+        if (inode === undefined || !needsConsolidation(inode)) return undefined
+        const source = inode.epochs[inode.epochs.length - 1]
+        const into = inode.epochs[inode.epochs.length - 2]
+        const start = source.epoch === oldest ? from : 0
+        const rows = yield* call.tx.range(extentRange(ino, source.epoch, start, ROWS_PER_STEP))
+        let reached = start
+        for (const { key, value } of rows) {
+          const parts = parseExtentKey(key)
+          const verdict = decodeExtent(key, value)
+          if (parts === undefined || !verdict.ok) throw corruption(`extent of inode ${ino}`, 'shape')
+          reached = parts.index + 1
+          // Rows at or beyond the cut belong to a trim.
+          if (parts.index >= source.end) continue
+          const moved = extentKey(ino, into.epoch, parts.index, parts.part)
+          call.tx.put(moved, encodeExtent(moved, verdict.value))
+          call.tx.del(key)
+        }
+        const isLast = rows.length < ROWS_PER_STEP || reached >= source.end
+        if (isLast) call.edit(inode).epochs = inode.epochs.slice(0, -1)
+        return { epoch: source.epoch, from: reached, isLast }
+      },
+      { reclaims: true },
+    )
+    isDone = next === undefined || next.isLast
+    oldest = next?.epoch ?? -1
+    from = next?.from ?? 0
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * The content of regular files: extents in data epochs, partial rows on top (format/inode.ts I1-I6, format/extent.ts).
+ * Everything here works on an inode that the operation may change (`call.edit`), except reading.
+ */
+import { FilesystemError } from '../errors.ts'
+import {
+  allocatedBytes,
+  applyExtent,
+  copyOut,
+  decodeExtent,
+  encodeExtent,
+  fold,
+  type Segment,
+  type Segments,
+} from '../format/extent.ts'
+import { EPOCHS_MAX, type Inode, NO_CUT, TAILS_MAX, type Tail } from '../format/inode.ts'
+import { BASE_PART, extentKey, midPart, PARTS_PER_TIER, smallPart } from '../format/keys.ts'
+import type { Op } from '../op.ts'
+import type { Bytes } from '../store/store.ts'
+import { type Call, corruption } from './call.ts'
+import { extentId } from './extent-cache.ts'
+
+export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
+
+/** Content of at most this many extents is deleted in the operation itself; more becomes a job. */
+const EXTENTS_INLINE_MAX = 64
+/** An extent whose content ends below this is simply written anew. */
+const REWRITE_BYTES_MAX = 2048
+
+const extentCount = (inode: Inode): number => Math.ceil(inode.size / inode.extentBytes)
+
+/**
+ * Whether every byte below `size` is allocated and nothing waits for a trim: then what an overwrite replaces is known
+ * without reading it.
+ */
+const isDense = (inode: Inode): boolean => inode.nextEpoch <= 1 && inode.allocatedBytes === inode.size
+
+/** Whether deleting the content needs a job: many extents, or attributes that only a range read can find. */
+export const isBigContent = (inode: Inode): boolean =>
+  inode.xattrs > 0 || (inode.nextEpoch > 0 && (extentCount(inode) > EXTENTS_INLINE_MAX || inode.epochs.length > 1))
+
+/** Deletes the rows of content that is not big. */
+export function deleteContent(call: Call, inode: Inode): void {
+  for (let index = 0; index < extentCount(inode); index++) {
+    for (const { epoch } of inode.epochs) call.tx.del(extentKey(inode.ino, epoch, index, BASE_PART))
+  }
+  for (const tail of inode.tails) deleteParts(call, inode, tail)
+}
+
+function deleteParts(call: Call, inode: Inode, tail: Tail): void {
+  const { epoch } = inode.epochs[0]
+  for (let n = 1; n <= tail.mids; n++) call.tx.del(extentKey(inode.ino, epoch, tail.index, midPart(n)))
+  for (let n = 1; n <= tail.smalls; n++) call.tx.del(extentKey(inode.ino, epoch, tail.index, smallPart(n)))
+}
+
+function* readRow(call: Call, key: Bytes): Op<{ segments: Segments; rowBytes: number } | undefined> {
+  const row = yield* call.tx.get(key)
+  if (row === undefined) return undefined
+  const verdict = decodeExtent(key, row)
+  if (!verdict.ok) throw corruption(`extent ${Buffer.from(key).toString('hex')}`, verdict.fault)
+  return { segments: verdict.value, rowBytes: row.length }
+}
+
+function* readPart(
+  call: Call,
+  inode: Inode,
+  index: number,
+  part: number,
+): Op<{ segments: Segments; rowBytes: number }> {
+  const key = extentKey(inode.ino, inode.epochs[0].epoch, index, part)
+  const row = yield* readRow(call, key)
+  if (row === undefined) throw corruption(`partial row ${key.toString('hex')}`, 'missing')
+  return row
+}
+
+/** What the extent holds now: base of the newest epoch that has one, partial rows on top. */
+export function* readExtent(call: Call, inode: Inode, index: number): Op<Segments> {
+  const id = extentId(inode.ino, index)
+  const isShared = !call.hasWritten(id)
+  if (isShared) {
+    const cached = call.core.extents.get(id)
+    if (cached !== undefined) return cached
+  }
+  let rowBytes = 0
+  let base: Segments | undefined
+  for (const { epoch, end } of inode.epochs) {
+    if (index >= end) continue
+    const row = yield* readRow(call, extentKey(inode.ino, epoch, index, BASE_PART))
+    if (row !== undefined) {
+      base = row.segments
+      rowBytes += row.rowBytes
+      break
+    }
+  }
+  const operands: Segments[] = []
+  const tail = inode.tails.find((each) => each.index === index)
+  if (tail !== undefined) {
+    for (let n = 1; n <= tail.mids; n++) {
+      const row = yield* readPart(call, inode, index, midPart(n))
+      operands.push(row.segments)
+      rowBytes += row.rowBytes
+    }
+    for (let n = 1; n <= tail.smalls; n++) {
+      const row = yield* readPart(call, inode, index, smallPart(n))
+      operands.push(row.segments)
+      rowBytes += row.rowBytes
+    }
+  }
+  const segments = applyExtent(base, operands)
+  if (isShared) {
+    // Published only if this read is proven consistent: a run that is thrown away never fills the cache.
+    call.tx.onCommit(() => call.core.extents.set(id, segments, rowBytes))
+  }
+  return segments
+}
+
+/**
+ * Fills `into` from `offset` on; answers how many bytes there were before the end of the file. `into` is not kept.
+ */
+export function* readContent(call: Call, inode: Inode, offset: number, into: Bytes): Op<number> {
+  const length = Math.min(into.length, Math.max(0, inode.size - offset))
+  let done = 0
+  while (done < length) {
+    const at = offset + done
+    const index = Math.floor(at / inode.extentBytes)
+    const from = at - index * inode.extentBytes
+    const bytes = Math.min(length - done, inode.extentBytes - from)
+    const segments = yield* readExtent(call, inode, index)
+    copyOut(segments, from, into.subarray(done, done + bytes))
+    done += bytes
+  }
+  return length
+}
+
+/** Writes `data` at `offset`. The caller owns `data` again when this returns. EFBIG beyond the largest file. */
+export function* writeContent(call: Call, inode: Inode, offset: number, data: Bytes): Op<void> {
+  if (offset + data.length > FILE_BYTES_MAX) throw new FilesystemError('EFBIG')
+  openEpoch(inode)
+  let done = 0
+  while (done < data.length) {
+    const at = offset + done
+    const index = Math.floor(at / inode.extentBytes)
+    const from = at - index * inode.extentBytes
+    const bytes = Math.min(data.length - done, inode.extentBytes - from)
+    yield* writeExtent(call, inode, index, { offset: from, length: bytes, data: data.subarray(done, done + bytes) })
+    done += bytes
+    inode.size = Math.max(inode.size, at + bytes)
+  }
+}
+
+/** The inode gets its first data epoch when it gets its first data. */
+function openEpoch(inode: Inode): void {
+  if (inode.epochs.length > 0) return
+  inode.epochs = [{ epoch: inode.nextEpoch, end: NO_CUT }]
+  inode.nextEpoch++
+}
+
+/** Where in the extent the content that exists ends. */
+const contentEnd = (inode: Inode, index: number): number =>
+  Math.min(Math.max(inode.size - index * inode.extentBytes, 0), inode.extentBytes)
+
+/** Applies one segment (data, or a hole) to an extent, as a new base row or as a partial row, whichever writes less. */
+function* writeExtent(call: Call, inode: Inode, index: number, segment: Segment): Op<void> {
+  const end = contentEnd(inode, index)
+  const tail = inode.tails.find((each) => each.index === index)
+  const covers = segment.offset === 0 && segment.length >= end
+  const added = segment.data === undefined ? 0 : segment.length
+
+  if (end === 0) {
+    call.allocate(inode, added)
+    return putBase(call, inode, index, [segment], tail)
+  }
+  const isPartial =
+    !covers &&
+    end > REWRITE_BYTES_MAX &&
+    segment.length * 4 < inode.extentBytes &&
+    (tail?.bytes ?? 0) + segment.length < inode.extentBytes / 2
+  if (isDense(inode) && segment.data !== undefined && (covers || isPartial)) {
+    call.allocate(inode, added - Math.max(0, Math.min(end, segment.offset + segment.length) - segment.offset))
+    if (covers) return putBase(call, inode, index, [segment], tail)
+    return yield* putPartial(call, inode, index, segment, tail)
+  }
+  const before = yield* readExtent(call, inode, index)
+  const after = fold(before, [segment], true)
+  call.allocate(inode, allocatedBytes(after) - allocatedBytes(before))
+  if (isPartial) return yield* putPartial(call, inode, index, segment, tail)
+  return putBase(call, inode, index, after, tail)
+}
+
+/** A new base row instead of all visible rows of the extent; none when there is nothing to hold. */
+function putBase(call: Call, inode: Inode, index: number, segments: Segments, tail: Tail | undefined): void {
+  const key = extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART)
+  const data = segments.filter((segment) => segment.data !== undefined)
+  if (data.length === 0) call.tx.del(key)
+  else call.tx.put(key, encodeExtent(key, data))
+  for (const { epoch, end } of inode.epochs.slice(1)) {
+    if (index < end) call.tx.del(extentKey(inode.ino, epoch, index, BASE_PART))
+  }
+  if (tail !== undefined) {
+    deleteParts(call, inode, tail)
+    inode.tails = inode.tails.filter((each) => each !== tail)
+  }
+  call.markWritten(extentId(inode.ino, index))
+}
+
+/** One more partial row; a full tier of them is folded into one row of the tier above. */
+function* putPartial(call: Call, inode: Inode, index: number, segment: Segment, tail: Tail | undefined): Op<void> {
+  const { ino } = inode
+  const { epoch } = inode.epochs[0]
+  let { smalls, mids, bytes } = tail ?? { smalls: 0, mids: 0, bytes: 0 }
+  if (tail === undefined && inode.tails.length >= TAILS_MAX) yield* foldTail(call, inode, inode.tails[0])
+  if (smalls < PARTS_PER_TIER) {
+    smalls++
+    const key = extentKey(ino, epoch, index, smallPart(smalls))
+    call.tx.put(key, encodeExtent(key, [segment]))
+  } else if (mids < PARTS_PER_TIER) {
+    let merged: Segments = []
+    for (let n = 1; n <= smalls; n++) {
+      merged = fold(merged, (yield* readPart(call, inode, index, smallPart(n))).segments, false)
+      call.tx.del(extentKey(ino, epoch, index, smallPart(n)))
+    }
+    merged = fold(merged, [segment], false)
+    mids++
+    smalls = 0
+    bytes += FOLD_COST_BYTES
+    const key = extentKey(ino, epoch, index, midPart(mids))
+    call.tx.put(key, encodeExtent(key, merged))
+  } else {
+    const before = yield* readExtent(call, inode, index)
+    return putBase(call, inode, index, fold(before, [segment], true), tail)
+  }
+  const grown: Tail = { index, smalls, mids, bytes: bytes + segment.length }
+  inode.tails = [...inode.tails.filter((each) => each.index !== index), grown]
+  call.markWritten(extentId(ino, index))
+}
+
+const FOLD_COST_BYTES = 64
+
+/** Writes an extent's partial rows into its base row. */
+function* foldTail(call: Call, inode: Inode, tail: Tail): Op<void> {
+  const segments = yield* readExtent(call, inode, tail.index)
+  putBase(call, inode, tail.index, segments, tail)
+}
+
+/**
+ * Sets the size. Growing leaves a hole. Shrinking deletes at most EXTENTS_INLINE_MAX extents at once; beyond that the
+ * extents are hidden by a cut and a job deletes them. `EPOCHS_MAX` cuts at once are possible; the caller consolidates
+ * before (core/consolidate.ts).
+ */
+export function* resize(call: Call, inode: Inode, size: number): Op<void> {
+  if (size > FILE_BYTES_MAX) throw new FilesystemError('EFBIG')
+  if (size < inode.size) yield* shrink(call, inode, size)
+  inode.size = size
+}
+
+function* shrink(call: Call, inode: Inode, size: number): Op<void> {
+  if (inode.epochs.length === 0) return
+  const { extentBytes } = inode
+  const boundary = Math.floor(size / extentBytes)
+  const within = size - boundary * extentBytes
+  const wasDense = isDense(inode)
+  const denseHidden = inode.size - Math.max(size, (within > 0 ? boundary + 1 : boundary) * extentBytes)
+  if (within > 0) {
+    const tail = inode.tails.find((each) => each.index === boundary)
+    const before = yield* readExtent(call, inode, boundary)
+    const after = fold(before, [{ offset: within, length: extentBytes - within, data: undefined }], true)
+    const lost = allocatedBytes(before) - allocatedBytes(after)
+    if (lost > 0) {
+      call.allocate(inode, -lost)
+      putBase(call, inode, boundary, after, tail)
+    }
+  }
+  const first = within > 0 ? boundary + 1 : boundary
+  const last = extentCount(inode) - 1
+  if (first > last) return
+  if (last - first < EXTENTS_INLINE_MAX && inode.epochs.length === 1) {
+    yield* deleteExtents(call, inode, first, last)
+  } else {
+    yield* cutExtents(call, inode, first, wasDense ? Math.max(0, denseHidden) : first === 0 ? inode.allocatedBytes : -1)
+  }
+}
+
+/** Deletes extents [first, last] of a file with one data epoch. */
+function* deleteExtents(call: Call, inode: Inode, first: number, last: number): Op<void> {
+  const dense = isDense(inode)
+  let lost = 0
+  for (let index = first; index <= last; index++) {
+    lost += dense ? contentEnd(inode, index) : allocatedBytes(yield* readExtent(call, inode, index))
+    call.tx.del(extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART))
+    call.markWritten(extentId(inode.ino, index))
+  }
+  for (const tail of inode.tails) if (tail.index >= first) deleteParts(call, inode, tail)
+  inode.tails = inode.tails.filter((tail) => tail.index < first)
+  call.allocate(inode, -lost)
+}
+
+/**
+ * Hides extents from `first` on in all data epochs and opens a new epoch for what comes. `hiddenBytes` is what they
+ * hold, or -1 when nobody knows; then the trims count.
+ */
+function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes: number): Op<void> {
+  if (inode.epochs.length >= EPOCHS_MAX && first > 0) throw new FilesystemError('EBUSY')
+  for (const tail of inode.tails) if (tail.index < first) yield* foldTail(call, inode, tail)
+  let dataBytes = hiddenBytes
+  for (const { epoch } of inode.epochs) {
+    call.addJob({ kind: 'trim', ino: inode.ino, epoch, from: first, dataBytes })
+    if (dataBytes > 0) dataBytes = 0
+  }
+  // The bytes leave the inode now; the volume's counter gives them back while the jobs delete.
+  if (hiddenBytes > 0) inode.allocatedBytes -= hiddenBytes
+  const kept = first === 0 ? [] : inode.epochs.map(({ epoch, end }) => ({ epoch, end: Math.min(end, first) }))
+  inode.epochs = [{ epoch: inode.nextEpoch, end: NO_CUT }, ...kept]
+  inode.nextEpoch++
+  inode.tails = []
+  call.tx.onCommit(() => call.core.extents.clear())
+}
+
+/** Makes [offset, offset + length) a hole; the size stays. */
+export function* punch(call: Call, inode: Inode, offset: number, length: number): Op<void> {
+  const end = Math.min(offset + length, inode.size)
+  if (inode.epochs.length === 0) return
+  let at = offset
+  while (at < end) {
+    const index = Math.floor(at / inode.extentBytes)
+    const from = at - index * inode.extentBytes
+    const bytes = Math.min(end - at, inode.extentBytes - from)
+    yield* writeExtent(call, inode, index, { offset: from, length: bytes, data: undefined })
+    at += bytes
+  }
+}

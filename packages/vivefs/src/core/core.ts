@@ -1,0 +1,149 @@
+/**
+ * The state of an open volume that all operations share, and the one way to run an operation: `core.run`.
+ */
+import { FilesystemError, ViveError } from '../errors.ts'
+import { inodeLeaseKey } from '../format/keys.ts'
+import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
+import { type Op, pending } from '../op.ts'
+import type { Runtime } from '../runtime.ts'
+import type { TransactionalStore, TransactOptions } from '../store/store.ts'
+import { Call, corruption } from './call.ts'
+import { ExtentCache } from './extent-cache.ts'
+import { JobRunner } from './jobs.ts'
+import { LazyTimes } from './lazy-times.ts'
+import type { Credentials } from './mode.ts'
+import { OpenFiles } from './open-files.ts'
+
+/** How access times are kept: as Linux does by default, at every read, or never. */
+export type AtimePolicy = 'relatime' | 'strictatime' | 'noatime'
+
+export interface CoreOptions {
+  readonly store: TransactionalStore
+  readonly superblock: Superblock
+  readonly runtime: Runtime
+  readonly counters: { inodes: number; dataBytes: number }
+  readonly atime: AtimePolicy
+  readonly readOnly: boolean
+  readonly extentCacheBytes: number
+  /** Bytes that the place below the volume can still take; undefined when nobody knows. */
+  readonly freeBytes?: () => number | undefined
+}
+
+const LEASE_INODES = 4096
+
+export class Core {
+  readonly store: TransactionalStore
+  readonly superblock: Superblock
+  readonly runtime: Runtime
+  readonly options: CoreOptions
+  readonly counters: { inodes: number; dataBytes: number }
+  readonly openFiles: OpenFiles
+  readonly extents: ExtentCache
+  readonly lazyTimes: LazyTimes
+  readonly jobs: JobRunner
+  #nextIno = 0
+  #leaseEnd = 0
+  #nextJob = 0
+  #frozen: { promise: Promise<void>; thaw: () => void } | undefined
+  #closed = false
+
+  constructor(options: CoreOptions) {
+    this.options = options
+    this.store = options.store
+    this.superblock = options.superblock
+    this.runtime = options.runtime
+    this.counters = options.counters
+    this.openFiles = new OpenFiles()
+    this.extents = new ExtentCache(options.extentCacheBytes)
+    this.lazyTimes = new LazyTimes(this)
+    this.jobs = new JobRunner(this)
+  }
+
+  /**
+   * Runs `body` as one transaction in the name of `who`. The body may run again: it changes nothing but through the
+   * call. Errors: what the body throws; EROFS for changes of a read-only volume; ERR_VIVEFS_CLOSED.
+   */
+  *run<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions = {}): Op<T> {
+    this.assertOpen()
+    if (options.readOnly !== true) {
+      if (this.options.readOnly) throw new FilesystemError('EROFS')
+      while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
+    }
+    const core = this
+    return yield* this.store.transact(function* (tx) {
+      const call = new Call(core, tx, who)
+      const result = yield* body(call)
+      if (options.readOnly !== true) call.finish()
+      return result
+    }, options)
+  }
+
+  /** Runs a body that only reads. */
+  read<T>(who: Credentials, body: (call: Call) => Op<T>): Op<T> {
+    return this.run(who, body, { readOnly: true })
+  }
+
+  /**
+   * A number for a new inode, never handed out before. Leases are taken in blocks; the lease row joins the conflict set,
+   * so two operations never take the same block.
+   */
+  *allocateIno(call: Call): Op<number> {
+    if (this.#nextIno < this.#leaseEnd) return this.#nextIno++
+    const row = yield* call.tx.get(inodeLeaseKey)
+    if (row === undefined) throw corruption('inode lease', 'missing')
+    const lease = decodeInodeLease(row)
+    if (!lease.ok) throw corruption('inode lease', lease.fault)
+    const first = lease.value.next
+    const end = first + LEASE_INODES
+    if (end > Number.MAX_SAFE_INTEGER) throw new FilesystemError('ENOSPC')
+    call.tx.put(inodeLeaseKey, encodeInodeLease({ next: end }))
+    call.tx.onCommit(() => {
+      this.#nextIno = first + 1
+      this.#leaseEnd = end
+    })
+    return first
+  }
+
+  nextJobId(): number {
+    return ++this.#nextJob
+  }
+
+  /** Job numbers continue above what the volume already holds. */
+  reserveJobIds(highest: number): void {
+    this.#nextJob = Math.max(this.#nextJob, highest)
+  }
+
+  /** Makes changes wait until `thaw` (fsfreeze); reads go on. */
+  freeze(): void {
+    if (this.#frozen !== undefined) throw new FilesystemError('EBUSY')
+    let thaw = (): void => {}
+    const promise = new Promise<void>((resolve) => {
+      thaw = resolve
+    })
+    this.#frozen = { promise, thaw }
+  }
+
+  thaw(): void {
+    const frozen = this.#frozen
+    this.#frozen = undefined
+    frozen?.thaw()
+  }
+
+  assertOpen(): void {
+    if (this.#closed) throw new ViveError('ERR_VIVEFS_CLOSED', 'the volume is closed')
+  }
+
+  /** Stops background work between two batches, writes what is held back, closes the store. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.thaw()
+    try {
+      await this.jobs.stop()
+      if (!this.options.readOnly) await this.lazyTimes.flush()
+    } finally {
+      this.#closed = true
+      this.lazyTimes.stop()
+      await this.store.close()
+    }
+  }
+}

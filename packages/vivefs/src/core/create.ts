@@ -1,0 +1,113 @@
+/** Making inodes: open(O_CREAT), mkdir, mknod, symlink. */
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import type { Bytes } from '../store/store.ts'
+import type { Call } from './call.ts'
+import { addEntry, assertName, assertWritableDirectory, findEntry, isDot, isDotDot } from './directory.ts'
+import {
+  isInGroup,
+  PERMISSIONS,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_IXGRP,
+} from './mode.ts'
+
+export const LINKS_MAX = 0xffff_ffff
+export const TARGET_BYTES_MAX = 4095
+const NO_BYTES = Buffer.alloc(0)
+
+/** What a new inode is. */
+export interface NewInode {
+  /** Type and permissions; the caller's umask is applied here, except to symbolic links. */
+  readonly mode: number
+  readonly rdevMajor?: number
+  readonly rdevMinor?: number
+  readonly target?: Bytes
+  /** NFS exclusive create: repeats of one request find it. */
+  readonly exclusiveVerifier?: number
+}
+
+/** A new inode owned by the caller, by the rules of its directory, not entered anywhere yet: `nlink` is 0. */
+export function* makeInode(call: Call, directory: Inode, what: NewInode): Op<Inode> {
+  const { who, now, core } = call
+  const type = what.mode & S_IFMT
+  const inheritsGroup = (directory.mode & S_ISGID) !== 0
+  const gid = inheritsGroup ? directory.gid : who.gid
+  let permissions = what.mode & PERMISSIONS
+  if (type !== S_IFLNK) permissions &= ~who.umask
+  if (type === S_IFDIR && inheritsGroup) permissions |= S_ISGID
+  const isSetGidProgram = type === S_IFREG && (permissions & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)
+  if (isSetGidProgram && who.uid !== 0 && !isInGroup(who, gid)) permissions &= ~S_ISGID
+  const inode: Inode = {
+    ino: yield* core.allocateIno(call),
+    mode: type | permissions,
+    uid: who.uid,
+    gid,
+    nlink: 0,
+    size: what.target?.length ?? 0,
+    allocatedBytes: 0,
+    rdevMajor: what.rdevMajor ?? 0,
+    rdevMinor: what.rdevMinor ?? 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+    birthtime: now,
+    generation: 1,
+    change: 1,
+    parent: 0,
+    projectId: directory.projectId,
+    flags: 0,
+    birth: 0,
+    extentBytes: core.superblock.extentBytes,
+    nextEpoch: 0,
+    exclusiveVerifier: what.exclusiveVerifier ?? 0,
+    keyId: 0,
+    baseIno: 0,
+    baseEpoch: 0,
+    entries: 0,
+    xattrs: 0,
+    epochs: [],
+    tails: [],
+    target: what.target ?? NO_BYTES,
+  }
+  call.add(inode)
+  return inode
+}
+
+/**
+ * Makes an inode and enters it. Errors: EEXIST, EACCES, ENOENT (removed directory), ENOTDIR, ENAMETOOLONG, EINVAL (a
+ * type that cannot be made), EPERM (devices need the superuser), EMLINK.
+ */
+export function* createEntry(call: Call, directory: Inode, name: Bytes, what: NewInode): Op<Inode> {
+  assertName(name)
+  if (isDot(name) || isDotDot(name)) throw new FilesystemError('EEXIST')
+  if ((yield* findEntry(call, directory, name)) !== undefined) throw new FilesystemError('EEXIST')
+  assertWritableDirectory(call, directory)
+  const type = what.mode & S_IFMT
+  if ((type === S_IFCHR || type === S_IFBLK) && call.who.uid !== 0) throw new FilesystemError('EPERM')
+  if (![S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK].includes(type)) {
+    throw new FilesystemError('EINVAL')
+  }
+  if (what.target !== undefined) {
+    if (what.target.length === 0) throw new FilesystemError('ENOENT')
+    if (what.target.length > TARGET_BYTES_MAX) throw new FilesystemError('ENAMETOOLONG')
+  }
+  if (type === S_IFDIR && directory.nlink >= LINKS_MAX) throw new FilesystemError('EMLINK')
+  const inode = yield* makeInode(call, directory, what)
+  inode.nlink = 1
+  const parent = addEntry(call, directory, name, inode)
+  if (type === S_IFDIR) {
+    inode.nlink = 2
+    inode.parent = directory.ino
+    parent.nlink++
+  }
+  return inode
+}

@@ -1,0 +1,171 @@
+/**
+ * Background work of a volume: reclaims what big deletes and truncates left (format/job.ts), in bounded transactions,
+ * one job at a time. The rows in the store are the truth; the queue here only saves reading them.
+ */
+import { ViveError } from '../errors.ts'
+import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../format/extent.ts'
+import { decodeJob, encodeJob, type Job } from '../format/job.ts'
+import {
+  extentRange,
+  extentsOfInodeRange,
+  jobKey,
+  jobRange,
+  nodeRange,
+  numberOfKey,
+  parseExtentKey,
+} from '../format/keys.ts'
+import { type Op, runAsync } from '../op.ts'
+import type { Row } from '../store/store.ts'
+import { type Call, corruption } from './call.ts'
+import type { Core } from './core.ts'
+import type { Credentials } from './mode.ts'
+
+const QUEUE_MAX = 1024
+/** Rows deleted in one transaction. */
+const KEYS_PER_STEP = 1024
+/** Rows read with their values in one transaction: more than the parts of one extent, few enough for memory. */
+const ROWS_PER_STEP = 128
+
+export const superuser: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
+
+export class JobRunner {
+  readonly #core: Core
+  readonly #queue = new Map<number, Job>()
+  #overflowed = false
+  #running: Promise<void> | undefined
+  #stopping = false
+  #failure: unknown
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Takes up a job whose row is committed. */
+  start(id: number, job: Job): void {
+    if (this.#queue.size < QUEUE_MAX) this.#queue.set(id, job)
+    else this.#overflowed = true
+    if (!this.#stopping && this.#failure === undefined) this.#running ??= this.#run()
+  }
+
+  /** Takes up what an earlier session of the volume left. */
+  *resume(): Op<void> {
+    const rows = yield* this.#core.read(superuser, (call) => call.tx.range(jobRange))
+    for (const row of rows) {
+      const id = numberOfKey(row.key)
+      this.#core.reserveJobIds(id)
+      const job = decodeJob(row.key, row.value)
+      if (!job.ok) throw corruption(`job ${id}`, job.fault)
+      this.start(id, job.value)
+    }
+  }
+
+  /** Waits until nothing is left to do; throws what stopped the work. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Stops between two transactions; what is left is taken up by the next open. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // Give the operation that started the job its acknowledgement first.
+      await Promise.resolve()
+      while (!this.#stopping) {
+        const next = this.#queue.entries().next()
+        if (next.done) {
+          if (!this.#overflowed) break
+          this.#overflowed = false
+          await runAsync(this.resume())
+          continue
+        }
+        const [id, job] = next.value
+        let rest: Job | undefined = job
+        while (rest !== undefined && !this.#stopping) rest = await runAsync(this.#step(id, rest))
+        if (rest === undefined) this.#queue.delete(id)
+      }
+    } catch (error) {
+      // The rows stay; whoever waits for `idle` hears of it, and so does the next open.
+      this.#failure = error ?? new ViveError('ERR_VIVEFS_INTERNAL', 'a job failed')
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  #step(id: number, job: Job): Op<Job | undefined> {
+    return this.#core.run(
+      superuser,
+      function* (call) {
+        const rest = job.kind === 'purge' ? yield* purge(call, job) : yield* trim(call, job)
+        const key = jobKey(id)
+        if (rest === undefined) call.tx.del(key)
+        else if (rest !== job) call.tx.put(key, encodeJob(key, rest))
+        return rest
+      },
+      { reclaims: true },
+    )
+  }
+}
+
+type Purge = Extract<Job, { kind: 'purge' }>
+type Trim = Extract<Job, { kind: 'trim' }>
+
+/** Deletes data first, the rows of the inode last; the volume's counter gives the bytes back at the end. */
+function* purge(call: Call, job: Purge): Op<Job | undefined> {
+  const extents = yield* call.tx.range({ ...extentsOfInodeRange(job.ino, KEYS_PER_STEP), keysOnly: true })
+  for (const { key } of extents) call.tx.del(key)
+  if (extents.length === KEYS_PER_STEP) return job
+  const rows = yield* call.tx.range({ ...nodeRange(job.ino), limit: KEYS_PER_STEP, keysOnly: true })
+  for (const { key } of rows) call.tx.del(key)
+  if (rows.length === KEYS_PER_STEP) return job
+  call.giveBack(job.dataBytes)
+  return undefined
+}
+
+function* trim(call: Call, job: Trim): Op<Job | undefined> {
+  if (job.dataBytes < 0) return yield* countingTrim(call, job)
+  const rows = yield* call.tx.range({ ...extentRange(job.ino, job.epoch, job.from, KEYS_PER_STEP), keysOnly: true })
+  for (const { key } of rows) call.tx.del(key)
+  if (rows.length === KEYS_PER_STEP) return job
+  call.giveBack(job.dataBytes)
+  return undefined
+}
+
+/** Deletes whole extents and takes what they held from the inode, as long as the inode still counts that epoch. */
+function* countingTrim(call: Call, job: Trim): Op<Job | undefined> {
+  const rows = yield* call.tx.range(extentRange(job.ino, job.epoch, job.from, ROWS_PER_STEP))
+  const isLast = rows.length < ROWS_PER_STEP
+  const groups = groupByExtent(rows)
+  if (!isLast) groups.pop()
+  let bytes = 0
+  for (const group of groups) {
+    const parts: Segments[] = []
+    for (const row of group) {
+      const verdict = decodeExtent(row.key, row.value)
+      if (!verdict.ok) throw corruption(`extent ${Buffer.from(row.key).toString('hex')}`, verdict.fault)
+      parts.push(verdict.value)
+      call.tx.del(row.key)
+    }
+    bytes += allocatedBytes(applyExtent(undefined, parts))
+  }
+  const inode = yield* call.find(job.ino)
+  if (inode?.epochs.some(({ epoch }) => epoch === job.epoch)) call.allocate(call.edit(inode), -bytes)
+  return isLast ? undefined : job
+}
+
+function groupByExtent(rows: readonly Row[]): Row[][] {
+  const groups: Row[][] = []
+  let index = -1
+  for (const row of rows) {
+    const parts = parseExtentKey(row.key)
+    if (parts === undefined) continue
+    if (parts.index !== index) groups.push([])
+    index = parts.index
+    groups[groups.length - 1].push(row)
+  }
+  return groups
+}

@@ -1,0 +1,231 @@
+/** Open file descriptions: open, read, write, and what close does. */
+import { constants } from 'node:fs'
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import { orphanKey } from '../format/keys.ts'
+import type { Op } from '../op.ts'
+import type { Bytes } from '../store/store.ts'
+import type { Call } from './call.ts'
+import { consolidate, needsConsolidation } from './consolidate.ts'
+import { readContent, resize, writeContent } from './content.ts'
+import type { Core } from './core.ts'
+import { superuser } from './jobs.ts'
+import {
+  type Credentials,
+  isDirectory,
+  isFile,
+  isOwner,
+  isSymlink,
+  mayAccess,
+  R_OK,
+  W_OK,
+  withoutSetId,
+} from './mode.ts'
+
+const {
+  O_ACCMODE = 3,
+  O_APPEND,
+  O_DIRECTORY = 0,
+  O_DSYNC = 0,
+  O_NOATIME = 0,
+  O_NOFOLLOW = 0,
+  O_RDWR,
+  O_SYNC = 0,
+  O_TRUNC,
+  O_WRONLY,
+} = constants as typeof constants & { O_ACCMODE?: number }
+
+/** The most bytes that one transaction writes; a longer write is several, each of them whole. */
+export const WRITE_BYTES_MAX = 8 * 1024 * 1024
+
+/** An open file description. Rights were checked at open; position and closing belong to whoever opened. */
+export interface OpenFile {
+  readonly ino: number
+  readonly generation: number
+  /** S_IFMT bits. */
+  readonly type: number
+  /** open(2) flags as given. */
+  readonly flags: number
+  readonly canRead: boolean
+  readonly canWrite: boolean
+  readonly append: boolean
+  /** Every write survives power loss before it returns. */
+  readonly isSynced: boolean
+  readonly tracksAtime: boolean
+  closed: boolean
+}
+
+/** ENXIO for what only a kernel can open: FIFOs, sockets and devices are inodes here, nothing stands behind them. */
+function assertOpenable(inode: Inode, flags: number): void {
+  if (isSymlink(inode)) throw new FilesystemError('ELOOP')
+  if ((flags & O_DIRECTORY) !== 0 && !isDirectory(inode)) throw new FilesystemError('ENOTDIR')
+  if (isDirectory(inode)) {
+    if ((flags & O_ACCMODE) !== 0 || (flags & O_TRUNC) !== 0) throw new FilesystemError('EISDIR')
+    return
+  }
+  if (!isFile(inode)) throw new FilesystemError('ENXIO')
+}
+
+/**
+ * Opens an inode. `isNew`: it was created by this very open, so its mode does not limit the access asked for. Errors:
+ * ELOOP (a symbolic link), ENOTDIR, EISDIR, ENXIO, EACCES, EPERM (O_NOATIME without owning).
+ */
+export function* openInode(call: Call, inode: Inode, flags: number, isNew = false): Op<OpenFile> {
+  assertOpenable(inode, flags)
+  const access = flags & O_ACCMODE
+  const canRead = access !== O_WRONLY
+  const canWrite = access === O_WRONLY || access === O_RDWR
+  const truncates = (flags & O_TRUNC) !== 0
+  if (!isNew) {
+    const mask = (canRead ? R_OK : 0) | (canWrite || truncates ? W_OK : 0)
+    if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+  }
+  if (O_NOATIME !== 0 && (flags & O_NOATIME) !== 0 && !isOwner(call.who, inode)) throw new FilesystemError('EPERM')
+  if (truncates && !isNew) {
+    const edited = call.edit(inode, 'mtime')
+    yield* resize(call, edited, 0)
+    if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  }
+  call.opens(inode.ino)
+  return {
+    ino: inode.ino,
+    generation: inode.generation,
+    type: inode.mode & constants.S_IFMT,
+    flags,
+    canRead,
+    canWrite,
+    append: (flags & O_APPEND) !== 0,
+    isSynced: (flags & (O_SYNC | O_DSYNC)) !== 0,
+    tracksAtime: O_NOATIME === 0 || (flags & O_NOATIME) === 0,
+    closed: false,
+  }
+}
+
+export { O_DIRECTORY, O_NOFOLLOW }
+
+function assertUsable(file: OpenFile, can: boolean): void {
+  if (file.closed || !can) throw new FilesystemError('EBADF')
+}
+
+/**
+ * Reads at `offset` into `into`; answers the bytes read, fewer only at the end of the file. Errors: EBADF (not open for
+ * reading), EISDIR, EINVAL (a negative offset), EIO (a damaged row).
+ */
+export function* readFile(core: Core, who: Credentials, file: OpenFile, offset: number, into: Bytes): Op<number> {
+  assertUsable(file, file.canRead)
+  if (!Number.isSafeInteger(offset) || offset < 0) throw new FilesystemError('EINVAL')
+  return yield* core.read(who, function* (call) {
+    const inode = yield* call.inode(file.ino, file.generation)
+    if (isDirectory(inode)) throw new FilesystemError('EISDIR')
+    const bytes = yield* readContent(call, inode, offset, into)
+    if (file.tracksAtime) call.tx.onCommit(() => core.lazyTimes.touch(inode, call.now))
+    return bytes
+  })
+}
+
+/** What a write did: how many bytes, and where the file position stands behind them. */
+export interface Written {
+  readonly bytes: number
+  readonly end: number
+}
+
+/**
+ * Writes all of `data` at `offset`, or at the end of the file for O_APPEND (or `offset` null). Up to WRITE_BYTES_MAX it
+ * is one transaction: after a crash the write is there whole or not at all. `data` is the caller's again on return.
+ * Errors: EBADF (not open for writing), EINVAL, EFBIG, ENOSPC.
+ */
+export function* writeFile(
+  core: Core,
+  who: Credentials,
+  file: OpenFile,
+  offset: number | null,
+  data: Bytes,
+): Op<Written> {
+  assertUsable(file, file.canWrite)
+  if (offset !== null && (!Number.isSafeInteger(offset) || offset < 0)) throw new FilesystemError('EINVAL')
+  const atEnd = file.append || offset === null
+  let at = offset ?? 0
+  let bytes = 0
+  do {
+    const piece = data.subarray(bytes, bytes + WRITE_BYTES_MAX)
+    try {
+      at = yield* core.run(
+        who,
+        function* (call) {
+          const inode = yield* call.inode(file.ino, file.generation)
+          const from = atEnd ? inode.size : at
+          if (piece.length > 0) yield* writeInode(call, inode, from, piece)
+          return from + piece.length
+        },
+        file.isSynced ? { durable: true } : {},
+      )
+    } catch (error) {
+      // What went in before is a short write, as write(2) reports it; the next call meets the error again.
+      if (bytes > 0 && FilesystemError.is(error) && error.code === 'ENOSPC') return { bytes, end: at }
+      throw error
+    }
+    bytes += piece.length
+  } while (bytes < data.length)
+  return { bytes, end: at }
+}
+
+/** Writes into an inode inside an operation: content, times, and the set-id bits that a writer loses. */
+export function* writeInode(call: Call, inode: Inode, offset: number, data: Bytes): Op<Inode> {
+  const edited = call.edit(inode, 'mtime')
+  yield* writeContent(call, edited, offset, data)
+  if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  return edited
+}
+
+/** Sets the size through an open file. Errors: EINVAL (not open for writing, not a file, negative), EFBIG. */
+export function* truncateFile(core: Core, who: Credentials, file: OpenFile, size: number): Op<void> {
+  if (file.closed) throw new FilesystemError('EBADF')
+  if (!file.canWrite || !Number.isSafeInteger(size) || size < 0) throw new FilesystemError('EINVAL')
+  yield* truncateInode(core, who, file.ino, function* (call) {
+    const inode = yield* call.inode(file.ino, file.generation)
+    if (!isFile(inode)) throw new FilesystemError('EINVAL')
+    const isChange = inode.size !== size
+    const edited = call.edit(inode, 'mtime')
+    yield* resize(call, edited, size)
+    if (isChange && who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  })
+}
+
+/** Runs an operation that may cut a file, after making room in the file's list of data epochs. */
+export function* truncateInode<T>(core: Core, who: Credentials, ino: number, body: (call: Call) => Op<T>): Op<T> {
+  const isFull = yield* core.read(who, function* (call) {
+    const inode = yield* call.find(ino)
+    return inode !== undefined && needsConsolidation(inode)
+  })
+  if (isFull) yield* consolidate(core, ino)
+  return yield* core.run(who, body, { reclaims: true })
+}
+
+/**
+ * Closes an open file; the content of a file without a name goes with its last close. Errors: EBADF when it is closed
+ * already.
+ */
+export function* closeFile(core: Core, file: OpenFile): Op<void> {
+  if (file.closed) throw new FilesystemError('EBADF')
+  file.closed = true
+  if (core.openFiles.remove(file.ino)) yield* reclaimOrphan(core, file.ino)
+}
+
+/** Deletes an inode that has no name and is not open; does nothing for any other. */
+export function* reclaimOrphan(core: Core, ino: number): Op<void> {
+  const isOrphan = yield* core.read(superuser, function* (call) {
+    const inode = yield* call.find(ino)
+    return inode !== undefined && inode.nlink === 0
+  })
+  if (!isOrphan || core.options.readOnly) return
+  yield* core.run(
+    superuser,
+    function* (call) {
+      const inode = yield* call.find(ino)
+      if (inode === undefined || inode.nlink > 0 || core.openFiles.has(ino)) return
+      call.tx.del(orphanKey(ino))
+      call.edit(inode)
+    },
+    { reclaims: true },
+  )
+}

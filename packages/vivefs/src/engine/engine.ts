@@ -1,0 +1,27 @@
+/** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
+import type { AbstractLevel } from 'abstract-level'
+import type { SpaceGuard } from '../store/store.ts'
+
+export interface Engine {
+  /** `memory`, `level`, or `custom` for a database that the caller opened. */
+  readonly name: string
+  // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
+  readonly database: AbstractLevel<any, any, any>
+  /** Close the database together with the volume. */
+  readonly ownsDatabase: boolean
+  /** The identity that the place was prepared with, for a directory. */
+  readonly volumeId: string | undefined
+  readonly space?: SpaceGuard
+  /** Bytes that the place can still take. */
+  readonly freeBytes?: () => number | undefined
+  /** Lets go of what the engine holds beside the database. */
+  release(): Promise<void>
+}
+
+export interface EngineOptions {
+  /** Make the volume when there is none. */
+  readonly create: boolean
+  readonly readOnly: boolean
+  /** The identity for a new volume: 32 hexadecimal digits. */
+  readonly newVolumeId: string
+}

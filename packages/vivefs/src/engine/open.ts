@@ -1,0 +1,58 @@
+/** Where a volume lives, by one argument: `memory://`, a directory, `level:DIR`, or an abstract-level database. */
+import { fileURLToPath } from 'node:url'
+import type { AbstractLevel } from 'abstract-level'
+import { ViveError } from '../errors.ts'
+import type { Engine, EngineOptions } from './engine.ts'
+import { openLevelEngine } from './level.ts'
+import { openMemoryEngine } from './memory.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
+export type Where = string | URL | AbstractLevel<any, any, any>
+
+/** Databases that a volume of this process stands on, over all copies of this module. */
+const registry = Symbol.for('vivefs.databases')
+const shared = globalThis as { [registry]?: WeakSet<object> }
+shared[registry] ??= new WeakSet()
+const inUse = shared[registry]
+
+/**
+ * Errors: ERR_VIVEFS_OPTION (not a place), ERR_VIVEFS_LOCKED, and those of the engines.
+ */
+export async function openEngine(where: Where, options: EngineOptions): Promise<Engine> {
+  if (typeof where === 'object' && where !== null && !(where instanceof URL)) return adopt(where)
+  const text = where instanceof URL ? fileLocation(where) : where
+  if (typeof text !== 'string' || text === '') {
+    throw new ViveError('ERR_VIVEFS_OPTION', "where: 'memory://', a directory, 'level:DIR' or an AbstractLevel")
+  }
+  if (text === 'memory://') return await openMemoryEngine()
+  if (text.startsWith('level:')) return await openLevelEngine(text.slice('level:'.length), options)
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//.exec(text)
+  if (scheme !== null) throw new ViveError('ERR_VIVEFS_OPTION', `no engine for ${scheme[1]}:// locations`)
+  return await openLevelEngine(text, options)
+}
+
+function fileLocation(url: URL): string {
+  if (url.protocol === 'file:') return fileURLToPath(url)
+  return url.href
+}
+
+function adopt(database: Exclude<Where, string | URL>): Engine {
+  if (typeof database.batch !== 'function' || typeof database.supports !== 'object') {
+    throw new ViveError('ERR_VIVEFS_OPTION', "where: 'memory://', a directory, 'level:DIR' or an AbstractLevel")
+  }
+  if (inUse.has(database)) {
+    throw new ViveError('ERR_VIVEFS_LOCKED', 'a volume of this process is open on that database', {
+      holder: { pid: process.pid },
+    })
+  }
+  inUse.add(database)
+  return {
+    name: 'custom',
+    database,
+    ownsDatabase: false,
+    volumeId: undefined,
+    release: async () => {
+      inUse.delete(database)
+    },
+  }
+}

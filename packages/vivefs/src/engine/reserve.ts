@@ -1,0 +1,98 @@
+/**
+ * Space that is kept for getting out of a full disk. Growing commits are refused with ENOSPC while the disk has less
+ * than the margin left, so that deleting still has room to write; and a file of real blocks is given up when even that
+ * room was taken by somebody else.
+ */
+import { statfsSync } from 'node:fs'
+import { open, rm, stat } from 'node:fs/promises'
+import { FilesystemError } from '../errors.ts'
+import type { SpaceGuard } from '../store/store.ts'
+
+const MARGIN_BYTES_MAX = 48 * 1024 * 1024
+const RESERVE_BYTES_MAX = 16 * 1024 * 1024
+/** A disk with more than this free needs no reserve yet. */
+const ROOMY_BYTES = 1024 * 1024 * 1024
+const LOOK_AGAIN_MS = 1000
+
+export class DiskReserve implements SpaceGuard {
+  readonly #directory: string
+  readonly #path: string
+  readonly #reopen: () => Promise<void>
+  readonly #marginBytes: number
+  readonly #reserveBytes: number
+  #budgetBytes = 0
+  #lookedAtMs = 0
+
+  constructor(directory: string, path: string, reopen: () => Promise<void>) {
+    this.#directory = directory
+    this.#path = path
+    this.#reopen = reopen
+    const { blocks, bsize } = statfsSync(directory)
+    this.#marginBytes = Math.min(MARGIN_BYTES_MAX, Math.floor((blocks * bsize) / 4))
+    this.#reserveBytes = Math.min(RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 16))
+  }
+
+  /** Bytes that growing commits may still take. */
+  freeBytes(): number {
+    return Math.max(0, this.#diskFreeBytes() - this.#marginBytes)
+  }
+
+  /** Looks at the disk once in a while: an eighth of what is left, or a second, may pass unseen. */
+  admit(bytes: number): void {
+    this.#budgetBytes -= bytes
+    const now = Date.now()
+    if (this.#budgetBytes >= 0 && now - this.#lookedAtMs < LOOK_AGAIN_MS) return
+    const free = this.freeBytes()
+    this.#lookedAtMs = now
+    this.#budgetBytes = Math.floor(free / 8) - bytes
+    if (free < bytes + this.#marginBytes / 8) {
+      this.#budgetBytes = 0
+      throw new FilesystemError('ENOSPC')
+    }
+  }
+
+  /** After a batch failed for want of space: frees the reserve, reopens the database, lets the batch be tried again. */
+  async recover(error: unknown): Promise<boolean> {
+    if (!isNoSpace(error)) return false
+    const size = await stat(this.#path).then(
+      (found) => found.size,
+      () => 0,
+    )
+    if (size === 0) return false
+    await rm(this.#path, { force: true })
+    this.#budgetBytes = 0
+    await this.#reopen()
+    return true
+  }
+
+  /** Lays the reserve down when the disk is not roomy; quietly goes without it when there is no space for it. */
+  async prepare(): Promise<void> {
+    if (this.#diskFreeBytes() > ROOMY_BYTES) return
+    const present = await stat(this.#path).catch(() => undefined)
+    if (present?.size === this.#reserveBytes) return
+    if (this.#diskFreeBytes() < this.#reserveBytes + this.#marginBytes) return
+    const file = await open(this.#path, 'w')
+    try {
+      const zeros = Buffer.alloc(Math.min(this.#reserveBytes, 1024 * 1024), 0x5a)
+      for (let at = 0; at < this.#reserveBytes; at += zeros.length) {
+        await file.write(zeros, 0, Math.min(zeros.length, this.#reserveBytes - at), at)
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  #diskFreeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#directory)
+    return bavail * bsize
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true
+    if (/no space left|quota exceeded/i.test(at.message)) return true
+  }
+  return false
+}

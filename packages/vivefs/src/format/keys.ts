@@ -1,0 +1,181 @@
+/**
+ * Keys of all rows (FORMAT.md, "Keys"). Big-endian, a type byte first, metadata before data, so that a placement policy
+ * can cut between them; inode, directory entries and extended attributes of one inode are contiguous.
+ *
+ *     00                                        the store's barrier marker (store/level-store.ts)
+ *     01 what                                   superblock, counters, inode lease
+ *     02 uid32 | 03 gid32                       users, groups
+ *     04 name  | 05 name                        their names
+ *     08 ino64                                  orphans: no name left, still open
+ *     09 id64                                   jobs: work too big for one batch
+ *     10 ino64 00                               inode
+ *     10 ino64 01 hash48 name                   directory entry
+ *     10 ino64 02 name                          extended attribute
+ *     40 ino64 epoch32 index48 part8            extent: part 0 is the base, 1-16 mids, 17-32 smalls
+ */
+import type { Bytes, KeyRange } from '../store/store.ts'
+import { asBuffer, readU64, writeU64 } from './row.ts'
+
+const SYSTEM = 0x01
+const USER = 0x02
+const GROUP = 0x03
+const USER_NAME = 0x04
+const GROUP_NAME = 0x05
+const ORPHAN = 0x08
+const JOB = 0x09
+const NODE = 0x10
+const EXTENT = 0x40
+
+const INODE = 0x00
+const DIRENT = 0x01
+const XATTR = 0x02
+
+const NODE_KEY_BYTES = 10
+const DIRENT_HASH_BYTES = 6
+export const DIRENT_PREFIX_BYTES = NODE_KEY_BYTES + DIRENT_HASH_BYTES
+const EXTENT_KEY_BYTES = 20
+
+export const superblockKey: Bytes = Buffer.of(SYSTEM, 0x00)
+export const countersKey: Bytes = Buffer.of(SYSTEM, 0x01)
+export const inodeLeaseKey: Bytes = Buffer.of(SYSTEM, 0x02)
+
+function withU32(type: number, value: number): Buffer {
+  const key = Buffer.allocUnsafe(5)
+  key[0] = type
+  key.writeUInt32BE(value, 1)
+  return key
+}
+
+function withU64(type: number, value: number): Buffer {
+  const key = Buffer.allocUnsafe(9)
+  key[0] = type
+  writeU64(key, value, 1)
+  return key
+}
+
+const withName = (type: number, name: string): Buffer => Buffer.concat([Buffer.of(type), Buffer.from(name, 'utf8')])
+
+export type AccountKind = 'user' | 'group'
+
+export const accountKey = (kind: AccountKind, id: number): Buffer => withU32(kind === 'user' ? USER : GROUP, id)
+export const accountNameKey = (kind: AccountKind, name: string): Buffer =>
+  withName(kind === 'user' ? USER_NAME : GROUP_NAME, name)
+export const accountRange = (kind: AccountKind): KeyRange => {
+  const type = kind === 'user' ? USER : GROUP
+  return { gte: Buffer.of(type), lt: Buffer.of(type + 1) }
+}
+export const accountIdOfKey = (key: Bytes): number => asBuffer(key).readUInt32BE(1)
+
+export const orphanKey = (ino: number): Buffer => withU64(ORPHAN, ino)
+export const orphanRange: KeyRange = { gte: Buffer.of(ORPHAN), lt: Buffer.of(ORPHAN + 1) }
+export const jobKey = (id: number): Buffer => withU64(JOB, id)
+export const jobRange: KeyRange = { gte: Buffer.of(JOB), lt: Buffer.of(JOB + 1) }
+/** The number behind the type byte of an orphan's or a job's key. */
+export const numberOfKey = (key: Bytes): number => readU64(asBuffer(key), 1)
+
+function nodeKey(ino: number, sub: number, tailBytes: number): Buffer {
+  const key = Buffer.allocUnsafe(NODE_KEY_BYTES + tailBytes)
+  key[0] = NODE
+  writeU64(key, ino, 1)
+  key[9] = sub
+  return key
+}
+
+export const inodeKey = (ino: number): Buffer => nodeKey(ino, INODE, 0)
+
+/** `hash` is below 2^48. */
+export function direntKey(parent: number, hash: number, name: Bytes): Buffer {
+  const key = nodeKey(parent, DIRENT, DIRENT_HASH_BYTES + name.length)
+  key.writeUIntBE(hash, NODE_KEY_BYTES, DIRENT_HASH_BYTES)
+  key.set(name, DIRENT_PREFIX_BYTES)
+  return key
+}
+
+/** Entries of a directory whose name hash is `fromHash` or above. */
+export function direntRange(parent: number, fromHash = 0, limit?: number): KeyRange {
+  const gte = nodeKey(parent, DIRENT, DIRENT_HASH_BYTES)
+  gte.writeUIntBE(fromHash, NODE_KEY_BYTES, DIRENT_HASH_BYTES)
+  return { gte, lt: nodeKey(parent, DIRENT + 1, 0), ...(limit === undefined ? {} : { limit }) }
+}
+
+export const hashOfDirentKey = (key: Bytes): number => asBuffer(key).readUIntBE(NODE_KEY_BYTES, DIRENT_HASH_BYTES)
+export const nameOfDirentKey = (key: Bytes): Buffer => asBuffer(key).subarray(DIRENT_PREFIX_BYTES)
+
+export function xattrKey(ino: number, name: Bytes): Buffer {
+  const key = nodeKey(ino, XATTR, name.length)
+  key.set(name, NODE_KEY_BYTES)
+  return key
+}
+
+export const xattrRange = (ino: number): KeyRange => ({ gte: nodeKey(ino, XATTR, 0), lt: nodeKey(ino, XATTR + 1, 0) })
+export const nameOfXattrKey = (key: Bytes): Buffer => asBuffer(key).subarray(NODE_KEY_BYTES)
+
+/** Everything under one inode: the inode row, its entries, its attributes. */
+export const nodeRange = (ino: number): KeyRange => ({ gte: nodeKey(ino, INODE, 0), lt: nodeKey(ino, 0xff, 0) })
+/** All inodes with entries and attributes, in the order of inode numbers. */
+export const allNodesRange: KeyRange = { gte: Buffer.of(NODE), lt: Buffer.of(NODE + 1) }
+
+/** What a key below `allNodesRange` names. */
+export interface NodeKeyParts {
+  readonly ino: number
+  readonly sub: 'inode' | 'dirent' | 'xattr'
+}
+
+export function parseNodeKey(key: Bytes): NodeKeyParts | undefined {
+  if (key.length < NODE_KEY_BYTES || key[0] !== NODE) return undefined
+  const ino = readU64(asBuffer(key), 1)
+  switch (key[9]) {
+    case INODE:
+      return key.length === NODE_KEY_BYTES ? { ino, sub: 'inode' } : undefined
+    case DIRENT:
+      return key.length > DIRENT_PREFIX_BYTES ? { ino, sub: 'dirent' } : undefined
+    case XATTR:
+      return key.length > NODE_KEY_BYTES ? { ino, sub: 'xattr' } : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Parts of an extent: the base row, then partial rows in the order they apply (mids before smalls). */
+export const PARTS_PER_TIER = 16
+export const BASE_PART = 0
+export const midPart = (n: number): number => n
+export const smallPart = (n: number): number => PARTS_PER_TIER + n
+
+export function extentKey(ino: number, epoch: number, index: number, part: number): Buffer {
+  const key = Buffer.allocUnsafe(EXTENT_KEY_BYTES)
+  key[0] = EXTENT
+  writeU64(key, ino, 1)
+  key.writeUInt32BE(epoch, 9)
+  key.writeUIntBE(index, 13, 6)
+  key[19] = part
+  return key
+}
+
+export interface ExtentKeyParts {
+  readonly ino: number
+  readonly epoch: number
+  readonly index: number
+  readonly part: number
+}
+
+export function parseExtentKey(key: Bytes): ExtentKeyParts | undefined {
+  if (key.length !== EXTENT_KEY_BYTES || key[0] !== EXTENT) return undefined
+  const bytes = asBuffer(key)
+  return { ino: readU64(bytes, 1), epoch: bytes.readUInt32BE(9), index: bytes.readUIntBE(13, 6), part: bytes[19] }
+}
+
+/** Extents of one data epoch from `fromIndex` on; `limit` rows at most. */
+export const extentRange = (ino: number, epoch: number, fromIndex: number, limit?: number): KeyRange => ({
+  gte: extentKey(ino, epoch, fromIndex, 0),
+  lt: extentKey(ino, epoch + 1, 0, 0),
+  ...(limit === undefined ? {} : { limit }),
+})
+
+/** All extents of an inode, in all its data epochs. */
+export const extentsOfInodeRange = (ino: number, limit?: number): KeyRange => ({
+  gte: extentKey(ino, 0, 0, 0),
+  lt: extentKey(ino + 1, 0, 0, 0),
+  ...(limit === undefined ? {} : { limit }),
+})
+export const allExtentsRange: KeyRange = { gte: Buffer.of(EXTENT), lt: Buffer.of(EXTENT + 1) }

@@ -1,0 +1,85 @@
+/**
+ * The frame around every value that vivefs stores (FORMAT.md, "Row frame"):
+ *
+ *     0      1         2       4        8
+ *     | kind | version | extra | crc32  | body ...
+ *
+ * Big-endian. `crc32` (IEEE polynomial) covers the key, then the value with the crc field zero, so a row that landed
+ * under a wrong key is caught too. `extra` belongs to the kind.
+ */
+import { crc32 } from 'node:zlib'
+import type { Bytes } from '../store/store.ts'
+
+export const FRAME_BYTES = 8
+const CRC_OFFSET = 4
+
+/** Kinds of rows. On disk: never renumber. */
+export const RowKind = {
+  superblock: 0x01,
+  counters: 0x02,
+  inodeLease: 0x03,
+  user: 0x04,
+  group: 0x05,
+  accountName: 0x06,
+  orphan: 0x07,
+  job: 0x08,
+  inode: 0x10,
+  dirent: 0x11,
+  xattr: 0x12,
+  extent: 0x20,
+} as const
+
+export type RowKind = (typeof RowKind)[keyof typeof RowKind]
+
+/** A new value of `FRAME_BYTES + bodyBytes`, framed but not sealed. The body's bytes are not cleared. */
+export function frame(kind: RowKind, version: number, bodyBytes: number, extra = 0): Buffer {
+  const row = Buffer.allocUnsafeSlow(FRAME_BYTES + bodyBytes)
+  row[0] = kind
+  row[1] = version
+  row[2] = extra >>> 8
+  row[3] = extra & 0xff
+  return row
+}
+
+/** Writes the checksum; the last step of every encoder. Returns the row. */
+export function seal(key: Bytes, row: Buffer): Buffer {
+  row.writeUInt32BE(0, CRC_OFFSET)
+  row.writeUInt32BE(crc32(row, crc32(key)), CRC_OFFSET)
+  return row
+}
+
+/** Why bytes from the store are not a row. */
+export type RowFault = 'short' | 'kind' | 'version' | 'checksum' | 'shape'
+
+export type Verdict<T> = { ok: true; value: T } | { ok: false; fault: RowFault }
+
+const scratch = Buffer.alloc(FRAME_BYTES)
+
+/** Checks frame, kind, version and checksum. Never throws on any input. */
+export function check(key: Bytes, row: Bytes, kind: RowKind, versionMax: number): RowFault | undefined {
+  if (row.length < FRAME_BYTES) return 'short'
+  if (row[0] !== kind) return 'kind'
+  if (row[1] === 0 || row[1] > versionMax) return 'version'
+  scratch[0] = row[0]
+  scratch[1] = row[1]
+  scratch[2] = row[2]
+  scratch[3] = row[3]
+  const stored = (row[4] << 24) | (row[5] << 16) | (row[6] << 8) | row[7]
+  const actual = crc32(row.subarray(FRAME_BYTES), crc32(scratch, crc32(key)))
+  return (stored ^ actual) === 0 ? undefined : 'checksum'
+}
+
+export const extraOf = (row: Bytes): number => (row[2] << 8) | row[3]
+
+/** The row as a Buffer over the same memory. */
+export const asBuffer = (row: Bytes): Buffer =>
+  Buffer.isBuffer(row) ? row : Buffer.from(row.buffer, row.byteOffset, row.byteLength)
+
+/** Writes an unsigned integer up to 2^53-1 as 8 bytes. */
+export function writeU64(into: Buffer, value: number, offset: number): void {
+  into.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
+  into.writeUInt32BE(value >>> 0, offset + 4)
+}
+
+export const readU64 = (from: Buffer, offset: number): number =>
+  from.readUInt32BE(offset) * 0x1_0000_0000 + from.readUInt32BE(offset + 4)

@@ -1,0 +1,98 @@
+/**
+ * The inner face: a filesystem by inode handle, in the vocabulary of an FSAL (NFS-Ganesha), for gateways and for whoever
+ * needs exact control. Every call takes credentials, a handle and arguments and is one atomic operation; drive it with
+ * `runAsync`, or with `runSync` where the store answers synchronously.
+ *
+ * Errors carry errno names (`error.code`). ESTALE: the handle's inode is gone. ENOTDIR, EACCES, ENOENT, ENAMETOOLONG and
+ * EIO (a damaged row, with the cause attached) as in the manual pages; what else a call throws is said beside it.
+ */
+import type { AttributeChanges, Attributes } from '../core/attributes.ts'
+import type { Credentials } from '../core/mode.ts'
+import type { OpenFile, Written } from '../core/open-file.ts'
+import type { RenameFlags } from '../core/rename.ts'
+import type { FallocateMode, SpaceReport } from '../core/space.ts'
+import type { XattrMode } from '../core/xattr.ts'
+import type { Op } from '../op.ts'
+import type { Bytes } from '../store/store.ts'
+import type { Handle } from './handle.ts'
+
+export type FsalCall<A, R> = (credentials: Credentials, handle: Handle, args: A) => Op<R>
+
+/** An inode found or made, with its attributes at that instant. */
+export interface Entry {
+  readonly handle: Handle
+  readonly attributes: Attributes
+}
+
+/** A line of a directory. `cookie` continues the listing behind it and stays valid over changes and restarts. */
+export interface DirectoryLine {
+  readonly name: Buffer
+  readonly ino: number
+  /** S_IFMT bits. */
+  readonly type: number
+  readonly cookie: bigint
+  /** With `plus`. */
+  readonly entry?: Entry
+}
+
+export interface DirectoryPage {
+  readonly lines: readonly DirectoryLine[]
+  /** Nothing follows. */
+  readonly eof: boolean
+}
+
+/** `unchecked` opens what is there; `guarded` throws EEXIST; a verifier makes a repeated request find its own file. */
+export type CreateMode = 'unchecked' | 'guarded' | { readonly verifier: number }
+
+export interface Fsal {
+  /** The handle of the root directory. */
+  root(): Handle
+  /** The inode behind a name; `.` and `..` too. */
+  lookup: FsalCall<{ name: Bytes }, Entry>
+  getattr: FsalCall<undefined, Attributes>
+  /** EPERM, EINVAL, EISDIR, EFBIG. All changes are made, or none. */
+  setattr: FsalCall<AttributeChanges, Attributes>
+  /** The part of `mask` (R_OK 4, W_OK 2, X_OK 1) that the caller is allowed. */
+  access: FsalCall<{ mask: number }, number>
+  /** A regular file. EEXIST. */
+  create: FsalCall<{ name: Bytes; mode: number; how?: CreateMode }, Entry>
+  /** EEXIST, EMLINK. */
+  mkdir: FsalCall<{ name: Bytes; mode: number }, Entry>
+  /** FIFO, socket, character or block device, by the type bits of `mode`. EPERM: devices need the superuser. */
+  mknode: FsalCall<{ name: Bytes; mode: number; rdevMajor?: number; rdevMinor?: number }, Entry>
+  /** `target` is 1 to 4095 bytes. */
+  symlink: FsalCall<{ name: Bytes; target: Bytes }, Entry>
+  /** The target, a copy. EINVAL: not a symbolic link. */
+  readlink: FsalCall<undefined, Buffer>
+  /** One more name for the inode of the handle. EPERM: a directory. EEXIST, EMLINK, EXDEV. */
+  link: FsalCall<{ directory: Handle; name: Bytes }, Attributes>
+  /** EEXIST, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL, EPERM, EXDEV. */
+  rename: FsalCall<{ name: Bytes; toDirectory: Handle; toName: Bytes; flags?: RenameFlags }, void>
+  /** Of anything but a directory. EISDIR, EPERM. */
+  unlink: FsalCall<{ name: Bytes }, void>
+  /** ENOTDIR, ENOTEMPTY, EPERM. */
+  rmdir: FsalCall<{ name: Bytes }, void>
+  /** `.` and `..` are not listed. `cookie` 0n starts. `plus` adds handle and attributes. */
+  readdir: FsalCall<{ cookie: bigint; limit: number; plus?: boolean }, DirectoryPage>
+  /** Checks rights once, for open(2) `flags`, and keeps the inode until `close`. ELOOP, EISDIR, ENXIO. */
+  open: FsalCall<{ flags: number }, OpenFile>
+  close(file: OpenFile): Op<void>
+  /** Into `into`, which is not kept; fewer bytes only at the end. Without `file` the right to read is checked now. */
+  read: FsalCall<{ offset: number; into: Bytes; file?: OpenFile }, number>
+  /** All of `data`, which is the caller's again on return; `offset` null appends. EFBIG, ENOSPC. */
+  write: FsalCall<{ offset: number | null; data: Bytes; file?: OpenFile; durable?: boolean }, Written>
+  /** What was acknowledged before survives power loss. */
+  commit: FsalCall<undefined, void>
+  /** ENXIO: nothing of that kind at or behind `offset`. */
+  seek: FsalCall<{ what: 'data' | 'hole'; offset: number }, number>
+  /** EINVAL, EFBIG. */
+  fallocate: FsalCall<{ mode: FallocateMode; offset: number; length: number; keepSize?: boolean }, Attributes>
+  /** ENODATA. */
+  getxattr: FsalCall<{ name: Bytes }, Buffer>
+  /** EEXIST, ENODATA, E2BIG. */
+  setxattr: FsalCall<{ name: Bytes; value: Bytes; mode?: XattrMode }, void>
+  listxattr: FsalCall<undefined, Buffer[]>
+  /** ENODATA. */
+  removexattr: FsalCall<{ name: Bytes }, void>
+  statfs: FsalCall<undefined, SpaceReport>
+}

@@ -1,0 +1,15 @@
+/** vivefs: a crash-safe, POSIX-true filesystem inside your process, behind the node:fs API. */
+
+export type { Groups, Users } from './accounts.ts'
+export type { AtimePolicy } from './core/core.ts'
+export type { Credentials } from './core/mode.ts'
+export type { SpaceReport } from './core/space.ts'
+export type { Holder } from './engine/holder.ts'
+export type { Where } from './engine/open.ts'
+export { FilesystemError, ViveError, type ViveErrorCode } from './errors.ts'
+export type { ViveFileSystem } from './face/index.ts'
+export type { Group, User } from './format/account.ts'
+export { SyncUnavailableError } from './op.ts'
+export type { Runtime } from './runtime.ts'
+export type { Durability, StoreStatistics } from './store/store.ts'
+export { type OpenOptions, type View, ViveFS } from './vivefs.ts'

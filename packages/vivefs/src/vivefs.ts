@@ -1,0 +1,218 @@
+/** The public face of a volume. */
+
+import { Groups, Users } from './accounts.ts'
+import type { AtimePolicy, Core } from './core/core.ts'
+import type { Credentials } from './core/mode.ts'
+import { type SpaceReport, spaceReport } from './core/space.ts'
+import { openEngine, type Where } from './engine/open.ts'
+import { ViveError } from './errors.ts'
+import { createFs, type ViveFileSystem } from './face/index.ts'
+import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
+import { isExtentBytes } from './format/superblock.ts'
+import { createFsal } from './fsal/fsal.ts'
+import type { Fsal } from './fsal/types.ts'
+import { runAsync } from './op.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
+import { openLevelStore } from './store/index.ts'
+import type { Durability, StoreStatistics } from './store/store.ts'
+import { mountVolume } from './volume.ts'
+
+export interface OpenOptions {
+  /**
+   * What to do about making a volume: `true` (default) makes one where there is none, `false` throws
+   * ERR_VIVEFS_NOT_A_VOLUME, `'exclusive'` throws ERR_VIVEFS_EXISTS where there is one.
+   */
+  readonly create?: boolean | 'exclusive'
+  /** Changes nothing; every change throws EROFS. */
+  readonly readOnly?: boolean
+  /**
+   * When an operation is acknowledged. `group` (default): the operating system has it, so `kill -9` loses nothing.
+   * `strict`: it survives power loss. `relaxed`: at once; a kill may lose the last 8 MiB or second, never torn or
+   * reordered; synchronous changes work.
+   */
+  readonly durability?: Durability
+  /** How access times are kept. Default `relatime`. */
+  readonly atime?: AtimePolicy
+  /** Memory for caches and for what is on its way to the store, bytes. Default 64 MiB. */
+  readonly memoryBytes?: number
+  /** Extent size of a new volume's files, bytes: a power of two from 4 KiB to 16 MiB. Default 64 KiB. */
+  readonly extentBytes?: number
+  /** Label of a new volume. */
+  readonly label?: string
+  /** Owner of a new volume's root directory. Default: the process's user and group. */
+  readonly owner?: { readonly uid: number; readonly gid: number }
+  /** Who `vive.fs` acts as. Default: the process's own user, groups and umask. */
+  readonly credentials?: Partial<Credentials>
+  /** Clock and randomness, for tests that replay. */
+  readonly runtime?: Runtime
+}
+
+/** A face of the volume for one caller. */
+export interface View {
+  readonly credentials: Credentials
+  /** Shaped like node:fs. */
+  readonly fs: ViveFileSystem
+}
+
+const MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024
+const MEMORY_BYTES_MIN = 4 * 1024 * 1024
+
+/** The cores of open volumes, for the modules of this package that work below the public face. */
+const cores = new WeakMap<ViveFS, Core>()
+
+/** The core of an open volume. Not public. */
+export function coreOf(vive: ViveFS): Core {
+  const core = cores.get(vive)
+  if (core === undefined) throw new ViveError('ERR_VIVEFS_OPTION', 'not a volume of this copy of vivefs')
+  return core
+}
+
+/** The process's own identity; on systems without numbers for users everybody is the superuser, as in node:fs. */
+function processCredentials(): Credentials {
+  return {
+    uid: process.geteuid?.() ?? 0,
+    gid: process.getegid?.() ?? 0,
+    groups: process.getgroups?.() ?? [],
+    umask: process.umask(),
+  }
+}
+
+/** An open volume. */
+export class ViveFS {
+  /** Shaped like node:fs, acting as the process's own user. */
+  readonly fs: ViveFileSystem
+  /** The inner face, by inode handle (`vivefs/fsal`). */
+  readonly fsal: Fsal
+  readonly users: Users
+  readonly groups: Groups
+  /** Who `fs` acts as. */
+  readonly credentials: Credentials
+  /** 32 lower-case hexadecimal digits. */
+  readonly volumeId: string
+  /** `level`, `memory` or `custom`. */
+  readonly engine: string
+  readonly #core: Core
+  readonly #release: () => Promise<void>
+  #closing: Promise<void> | undefined
+
+  private constructor(core: Core, credentials: Credentials, engine: string, release: () => Promise<void>) {
+    this.#core = core
+    cores.set(this, core)
+    this.#release = release
+    this.credentials = credentials
+    this.engine = engine
+    this.volumeId = core.superblock.volumeId
+    this.fs = createFs(core, credentials)
+    this.fsal = createFsal(core)
+    this.users = new Users(core)
+    this.groups = new Groups(core)
+  }
+
+  /**
+   * Opens a volume, and makes it where there is none. `where`: `'memory://'`, a directory, `'level:DIR'`, or an
+   * abstract-level database (which stays the caller's to close).
+   *
+   * Errors: ERR_VIVEFS_LOCKED (another writer has it; `error.holder` names it), ERR_VIVEFS_NOT_A_VOLUME,
+   * ERR_VIVEFS_EXISTS, ERR_VIVEFS_FORMAT, ERR_VIVEFS_CORRUPTION, ERR_VIVEFS_ENGINE, ERR_VIVEFS_OPTION.
+   */
+  static async open(where: Where, options: OpenOptions = {}): Promise<ViveFS> {
+    const { create = true, readOnly = false, memoryBytes = MEMORY_BYTES_DEFAULT } = options
+    const extentBytes = options.extentBytes ?? EXTENT_BYTES_DEFAULT
+    if (!isExtentBytes(extentBytes)) {
+      throw new ViveError('ERR_VIVEFS_OPTION', 'extentBytes: a power of two from 4096 to 16777216')
+    }
+    if (!(memoryBytes >= MEMORY_BYTES_MIN)) {
+      throw new ViveError('ERR_VIVEFS_OPTION', `memoryBytes: at least ${MEMORY_BYTES_MIN}`)
+    }
+    const runtime = options.runtime ?? systemRuntime()
+    const credentials: Credentials = { ...processCredentials(), ...options.credentials }
+    const newVolumeId = runtime.random(16).toString('hex')
+    const engine = await openEngine(where, { create: create !== false, readOnly, newVolumeId })
+    try {
+      const store = await openLevelStore(engine.database, {
+        durability: options.durability,
+        ownsDatabase: engine.ownsDatabase,
+        space: engine.space,
+        pendingBytesMax: memoryBytes / 4,
+        cacheBytes: memoryBytes / 4,
+      })
+      try {
+        const core = await mountVolume(store, engine, {
+          runtime,
+          atime: options.atime ?? 'relatime',
+          readOnly,
+          extentCacheBytes: memoryBytes / 4,
+          mustBeNew: create === 'exclusive',
+          create:
+            create === false
+              ? undefined
+              : {
+                  volumeId: engine.volumeId ?? newVolumeId,
+                  extentBytes,
+                  label: options.label ?? '',
+                  owner: options.owner ?? credentials,
+                },
+        })
+        if (engine.volumeId !== undefined && core.superblock.volumeId !== engine.volumeId) {
+          throw new ViveError('ERR_VIVEFS_CORRUPTION', 'vivefs.json and the database belong to different volumes')
+        }
+        return new ViveFS(core, credentials, engine.name, () => engine.release())
+      } catch (error) {
+        await store.close()
+        throw error
+      }
+    } catch (error) {
+      await engine.release()
+      throw error
+    }
+  }
+
+  /** The volume as somebody else sees it. What is not given comes from this volume's own credentials. */
+  as(credentials: Partial<Credentials>): View {
+    const whole = { ...this.credentials, groups: [], ...credentials }
+    return { credentials: whole, fs: createFs(this.#core, whole) }
+  }
+
+  /** The volume as the superuser sees it. */
+  get root(): View {
+    return this.as({ uid: 0, gid: 0, groups: [] })
+  }
+
+  /** What was acknowledged before this call survives power loss when it returns (syncfs). */
+  sync(): Promise<void> {
+    return runAsync(this.#core.store.barrier())
+  }
+
+  /** Waits until big deletes and truncates have given their space back. */
+  settle(): Promise<void> {
+    return this.#core.jobs.idle()
+  }
+
+  /** Space and inodes in use. */
+  space(): SpaceReport {
+    return spaceReport(this.#core)
+  }
+
+  /** What the store did since the volume was opened. */
+  statistics(): StoreStatistics {
+    return this.#core.store.statistics()
+  }
+
+  /** Closes the volume; acknowledged work is never lost by it. Later calls throw ERR_VIVEFS_CLOSED. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#core.close()
+    } finally {
+      await this.#release()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,198 @@
+/** Makes or mounts a volume on an open database: superblock, counters, leases, and what the last session left. */
+
+import { corruption } from './core/call.ts'
+import { type AtimePolicy, Core } from './core/core.ts'
+import { superuser } from './core/jobs.ts'
+import { isDirectory, S_IFDIR } from './core/mode.ts'
+import { reclaimOrphan } from './core/open-file.ts'
+import type { Engine } from './engine/engine.ts'
+import { FilesystemError, ViveError } from './errors.ts'
+import { encodeInode } from './format/inode.ts'
+import { countersKey, inodeKey, inodeLeaseKey, numberOfKey, orphanRange, superblockKey } from './format/keys.ts'
+import {
+  type Counters,
+  decodeCounters,
+  decodeSuperblock,
+  encodeCounters,
+  encodeInodeLease,
+  encodeSuperblock,
+  FEATURES_KNOWN,
+  FORMAT_VERSION,
+  type Superblock,
+} from './format/superblock.ts'
+import { type Op, runAsync } from './op.ts'
+import type { Runtime } from './runtime.ts'
+import type { TransactionalStore } from './store/store.ts'
+
+export const ROOT_INO = 1
+
+/** What mkfs decides for good. */
+export interface NewVolume {
+  readonly volumeId: string
+  readonly extentBytes: number
+  readonly label: string
+  readonly owner: { readonly uid: number; readonly gid: number }
+}
+
+export interface MountOptions {
+  readonly runtime: Runtime
+  readonly atime: AtimePolicy
+  readonly readOnly: boolean
+  readonly extentCacheBytes: number
+  /** Make a volume when there is none. */
+  readonly create: NewVolume | undefined
+  /** Refuse when there is a volume. */
+  readonly mustBeNew: boolean
+}
+
+interface Found {
+  readonly superblock: Superblock
+  readonly counters: Counters
+}
+
+/**
+ * Errors: ERR_VIVEFS_NOT_A_VOLUME, ERR_VIVEFS_EXISTS, ERR_VIVEFS_FORMAT (with `found` and `supported`),
+ * ERR_VIVEFS_CORRUPTION.
+ */
+export async function mountVolume(store: TransactionalStore, engine: Engine, options: MountOptions): Promise<Core> {
+  const { create, mustBeNew, runtime } = options
+  let found = await runAsync(readVolume(store))
+  if (found !== undefined && mustBeNew) throw new ViveError('ERR_VIVEFS_EXISTS', 'there is a volume already')
+  if (found === undefined) {
+    if (create === undefined || options.readOnly) {
+      throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', 'the database holds no ViveFS volume')
+    }
+    found = await runAsync(makeVolume(store, runtime, create))
+  }
+  const core = new Core({
+    store,
+    superblock: found.superblock,
+    runtime,
+    counters: { ...found.counters },
+    atime: options.atime,
+    readOnly: options.readOnly,
+    extentCacheBytes: options.extentCacheBytes,
+    freeBytes: engine.freeBytes,
+  })
+  if (!options.readOnly) {
+    await runAsync(reclaimOrphans(core))
+    await runAsync(core.jobs.resume())
+  }
+  return core
+}
+
+function* readVolume(store: TransactionalStore): Op<Found | undefined> {
+  return yield* store.transact(
+    function* (tx) {
+      const row = yield* tx.get(superblockKey)
+      if (row === undefined) {
+        // The store's own marker apart, nothing may be there: a stranger's database is not ours to fill.
+        const [stranger] = yield* tx.range({ gt: Buffer.of(0), lt: Buffer.of(0xff, 0xff), limit: 1, keysOnly: true })
+        if (stranger === undefined) return undefined
+        throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', 'the database holds data, but no ViveFS volume')
+      }
+      const superblock = decodeSuperblock(row)
+      if (!superblock.ok) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${superblock.fault}`)
+      assertSupported(superblock.value)
+      const countersRow = yield* tx.get(countersKey)
+      if (countersRow === undefined) throw corruption('counters', 'missing')
+      const counters = decodeCounters(countersRow)
+      if (!counters.ok) throw corruption('counters', counters.fault)
+      return { superblock: superblock.value, counters: counters.value }
+    },
+    { readOnly: true },
+  )
+}
+
+function assertSupported({ format, features }: Superblock): void {
+  if (format !== FORMAT_VERSION) {
+    throw new ViveError(
+      'ERR_VIVEFS_FORMAT',
+      `the volume has format ${format}; this version supports ${FORMAT_VERSION}`,
+      {
+        found: format,
+        supported: FORMAT_VERSION,
+      },
+    )
+  }
+  const unknown = features.incompat & ~FEATURES_KNOWN.incompat
+  if (unknown !== 0) {
+    throw new ViveError(
+      'ERR_VIVEFS_FORMAT',
+      `the volume uses features that this version lacks: 0x${unknown.toString(16)}`,
+      {
+        found: features.incompat,
+        supported: FEATURES_KNOWN.incompat,
+      },
+    )
+  }
+}
+
+function* makeVolume(store: TransactionalStore, runtime: Runtime, what: NewVolume): Op<Found> {
+  const seed = runtime.random(8)
+  const now = runtime.now()
+  const superblock: Superblock = {
+    format: FORMAT_VERSION,
+    volumeId: what.volumeId,
+    createdMs: now.sec * 1000 + Math.floor(now.nsec / 1_000_000),
+    extentBytes: what.extentBytes,
+    nameSeedHigh: seed.readInt32BE(0),
+    nameSeedLow: seed.readInt32BE(4),
+    rootIno: ROOT_INO,
+    features: FEATURES_KNOWN,
+    label: what.label,
+  }
+  const counters: Counters = { inodes: 1, dataBytes: 0 }
+  const rootKey = inodeKey(ROOT_INO)
+  const root = encodeInode(rootKey, {
+    ino: ROOT_INO,
+    mode: S_IFDIR | 0o755,
+    uid: what.owner.uid,
+    gid: what.owner.gid,
+    nlink: 2,
+    size: 0,
+    allocatedBytes: 0,
+    rdevMajor: 0,
+    rdevMinor: 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+    birthtime: now,
+    generation: 1,
+    change: 1,
+    parent: ROOT_INO,
+    projectId: 0,
+    flags: 0,
+    birth: 0,
+    extentBytes: what.extentBytes,
+    nextEpoch: 0,
+    exclusiveVerifier: 0,
+    keyId: 0,
+    baseIno: 0,
+    baseEpoch: 0,
+    entries: 0,
+    xattrs: 0,
+    epochs: [],
+    tails: [],
+    target: Buffer.alloc(0),
+  })
+  yield* store.transact(
+    function* (tx) {
+      tx.put(superblockKey, encodeSuperblock(superblock))
+      tx.put(countersKey, encodeCounters(counters))
+      tx.put(inodeLeaseKey, encodeInodeLease({ next: ROOT_INO + 1 }))
+      tx.put(rootKey, root)
+    },
+    { durable: true },
+  )
+  return { superblock, counters }
+}
+
+/** Files that were deleted while open when the last session ended. */
+function* reclaimOrphans(core: Core): Op<void> {
+  const rows = yield* core.read(superuser, (call) => call.tx.range(orphanRange))
+  for (const { key } of rows) yield* reclaimOrphan(core, numberOfKey(key))
+  const root = yield* core.read(superuser, (call) => call.find(core.superblock.rootIno))
+  if (root === undefined || !isDirectory(root))
+    throw new FilesystemError('EIO', { cause: corruption('root', 'missing') })
+}
