@@ -21,6 +21,14 @@ const groupBytesMax = 4 << 20
 /** Runs something later; the answer cancels it. Must not keep the process alive. */
 export type Timer = (run: () => void, ms: number) => () => void
 
+/** When a transaction's caller is told that it is committed. */
+export interface Acknowledgement {
+  /** When it survives power loss; the batch is synced. */
+  readonly sync: boolean
+  /** Not before its batch has landed. */
+  readonly wait: boolean
+}
+
 export interface QueueOptions {
   /** Commits are refused room at this many bytes committed and not landed. */
   readonly pendingBytesMax: number
@@ -37,10 +45,15 @@ export class CommitQueue {
   bytesWritten = 0
   /** Bytes of all batches not yet landed. */
   pendingBytes = 0
-  /** The sequence number of the newest commit that survives power loss. */
-  durableSeq = 0
+  /**
+   * The sequence number of the newest commit that survives power loss. It starts below the first one: what an earlier
+   * user of the same open database wrote may not be durable yet, so the first barrier is never free.
+   */
+  durableSeq = -1
   /** Set while a failed batch is being recovered: the database may be closed and open again in between. */
   recovery: Promise<void> | undefined
+  /** Recoveries begun. */
+  recoveries = 0
   /** A commit was lost after it had been acknowledged. */
   lostAcknowledged = false
   readonly #database: Database
@@ -87,12 +100,7 @@ export class CommitQueue {
   }
 
   /** Takes a commit. Its batch's `landed` settles when the database has it (`sync`: when it survives power loss). */
-  append(
-    rows: ReadonlyMap<string, WriteRow>,
-    bytes: number,
-    seq: number,
-    how: { sync: boolean; wait: boolean },
-  ): Batch {
+  append(rows: ReadonlyMap<string, WriteRow>, bytes: number, seq: number, how: Acknowledgement): Batch {
     let batch = this.#youngest()
     if (batch === undefined || (batch.bytes > 0 && batch.bytes + bytes > groupBytesMax)) batch = this.#begin()
     for (const [text, row] of rows) this.join(batch, text, row)
@@ -214,6 +222,7 @@ export class CommitQueue {
     if (space === undefined) return false
     const recovery = deferred()
     this.recovery = recovery.promise
+    this.recoveries++
     try {
       return await space.recover(error)
     } catch {

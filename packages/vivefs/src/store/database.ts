@@ -27,7 +27,6 @@ export interface WriteRow {
 
 export interface DatabaseIterator {
   nextv(size: number): Promise<[Bytes, Bytes][]>
-  all(): Promise<[Bytes, Bytes][]>
   close(): Promise<void>
 }
 
@@ -77,6 +76,14 @@ export function readFailure(cause: unknown): Error {
     return new ViveError('ERR_VIVEFS_CLOSED', 'the database was closed while it was in use', { cause })
   }
   return new FilesystemError('EIO', { cause })
+}
+
+/** The error of a database that does not open. */
+export function openFailure(cause: unknown): ViveError {
+  if (codesOf(cause).includes('LEVEL_LOCKED')) {
+    return new ViveError('ERR_VIVEFS_LOCKED', 'the database is in use by another process or instance', { cause })
+  }
+  return new ViveError('ERR_VIVEFS_ENGINE', 'the database does not open', { cause })
 }
 
 /** The error of every call after a batch failed. */

@@ -4,23 +4,20 @@
  * I1: a run that never waited is ordered in the step in which it began to read; nothing can have overtaken it, so it is
  *     not validated. One that waited is validated against the commits since (conflict-set.ts).
  * I2: validating, appending to the queue and running the effects is one synchronous step.
- * I3: what a transaction reads is the newest committed state at the instant of the read: own writes, then the cache
- *     (written through at commit), then the overlay (committed, not landed), then the database.
+ * I3: what a transaction reads is its own writes over the newest committed state at the instant of the read.
  */
 import type { AbstractLevel } from 'abstract-level'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import { drivenSync, type Op } from '../op.ts'
-import { CommitQueue, type Timer } from './commit-queue.ts'
+import { type Acknowledgement, CommitQueue, type Timer } from './commit-queue.ts'
+import { Committed } from './committed.ts'
 import { ConflictSet } from './conflict-set.ts'
-import { asDatabase, binaryEncodings, type Database, type Encodings, readFailure, type WriteRow } from './database.ts'
+import { asDatabase, binaryEncodings, type Database, openFailure, type WriteRow } from './database.ts'
 import { keyText } from './key.ts'
-import { type Batch, collectFrom, Overlay } from './overlay.ts'
-import { mergeRange, type RangeResult, sortRows } from './range.ts'
+import { type Batch, Overlay } from './overlay.ts'
 import { RowCache } from './row-cache.ts'
 import type {
-  Bytes,
   Durability,
-  KeyRange,
   SpaceGuard,
   StoreCaps,
   StoreStatistics,
@@ -28,7 +25,7 @@ import type {
   TransactOptions,
   Tx,
 } from './store.ts'
-import { type Committed, refuseSync, Transaction } from './transaction.ts'
+import { refuseSync, Transaction } from './transaction.ts'
 
 export interface LevelStoreOptions {
   /** When a commit is acknowledged. Default `group`. */
@@ -58,41 +55,45 @@ const rerunsMax = 1000
 
 const settled = Promise.resolve()
 
-/** Opens the database if need be. Throws ERR_VIVEFS_ENGINE when it cannot hold binary keys and values. */
+/**
+ * Opens the database if need be. Throws ERR_VIVEFS_ENGINE when it does not open or cannot hold binary keys and values,
+ * ERR_VIVEFS_LOCKED when another process has it.
+ */
 export async function openLevelStore<F, K, V>(
   db: AbstractLevel<F, K, V>,
   options: LevelStoreOptions = {},
 ): Promise<LevelStore> {
   const database = asDatabase(db)
-  if (database.status !== 'open') await database.open()
+  try {
+    if (database.status !== 'open') await database.open()
+  } catch (cause) {
+    throw openFailure(cause)
+  }
   return new LevelStore(database, options)
 }
 
-/** A starving transaction's right of way. */
+/** A starving transaction's right of way, known by its own `Acknowledgement`. */
 interface Gate {
-  readonly owner: symbol
+  readonly owner: Acknowledgement
   readonly opened: Promise<void>
   open(): void
 }
 
-export class LevelStore implements TransactionalStore, Committed {
+export class LevelStore implements TransactionalStore {
   readonly caps: StoreCaps
-  readonly batchBytesMax: number
-  /** The sequence number of the newest commit. */
-  seq = 0
   readonly #database: Database
-  readonly #encodings: Encodings
   readonly #durability: Durability
   readonly #ownsDatabase: boolean
   readonly #space: SpaceGuard | undefined
-  readonly #readsSync: boolean
-  readonly #overlay = new Overlay()
+  readonly #committed: Committed
   readonly #conflicts = new ConflictSet()
   readonly #cache: RowCache
   readonly #queue: CommitQueue
   #gate: Gate | undefined
   /** A commit's effects are running. */
   #ordering = false
+  /** The transaction whose body is running in this step; `outer` is the one whose body started it. */
+  #body: Transaction | undefined
   #closed: Promise<void> | undefined
   #reruns = 0
   #barriers = 0
@@ -102,15 +103,15 @@ export class LevelStore implements TransactionalStore, Committed {
     const relaxedBytesMax = options.relaxedBytesMax ?? 8 << 20
     const pendingBytesMax = options.pendingBytesMax ?? 32 << 20
     const relaxed = options.durability === 'relaxed'
+    const syncReads = options.syncReads !== 'never' && database.supports.getSync === true
+    const encodings = binaryEncodings(database)
+    const overlay = new Overlay()
     this.#database = database
-    this.#encodings = binaryEncodings(database)
     this.#durability = options.durability ?? 'group'
     this.#ownsDatabase = options.ownsDatabase === true
     this.#space = options.space
-    this.#readsSync = options.syncReads !== 'never' && database.supports.getSync === true
     this.#cache = new RowCache(options.cacheBytes ?? 16 << 20)
-    this.batchBytesMax = options.batchBytesMax ?? 64 << 20
-    this.#queue = new CommitQueue(database, this.#encodings, this.#overlay, {
+    this.#queue = new CommitQueue(database, encodings, overlay, {
       pendingBytesMax: relaxed ? Math.min(relaxedBytesMax, pendingBytesMax) : pendingBytesMax,
       // Half of the stated bound: the other half is for the batch to land.
       lingerMs: relaxed ? (options.relaxedMsMax ?? 1000) / 2 : 0,
@@ -118,32 +119,32 @@ export class LevelStore implements TransactionalStore, Committed {
       timer: options.timer ?? unrefTimer,
       space: options.space,
     })
+    this.#committed = new Committed({ database, encodings, overlay, cache: this.#cache, queue: this.#queue, syncReads })
     this.caps = {
-      sync: this.#readsSync ? 'reads' : 'none',
+      sync: syncReads ? 'reads' : 'none',
       merge: false,
       multiWriter: false,
-      batchBytesMax: this.batchBytesMax,
+      batchBytesMax: options.batchBytesMax ?? 64 << 20,
     }
   }
 
   *transact<T>(body: (tx: Tx) => Op<T>, options: TransactOptions = {}): Op<T> {
     const readOnly = options.readOnly === true
     const sync = options.durable ?? this.#durability === 'strict'
-    const how = { sync, wait: sync || this.#durability !== 'relaxed' }
+    const how: Acknowledgement = { sync, wait: sync || this.#durability !== 'relaxed' }
     this.#assertUsable()
     while (!readOnly && this.#queue.full) {
       yield this.#queue.drained()
       this.#assertUsable()
     }
-    const self = Symbol('transaction')
     let reruns = 0
     try {
       for (;;) {
-        const tx = new Transaction(this, readOnly)
+        const tx = new Transaction(this.#committed, { readOnly, bytesMax: this.caps.batchBytesMax })
         try {
           const outcome = yield* this.#run(tx, body)
           if (tx.wrote && outcome.error === undefined) {
-            yield* this.#room(tx, self, how.wait)
+            yield* this.#room(tx, how)
           }
           this.#assertUsable()
           if (!this.#overtaken(tx)) {
@@ -157,26 +158,26 @@ export class LevelStore implements TransactionalStore, Committed {
         }
         this.#reruns++
         if (++reruns >= rerunsMax) throw new FilesystemError('EBUSY')
-        if (reruns >= gateReruns && this.#gate === undefined) this.#gate = makeGate(self)
+        if (reruns >= gateReruns && this.#gate === undefined) this.#gate = makeGate(how)
       }
     } finally {
-      this.#openGate(self)
+      this.#openGate(how)
     }
   }
 
   *barrier(): Op<void> {
     this.#assertUsable()
     this.#barriers++
-    if (this.#queue.durableSeq >= this.seq) return
+    if (this.#queue.durableSeq >= this.#committed.seq) return
     if (drivenSync()) yield* refuseSync()
-    const batch = this.#queue.barrier(this.seq)
+    const batch = this.#queue.barrier(this.#committed.seq)
     if (batch !== undefined) yield batch.landed.promise
   }
 
   statistics(): StoreStatistics {
     const { batches, rowsWritten, bytesWritten, pendingBytes } = this.#queue
     return {
-      commits: this.seq,
+      commits: this.#committed.seq,
       batches,
       reruns: this.#reruns,
       rowsWritten,
@@ -191,70 +192,28 @@ export class LevelStore implements TransactionalStore, Committed {
     return this.#closed
   }
 
-  /** Part of `Committed`: the newest committed value of a key. */
-  read(text: string, key: Bytes): Bytes | null | Promise<Bytes | undefined> {
-    const cached = this.#cache.get(text)
-    if (cached !== undefined) return cached
-    const row = this.#overlay.find(text)
-    if (row !== undefined) return row.value ?? null
-    if (!this.#readsSync || this.#queue.recovery !== undefined) return this.#load(text, key)
-    let value: Bytes | undefined
-    try {
-      value = this.#database.getSync!(key, this.#encodings)
-    } catch (error) {
-      throw readFailure(error)
-    }
-    this.#cache.fillNow(text, value)
-    return value ?? null
-  }
-
-  /** Part of `Committed`: the newest committed rows of a range under a transaction's own writes. */
-  async scan(
-    range: KeyRange,
-    within: (text: string) => boolean,
-    own: ReadonlyMap<string, WriteRow>,
-  ): Promise<RangeResult> {
-    while (this.#queue.recovery !== undefined) await this.#queue.recovery
-    try {
-      // One synchronous step: what is laid over and the iterator belong to the same instant.
-      const over = new Map<string, WriteRow>()
-      this.#overlay.collect(within, over)
-      collectFrom(own, within, over)
-      return await mergeRange(this.#database, this.#encodings, range, sortRows(over, range.reverse === true))
-    } catch (error) {
-      throw readFailure(error)
-    }
-  }
-
-  async #load(text: string, key: Bytes): Promise<Bytes | undefined> {
-    const ticket = this.#cache.expect(text)
-    try {
-      if (this.#queue.recovery !== undefined) await this.#queue.recovery
-      const value = await this.#database.get(key, this.#encodings)
-      this.#cache.fill(text, ticket, value)
-      return value
-    } catch (error) {
-      this.#cache.unexpect(text, ticket)
-      throw readFailure(error)
-    }
-  }
-
   /** Drives the body to its end; an error it throws is an outcome like another. */
   *#run<T>(tx: Transaction, body: (tx: Tx) => Op<T>): Op<{ value?: T; error?: { thrown: unknown } }> {
     let op: Op<T> | undefined
     try {
+      tx.outer = this.#body
+      this.#body = tx
       op = body(tx)
       let step = op.next()
       while (!step.done) {
+        this.#body = tx.outer
         this.#suspend(tx)
         let answer: unknown
+        let thrown: { error: unknown } | undefined
         try {
           answer = yield step.value
         } catch (error) {
-          step = op.throw(error)
-          continue
+          thrown = { error }
         }
-        step = op.next(answer)
+        // Resumed by the event loop: whoever was below on the stack at first is not any more.
+        tx.outer = this.#body
+        this.#body = tx
+        step = thrown === undefined ? op.next(answer) : op.throw(thrown.error)
       }
       op = undefined
       return { value: step.value }
@@ -262,15 +221,16 @@ export class LevelStore implements TransactionalStore, Committed {
       op = undefined
       return { error: { thrown } }
     } finally {
+      if (this.#body === tx) this.#body = tx.outer
       // Only when the driver gave up in the middle.
       op?.return(undefined as T)
     }
   }
 
   /** Waits until the commit may be ordered. */
-  *#room(tx: Transaction, self: symbol, wait: boolean): Op<void> {
+  *#room(tx: Transaction, how: Acknowledgement): Op<void> {
     if (drivenSync()) {
-      if (wait) yield* refuseSync()
+      if (how.wait) yield* refuseSync()
       invariant(!this.#ordering, 'an effect commits no transaction synchronously')
       return
     }
@@ -279,7 +239,7 @@ export class LevelStore implements TransactionalStore, Committed {
       if (this.#ordering) {
         this.#suspend(tx)
         yield settled
-      } else if (this.#gate !== undefined && this.#gate.owner !== self) {
+      } else if (this.#gate !== undefined && this.#gate.owner !== how) {
         this.#suspend(tx)
         yield this.#gate.opened
       } else if (tx.suspended && this.#queue.full) yield this.#queue.drained()
@@ -291,27 +251,30 @@ export class LevelStore implements TransactionalStore, Committed {
   #suspend(tx: Transaction): void {
     if (tx.suspended) return
     tx.suspended = true
-    this.#conflicts.enter(tx, this.seq)
+    this.#conflicts.enter(tx, this.#committed.seq)
   }
 
   #overtaken(tx: Transaction): boolean {
     if (tx.suspended) return this.#conflicts.stale(tx)
-    invariant(this.seq === tx.startSeq, 'no transaction commits inside the body of another')
+    invariant(this.#committed.seq === tx.startSeq, 'I1: what never waited is not overtaken')
     return false
   }
 
-  *#commit(tx: Transaction, how: { sync: boolean; wait: boolean }, reclaims: boolean): Op<void> {
+  *#commit(tx: Transaction, how: Acknowledgement, reclaims: boolean): Op<void> {
     tx.end()
     this.#conflicts.leave(tx)
+    this.#openGate(how)
     let landed: Promise<void> | undefined
     let failure: ViveError | undefined
     if (!tx.wrote) failure = this.#effects(tx, undefined)
     else {
       if (!reclaims) this.#space?.admit(tx.bytes)
-      this.seq++
-      const batch = this.#queue.append(tx.writes, tx.bytes, this.seq, how)
+      // A body that commits another transaction in the middle of its own step is overtaken by it.
+      for (let body = this.#body; body !== undefined; body = body.outer) this.#suspend(body)
+      const seq = ++this.#committed.seq
+      const batch = this.#queue.append(tx.writes, tx.bytes, seq, how)
       for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
-      this.#conflicts.record(tx.writes.keys(), this.seq)
+      this.#conflicts.record(tx.writes.keys(), seq)
       failure = this.#effects(tx, batch)
       if (how.wait) landed = batch.landed.promise
     }
@@ -333,6 +296,7 @@ export class LevelStore implements TransactionalStore, Committed {
         failure ??= new ViveError('ERR_VIVEFS_INTERNAL', text, { cause })
       }
     }
+    const outer = this.#ordering
     this.#ordering = true
     try {
       for (const effect of tx.effects) attempt(effect)
@@ -345,13 +309,13 @@ export class LevelStore implements TransactionalStore, Committed {
         })
       }
     } finally {
-      this.#ordering = false
+      this.#ordering = outer
     }
     return failure
   }
 
-  #openGate(self: symbol): void {
-    if (this.#gate?.owner !== self) return
+  #openGate(how: Acknowledgement): void {
+    if (this.#gate?.owner !== how) return
     this.#gate.open()
     this.#gate = undefined
   }
@@ -363,12 +327,16 @@ export class LevelStore implements TransactionalStore, Committed {
 
   async #close(): Promise<void> {
     await this.#queue.idle()
-    if (this.#ownsDatabase) await this.#database.close()
+    try {
+      if (this.#ownsDatabase) await this.#database.close()
+    } catch (cause) {
+      throw new ViveError('ERR_VIVEFS_STORE_FAILED', 'the database does not close', { cause })
+    }
     if (this.#queue.lostAcknowledged) this.#queue.assertSound()
   }
 }
 
-function makeGate(owner: symbol): Gate {
+function makeGate(owner: Acknowledgement): Gate {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
     open = resolve

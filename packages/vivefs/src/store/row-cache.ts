@@ -91,11 +91,17 @@ export class RowCache {
   }
 
   #insert(key: string, value: Cached): void {
+    const cost = costOf(key, value)
+    if (cost > this.#generationBytesMax) {
+      this.#forget(key)
+      return
+    }
     const before = this.#young.get(key)
     if (before !== undefined) this.#youngBytes -= costOf(key, before)
+    // The old copy would be a second, and after a later commit an outdated, answer.
     else this.#old.delete(key)
     this.#young.set(key, value)
-    this.#youngBytes += costOf(key, value)
+    this.#youngBytes += cost
     if (this.#youngBytes > this.#generationBytesMax) {
       this.#old = this.#young
       this.#young = new Map()

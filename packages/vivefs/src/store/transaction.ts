@@ -4,21 +4,13 @@
  */
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import { drivenSync, type Op, pending, SyncUnavailableError } from '../op.ts'
+import type { Committed } from './committed.ts'
 import type { ReadRange, ReadSet } from './conflict-set.ts'
 import type { WriteRow } from './database.ts'
 import { keyText } from './key.ts'
 import { bytesOf } from './overlay.ts'
-import { contains, type RangeResult, textRange } from './range.ts'
+import { contains, textRange } from './range.ts'
 import type { Bytes, KeyRange, Row, Tx } from './store.ts'
-
-/** Where a transaction reads: the newest committed state at the instant of the call. */
-export interface Committed {
-  readonly seq: number
-  readonly batchBytesMax: number
-  /** The value if it is at hand, `null` if there is no such row, or a promise of it. */
-  read(text: string, key: Bytes): Bytes | null | Promise<Bytes | undefined>
-  scan(range: KeyRange, within: (text: string) => boolean, own: ReadonlyMap<string, WriteRow>): Promise<RangeResult>
-}
 
 /** A row whose value is made when the transaction is ordered. */
 export interface LateRow {
@@ -45,6 +37,8 @@ export class Transaction implements Tx, ReadSet {
   bytes = 0
   /** Whether its body had to wait, so that it may have been overtaken. */
   suspended = false
+  /** The transaction in the middle of whose step this one runs. */
+  outer: Transaction | undefined
   readonly #committed: Committed
   readonly #readOnly: boolean
   #writes: Map<string, WriteRow> | undefined
@@ -52,9 +46,12 @@ export class Transaction implements Tx, ReadSet {
   #lateRows: LateRow[] | undefined
   #over = false
 
-  constructor(committed: Committed, readOnly: boolean) {
+  readonly #bytesMax: number
+
+  constructor(committed: Committed, options: { readOnly: boolean; bytesMax: number }) {
     this.#committed = committed
-    this.#readOnly = readOnly
+    this.#readOnly = options.readOnly
+    this.#bytesMax = options.bytesMax
     this.startSeq = committed.seq
   }
 
@@ -139,9 +136,8 @@ export class Transaction implements Tx, ReadSet {
     const before = this.#writes.get(text)
     if (before !== undefined) this.bytes -= bytesOf(before)
     this.bytes += bytesOf(row)
-    const { batchBytesMax } = this.#committed
-    if (this.bytes > batchBytesMax) {
-      throw new ViveError('ERR_VIVEFS_BATCH_TOO_BIG', `a transaction may write at most ${batchBytesMax} bytes`)
+    if (this.bytes > this.#bytesMax) {
+      throw new ViveError('ERR_VIVEFS_BATCH_TOO_BIG', `a transaction may write at most ${this.#bytesMax} bytes`)
     }
     this.#writes.set(text, row)
   }
