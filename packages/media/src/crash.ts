@@ -96,10 +96,10 @@ export class CrashJournal {
     this.#finished.add(zone)
   }
 
-  /** The zone was reset; `held` are the bytes that it held, where they may show again. */
-  reset(zone: number, held: Bytes): void {
+  /** The zone was reset; `held` are the bytes that a conventional zone held: they may show again. */
+  reset(zone: number, held: Bytes | undefined): void {
     this.#finished.delete(zone)
-    if (!this.#stalePossible) {
+    if (held === undefined) {
       this.#entries = this.#entries.filter((entry) => entry.zone !== zone)
       return
     }
@@ -118,7 +118,8 @@ export class CrashJournal {
   /** What `full`, the medium as it is, becomes when power is lost now. */
   image(full: MediumImage, options: CrashOptions): MediumImage {
     if (this.#caps.durability === 'volatile') return { zones: [], keys: new Map() }
-    const kept = this.#choose(options)
+    const conventional = new Set(full.zones.filter((zone) => zone.type === 'conventional').map((zone) => zone.zone))
+    const kept = this.#choose(options, conventional)
     const touched = new Set(this.#entries.map((entry) => entry.zone))
     const zones = full.zones.map((zone) => (touched.has(zone.zone) ? this.#cutZone(zone, kept) : zone))
     return { zones: zones.filter((zone) => zone.bytes.length > 0 || zone.state !== 'empty'), keys: full.keys }
@@ -140,36 +141,31 @@ export class CrashJournal {
   }
 
   /** The kept pieces, oldest first. */
-  #choose(options: CrashOptions): Piece[] {
+  #choose(options: CrashOptions, conventional: ReadonlySet<number>): Piece[] {
     const sectorBytes = options.sectorBytes ?? Math.max(512, this.#caps.blockBytes)
     const pieces = this.#pieces(sectorBytes)
     const count = Math.round((options.keep ?? 0) * pieces.length)
-    if (options.order !== 'reordered') return pieces.slice(0, count)
+    if (options.order !== 'reordered' || this.#caps.append === 'stream') return pieces.slice(0, count)
     const order = new SeededRandom(options.seed ?? 1).shuffle(pieces.map((_, index) => index))
-    if (this.#stalePossible) {
-      return order
-        .slice(0, count)
-        .sort((a, b) => a - b)
-        .map((index) => pieces[index]!)
-    }
-    // C2: the shuffle says how many of each zone survive; those are its first ones.
-    const perZone = new Map<number, number>()
-    if (this.#caps.append === 'stream') return pieces.slice(0, count)
-    for (const index of order.slice(0, count)) {
+    const chosen = new Set(order.slice(0, count))
+    // C2: in sequential zones the shuffle only says how many survive; those are the first ones.
+    const left = new Map<number, number>()
+    for (const index of chosen) {
       const { zone } = pieces[index]!.entry
-      perZone.set(zone, (perZone.get(zone) ?? 0) + 1)
+      left.set(zone, (left.get(zone) ?? 0) + 1)
     }
-    return pieces.filter(({ entry: { zone } }) => {
-      const left = perZone.get(zone) ?? 0
-      perZone.set(zone, left - 1)
-      return left > 0
+    return pieces.filter(({ entry: { zone } }, index) => {
+      if (conventional.has(zone)) return chosen.has(index)
+      const remaining = left.get(zone) ?? 0
+      left.set(zone, remaining - 1)
+      return remaining > 0
     })
   }
 
   #cutZone(zone: ZoneImage, kept: readonly Piece[]): ZoneImage {
     const mine = kept.filter((piece) => piece.entry.zone === zone.zone)
     const entries = this.#entries.filter((entry) => entry.zone === zone.zone)
-    if (!this.#stalePossible) {
+    if (zone.type === 'sequential') {
       const last = mine.at(-1)
       const end = last === undefined ? entries[0]!.offset : last.entry.offset + last.to
       return this.#finished.has(zone.zone) ? { ...zone, bytes: zone.bytes.slice().fill(0, end) } : truncated(zone, end)
@@ -193,6 +189,6 @@ function truncated(zone: ZoneImage, end: number): ZoneImage {
     }
   }
   const state = end === 0 ? 'empty' : zone.state === 'open' || zone.state === 'full' ? 'closed' : zone.state
-  const cut = { zone: zone.zone, state, pointer: end, bytes: zone.bytes.slice(0, end) } as const
+  const cut = { zone: zone.zone, type: zone.type, state, pointer: end, bytes: zone.bytes.slice(0, end) } as const
   return blocks === undefined ? cut : { ...cut, blockLengths: blocks }
 }

@@ -315,11 +315,13 @@ export class FaultMedium extends BaseMedium {
 
   protected override doReset(zone: number): Promise<void> {
     return this.#call('reset', zone, async () => {
-      let held: Bytes = new Uint8Array(0)
+      let held: Bytes | undefined
       if (this.caps.overwrite === 'any') {
-        const { pointer = 0 } = (await this.inner.report())[zone] ?? {}
-        held = new Uint8Array(pointer === 'unknown' ? this.caps.zoneCapacityBytes : pointer)
-        await this.inner.read(zone, 0, held)
+        const { pointer, type, capacityBytes } = (await this.inner.report())[zone]!
+        if (type === 'conventional') {
+          held = new Uint8Array(pointer === 'unknown' ? capacityBytes : pointer)
+          await this.inner.read(zone, 0, held)
+        }
       }
       await this.inner.reset(zone)
       this.#journal.reset(zone, held)

@@ -10,6 +10,8 @@ export interface ZoneImage {
   readonly state: ZoneState
   /** Where the next append would go, or 'unknown'. */
   readonly pointer: number | 'unknown'
+  /** 'conventional': no pointer of its own, stale bytes may show. */
+  readonly type: 'sequential' | 'conventional'
   /** The zone's bytes from its start; may reach past the pointer where stale bytes may show through. */
   readonly bytes: Bytes
   /** Stream media: the lengths of the blocks that make up `bytes`. */

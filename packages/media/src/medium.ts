@@ -46,11 +46,17 @@ export interface ZoneReport {
   readonly pointer: number | 'unknown'
   /** Bytes that can be written into this zone, at most `zoneBytes`. */
   readonly capacityBytes: number
-  /** Absent means sequential. A conventional zone has no write pointer of its own (SMR). */
+  /**
+   * Absent means sequential. A conventional zone has no write pointer of its own (SMR, preallocated files): while the
+   * medium is open it remembers where it wrote; after reopening it says 'unknown', and stale bytes may show through.
+   */
   readonly type?: 'sequential' | 'conventional'
 }
 
-/** What a medium can do, wants and costs: data only, so that nobody asks "which driver are you?". 0 = no limit. */
+/**
+ * What a medium can do, wants and costs: data only, so that nobody asks "which driver are you?". 0 = no limit. Where
+ * zones differ (`ZoneReport.type`) the caps give the weaker promise.
+ */
 export interface MediumCaps {
   /** The length of every append is a multiple of this. Reads may start and end anywhere. */
   readonly blockBytes: number
@@ -81,7 +87,7 @@ export interface MediumCaps {
   readonly reclaim: 'discard' | 'reset' | 'whole-medium' | 'delete'
   /** When appended bytes survive loss of power: never, after flush, when the zone is finished, at once. */
   readonly durability: 'volatile' | 'flush' | 'seal' | 'immediate'
-  /** After reopening, do zones report where they end? false: expect 'unknown' for written zones. */
+  /** After reopening, do zones report where they end? false: expect 'unknown' for written conventional zones. */
   readonly pointerSurvives: boolean
   /** appendSync, readSync and flushSync exist. */
   readonly sync: boolean

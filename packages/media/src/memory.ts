@@ -21,7 +21,7 @@ export interface MemoryOptions {
    * a test of crash safety has it: what was flushed survives in the crash image.
    */
   readonly durability?: 'volatile' | 'flush'
-  /** Default true. false: like preallocated files, a twin reports 'unknown' for written zones and shows stale bytes. */
+  /** Default true. false: like preallocated files, zones are conventional and a twin reports 'unknown' for written zones and shows stale bytes. */
   readonly pointerSurvives?: boolean
   /**
    * Finds the same zones again from the spec. With `durability: 'flush'` the zones of a given name stay after close
@@ -82,7 +82,7 @@ function create(options: MemoryOptions, shared: SharedHandle | undefined, twinId
       openZonesMax: 0,
       activeZonesMax: 0,
       atOpenLimit: 'refuse',
-      conventional: () => false,
+      conventional: () => !pointerSurvives,
       capacityBytes: () => capacityBytes,
     },
     finishToCapacity: false,

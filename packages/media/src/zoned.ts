@@ -24,6 +24,8 @@ export interface ZonedOptions {
   readonly readOnly?: boolean
   /** Builds an empty medium of the same kind for {@link Imageable}. */
   readonly emptyTwin: () => ZonedMedium
+  /** Asked after each flush, before it is acknowledged; throws when another writer took over. */
+  readonly checkLock?: () => void
   readonly onClose?: () => Promise<void> | void
 }
 
@@ -41,7 +43,7 @@ export class ZonedMedium extends BaseMedium implements Imageable {
     this.#store = options.store
     this.#table = new ZoneTable(options.store.cells, options.rules)
     if (options.caps.openZonesMax > 0) this.closeZone = (zone) => this.#closeZone(zone)
-    if (!options.caps.pointerSurvives || options.rules.conventional(0)) {
+    if (!options.caps.pointerSurvives) {
       this.resume = (zone, pointer) => this.#resume(zone, pointer)
     }
   }
@@ -104,12 +106,14 @@ export class ZonedMedium extends BaseMedium implements Imageable {
     return bytes
   }
 
-  protected override doFlush(): Promise<void> {
-    return this.#store.syncLater()
+  protected override async doFlush(): Promise<void> {
+    await this.#store.syncLater()
+    this.#options.checkLock?.()
   }
 
   protected override doFlushSync(): void {
     this.#store.sync()
+    this.#options.checkLock?.()
   }
 
   protected override doFinish(zone: number): void {
@@ -117,7 +121,7 @@ export class ZonedMedium extends BaseMedium implements Imageable {
     this.#store.exclusively(zone, () => {
       const { cells, rules } = this.#table
       const pointer = cells.pointer(zone)
-      const toCapacity = this.#options.finishToCapacity && pointer !== 'unknown'
+      const toCapacity = this.#options.finishToCapacity && pointer !== 'unknown' && !rules.conventional(zone)
       const state = cells.state(zone)
       if (toCapacity && state !== 'full' && state !== 'read-only' && state !== 'offline') {
         const end = Math.min(cells.highWater(zone), rules.capacityBytes(zone))
@@ -156,8 +160,7 @@ export class ZonedMedium extends BaseMedium implements Imageable {
     this.checkZone(zone)
     await this.enqueue(zone, 'report', 0, async () => {
       this.#checkReadOnly()
-      const conventional = this.#table.rules.conventional(zone)
-      if (this.caps.pointerSurvives && !conventional) {
+      if (!this.#table.rules.conventional(zone)) {
         throw new MediumError('MEDIA_NOT_SUPPORTED', `zone ${zone} has a pointer of its own`, { zone })
       }
       this.#store.exclusively(zone, () => this.#table.resume(zone, pointer))
@@ -175,12 +178,12 @@ export class ZonedMedium extends BaseMedium implements Imageable {
   async image(): Promise<MediumImage> {
     const zones: ZoneImage[] = []
     const { cells } = this.#table
-    for (const { zone, state, pointer } of this.doReport()) {
-      const end = this.caps.overwrite === 'any' || pointer === 'unknown' ? cells.highWater(zone) : pointer
+    for (const { zone, state, pointer, type = 'sequential' } of this.doReport()) {
+      const end = type === 'conventional' || pointer === 'unknown' ? cells.highWater(zone) : pointer
       if (state === 'empty' && end === 0) continue
       const bytes = new Uint8Array(end)
       if (state !== 'offline') this.#store.read(zone, 0, bytes)
-      zones.push({ zone, state, pointer, bytes })
+      zones.push({ zone, state, pointer, type, bytes })
     }
     return { zones, keys: new Map() }
   }
@@ -193,7 +196,7 @@ export class ZonedMedium extends BaseMedium implements Imageable {
         twin.#store.write(zone, 0, [bytes])
         const { cells, rules } = twin.#table
         cells.setPointer(zone, bytes.length)
-        const forgets = !this.caps.pointerSurvives || rules.conventional(zone)
+        const forgets = rules.conventional(zone)
         cells.setPointer(zone, forgets && bytes.length > 0 ? 'unknown' : pointer)
         cells.setState(zone, state === 'open' || (forgets && state === 'empty' && bytes.length > 0) ? 'closed' : state)
       })

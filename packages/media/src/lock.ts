@@ -1,0 +1,203 @@
+/**
+ * A lock file that names its holder, so that the lock of a dead process is told from a living one.
+ *
+ *   JSON, UTF-8, one line: {"magic":"vivefs-lock","version":1,"pid":..,"startTime":..,"bootId":..,"host":..,
+ *                           "token":..,"crc":..}
+ *   startTime: of the process, in clock ticks since boot (Linux /proc/PID/stat field 22), "" where unknown
+ *   bootId: /proc/sys/kernel/random/boot_id, "" where unknown; crc: CRC-32 of the JSON without "crc"
+ *
+ * Taken by hard-linking a finished file to the name, which fails when the name exists, so a lock is never seen half
+ * written; where the filesystem has no links, by exclusive creation. A lock is stale when its host is this one and: the
+ * boot id differs, or no process has its pid, or that process started at another time. A stale lock is renamed aside
+ * before a new one is made; whoever finds that it moved a fresh one puts it back. One window is left: while the fresh
+ * one is aside a third may take the name. Therefore a holder that acknowledges anything asks `held()` after its flush
+ * and before it answers: of two who believe in the lock the name says who is right. A lock of another host is never
+ * stale by itself.
+ */
+import { randomUUID } from 'node:crypto'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { crc32 } from './checksum.ts'
+import { writeFully } from './durable-file.ts'
+import { MediumError } from './error.ts'
+
+/** Who holds a lock. */
+export interface LockHolder {
+  readonly pid: number
+  readonly startTime: string
+  readonly bootId: string
+  readonly host: string
+  readonly token: string
+}
+
+const MAGIC = 'vivefs-lock'
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Start of a process in clock ticks since boot; '' when there is none or the system does not say. */
+export function processStartTime(pid: number): string {
+  const stat = textOf(`/proc/${pid}/stat`)
+  // The command in parentheses may hold spaces and parentheses itself: count fields from its end.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}
+
+const bootId = (): string => textOf('/proc/sys/kernel/random/boot_id').trim()
+
+function checksumOf(holder: LockHolder): number {
+  const { pid, startTime, bootId, host, token } = holder
+  return crc32(
+    new TextEncoder().encode(JSON.stringify({ magic: MAGIC, version: 1, pid, startTime, bootId, host, token })),
+  )
+}
+
+function encodeLock(holder: LockHolder): Uint8Array {
+  const text = JSON.stringify({ magic: MAGIC, version: 1, ...holder, crc: checksumOf(holder) })
+  return new TextEncoder().encode(`${text}\n`)
+}
+
+/** The holder that a lock file names; undefined for anything else, however damaged. */
+export function decodeLock(text: string): LockHolder | undefined {
+  try {
+    const lock = JSON.parse(text) as Record<string, unknown>
+    const { pid, startTime, bootId, host, token } = lock as unknown as LockHolder
+    if (lock.magic !== MAGIC || lock.version !== 1 || !Number.isSafeInteger(pid) || pid <= 0) return undefined
+    if ([startTime, bootId, host, token].some((field) => typeof field !== 'string')) return undefined
+    const holder = { pid, startTime, bootId, host, token }
+    return checksumOf(holder) === lock.crc ? holder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function processLives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Whether the holder of a lock is certainly gone. */
+export function lockIsStale(holder: LockHolder): boolean {
+  if (holder.host !== hostname()) return false
+  const boot = bootId()
+  if (holder.bootId !== '' && boot !== '' && holder.bootId !== boot) return true
+  if (!processLives(holder.pid)) return true
+  const started = processStartTime(holder.pid)
+  return holder.startTime !== '' && started !== '' && holder.startTime !== started
+}
+
+/** A held lock. */
+export interface Lock {
+  readonly holder: LockHolder
+  /** Whether the file still names this holder: false when somebody broke the lock. */
+  held(): boolean
+  release(): void
+}
+
+/** The bytes are synced, the entry is not: after loss of power any lock is stale, but it must still be readable. */
+function createFile(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, 'wx')
+  try {
+    writeFully(fd, bytes, 0)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function tryCreate(path: string, holder: LockHolder): boolean {
+  const draft = `${path}.${holder.token}`
+  createFile(draft, encodeLock(holder))
+  try {
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error
+    try {
+      createFile(path, encodeLock(holder))
+      return true
+    } catch (second) {
+      if ((second as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw second
+    }
+  } finally {
+    unlinkSync(draft)
+  }
+}
+
+/** Moves a stale lock away. */
+function moveAside(path: string, stale: LockHolder): void {
+  const aside = `${path}.stale-${stale.token}-${randomUUID()}`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  const moved = decodeLock(textOf(aside))
+  // Between reading and renaming another process took over: give it its name back, unless a third was faster.
+  if (moved !== undefined && moved.token !== stale.token) {
+    try {
+      linkSync(aside, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+  unlinkSync(aside)
+}
+
+/**
+ * Takes the lock at `path`, breaking a stale one.
+ *
+ * Errors: MEDIA_LOCKED naming the holder; MEDIA_FORMAT when the file is not a lock of this format.
+ */
+export function takeLock(path: string): Lock {
+  const holder: LockHolder = {
+    pid: process.pid,
+    startTime: processStartTime(process.pid),
+    bootId: bootId(),
+    host: hostname(),
+    token: randomUUID(),
+  }
+  for (let attempt = 0; attempt < 8; attempt++) {
+    if (tryCreate(path, holder)) return heldLock(path, holder)
+    const text = textOf(path)
+    if (text === '') continue
+    const other = decodeLock(text)
+    if (other === undefined) throw new MediumError('MEDIA_FORMAT', `${path} is not a lock file; remove it by hand`)
+    if (!lockIsStale(other)) {
+      const who = `process ${other.pid} on ${other.host}, started at ${other.startTime || 'unknown'}`
+      throw new MediumError('MEDIA_LOCKED', `${path} is held by ${who}`)
+    }
+    moveAside(path, other)
+  }
+  throw new MediumError('MEDIA_LOCKED', `${path} is empty or changes all the time; remove it if nobody uses it`)
+}
+
+function heldLock(path: string, holder: LockHolder): Lock {
+  const held = () => decodeLock(textOf(path))?.token === holder.token
+  return {
+    holder,
+    held,
+    release() {
+      if (held()) unlinkSync(path)
+    },
+  }
+}
+
+/** Joins a lock that another thread of this process holds under `token`; when nobody does, takes it. */
+export function joinLock(path: string, token: string): Lock {
+  const holder = decodeLock(textOf(path))
+  if (holder === undefined || holder.token !== token || holder.pid !== process.pid) return takeLock(path)
+  return { holder, held: () => decodeLock(textOf(path))?.token === token, release() {} }
+}
