@@ -100,13 +100,14 @@ export class RowCache {
     if (before !== undefined) this.#youngBytes -= costOf(key, before)
     // The old copy would be a second, and after a later commit an outdated, answer.
     else this.#old.delete(key)
-    this.#young.set(key, value)
-    this.#youngBytes += cost
-    if (this.#youngBytes > this.#generationBytesMax) {
+    if (this.#youngBytes + cost > this.#generationBytesMax) {
+      if (before !== undefined) this.#young.delete(key)
       this.#old = this.#young
       this.#young = new Map()
       this.#youngBytes = 0
     }
+    this.#young.set(key, value)
+    this.#youngBytes += cost
   }
 }
 

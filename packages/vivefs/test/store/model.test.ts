@@ -11,7 +11,7 @@ import { expect, test } from 'vitest'
 import { type Op, pending, runAsync, runSync } from '../../src/op.ts'
 import { asDatabase, type Database } from '../../src/store/database.ts'
 import { LevelStore, type LevelStoreOptions, type TransactOptions, type Tx } from '../../src/store/index.ts'
-import { type Random, randomOf, SimulatedDatabase, turn, upTo } from './simulated-database.ts'
+import { type BatchRecord, type Random, randomOf, SimulatedDatabase, turn, upTo } from './simulated-database.ts'
 
 const oneSeed = process.env.VIVEFS_SEED
 const seedCount = Number(process.env.VIVEFS_SEEDS ?? 12)
@@ -70,6 +70,33 @@ function replay(history: readonly (readonly Step[])[], state: State): string | u
     }
   }
   return undefined
+}
+
+/**
+ * The database's content after every batch is the state after some commit, later ones after later batches: what a kill
+ * leaves is a prefix of the order.
+ */
+function assertPrefixes(batches: readonly BatchRecord[], history: readonly (readonly Step[])[]): void {
+  const write = (state: State, key: string, value: string | undefined): void => {
+    if (value === undefined) state.delete(key)
+    else state.set(key, value)
+  }
+  const text = (state: State): string => JSON.stringify([...state].sort(([a], [b]) => (a < b ? -1 : 1)))
+  const landed: State = new Map()
+  const ordered: State = new Map()
+  let order = 0
+  for (const [number, { rows }] of batches.entries()) {
+    for (const { key, value } of rows) {
+      if (key[0] !== 0) write(landed, String(key), value === undefined ? undefined : String(value))
+    }
+    const wanted = text(landed)
+    while (text(ordered) !== wanted) {
+      const steps = history[order++]
+      if (steps === undefined)
+        throw new Error(`after batch ${number} the database holds what no prefix of the order leaves`)
+      for (const step of steps) if ('key' in step) write(ordered, step.key, step.value)
+    }
+  }
 }
 
 /** A body that reads, waits and writes at random; what it writes depends on what it read. */
@@ -145,13 +172,14 @@ function makeBody(seed: number, history: Step[][], counts: { effects: number; ru
 interface Scene {
   readonly name: string
   readonly options: LevelStoreOptions
-  open(random: Random): Promise<{ database: Database; done(): Promise<void> }>
+  open(random: Random): Promise<{ database: Database; batches?: readonly BatchRecord[]; done(): Promise<void> }>
 }
 
 const simulated = (turnsMax: number, getSync: boolean, snapshots: boolean) => async (random: Random) => {
   const database = new SimulatedDatabase({ random, turnsMax, getSync, snapshots })
   await database.open()
-  return { database, done: async () => expect(database.inFlightMax).toBeLessThanOrEqual(1) }
+  const { batches } = database
+  return { database, batches, done: async () => expect(database.inFlightMax).toBeLessThanOrEqual(1) }
 }
 
 const memory = async () => {
@@ -202,7 +230,7 @@ const scenes: Scene[] = [
 
 async function play(scene: Scene, seed: number): Promise<{ reruns: number; commits: number }> {
   const random = randomOf(seed * 7919)
-  const { database, done } = await scene.open(randomOf(seed * 104729))
+  const { database, batches, done } = await scene.open(randomOf(seed * 104729))
   const history: Step[][] = []
   const counts = { effects: 0, runs: 0 }
   const state: State = new Map()
@@ -236,6 +264,7 @@ async function play(scene: Scene, seed: number): Promise<{ reruns: number; commi
   const { reruns, commits } = store.statistics()
   expect(counts.runs).toBe(finished + reruns)
   await store.close()
+  if (batches !== undefined) assertPrefixes(batches, history)
   // What the database itself holds, and nothing left above it.
   const fresh = new LevelStore(database, { cacheBytes: 0 })
   const landed = await runAsync(fresh.transact((tx) => tx.range(everything)))
