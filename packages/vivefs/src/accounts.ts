@@ -56,7 +56,7 @@ class Accounts<T extends { readonly name: string }> {
     return runAsync(
       this.#core.read(superuser, function* (call) {
         const rows = yield* call.tx.range(accountRange(kind))
-        return rows.map(({ key, value }) => valueOf(kind, decode(key, value)))
+        return rows.map(({ key, value }) => unwrap(kind, decode(key, value)))
       }),
     )
   }
@@ -112,22 +112,22 @@ class Accounts<T extends { readonly name: string }> {
       const nameKey = accountNameKey(kind, id)
       const row = yield* call.tx.get(nameKey)
       if (row === undefined) return undefined
-      id = valueOf(kind, decodeAccountName(nameKey, row)).id
+      id = unwrap(kind, decodeAccountName(nameKey, row)).id
     }
     const key = accountKey(kind, id)
     const row = yield* call.tx.get(key)
-    return row === undefined ? undefined : valueOf(kind, decode(key, row))
+    return row === undefined ? undefined : unwrap(kind, decode(key, row))
   }
 
   *#nextId(call: Call): Op<number> {
     const [last] = yield* call.tx.range({ ...accountRange(this.#kind.kind), limit: 1, reverse: true })
     if (last === undefined) return FIRST_ID
-    const highest = this.#kind.idOf(valueOf(this.#kind.kind, this.#kind.decode(last.key, last.value)))
+    const highest = this.#kind.idOf(unwrap(this.#kind.kind, this.#kind.decode(last.key, last.value)))
     return Math.max(FIRST_ID, highest + 1)
   }
 }
 
-function valueOf<V>(what: string, verdict: Verdict<V>): V {
+function unwrap<V>(what: string, verdict: Verdict<V>): V {
   if (!verdict.ok) throw corruption(`${what} account`, verdict.fault)
   return verdict.value
 }
