@@ -26,11 +26,12 @@ export class Call {
   readonly core: Core
   readonly tx: Tx
   readonly who: Credentials
-  readonly now: Timespec
-  readonly #edits = new Map<number, Inode>()
-  readonly #gone = new Set<number>()
-  readonly #written = new Set<string>()
-  readonly #opening = new Set<number>()
+  // Made on first use: most operations read a few rows and change nothing.
+  #now: Timespec | undefined
+  #edits: Map<number, Inode> | undefined
+  #gone: Set<number> | undefined
+  #written: Set<string> | undefined
+  #opening: Set<number> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
 
@@ -38,14 +39,19 @@ export class Call {
     this.core = core
     this.tx = tx
     this.who = who
-    this.now = core.runtime.now()
+  }
+
+  /** The instant of the operation: one for all it stamps. */
+  get now(): Timespec {
+    this.#now ??= this.core.runtime.now()
+    return this.#now
   }
 
   /** The inode as this operation sees it, or undefined when there is none. Shared: change it through `edit` only. */
   *find(ino: number): Op<Inode | undefined> {
-    const edited = this.#edits.get(ino)
+    const edited = this.#edits?.get(ino)
     if (edited !== undefined) return edited
-    if (this.#gone.has(ino)) return undefined
+    if (this.#gone?.has(ino)) return undefined
     const key = inodeKey(ino)
     const row = yield* this.tx.get(key)
     if (row === undefined) return undefined
@@ -77,6 +83,7 @@ export class Call {
 
   /** A copy to change; written when the operation ends. `touch` stamps ctime, or mtime and ctime. */
   edit(inode: Inode, touch: 'none' | 'ctime' | 'mtime' = 'none'): Inode {
+    this.#edits ??= new Map()
     let copy = this.#edits.get(inode.ino)
     if (copy === undefined) {
       copy = { ...inode, change: inode.change + 1 }
@@ -90,12 +97,14 @@ export class Call {
 
   /** Adds a new inode. */
   add(inode: Inode): void {
+    this.#edits ??= new Map()
     this.#edits.set(inode.ino, inode)
     this.#inodesAdded++
   }
 
   /** The inode is open from the instant this operation is ordered. */
   opens(ino: number): void {
+    this.#opening ??= new Set()
     this.#opening.add(ino)
     this.tx.onCommit(() => this.core.openFiles.add(ino))
   }
@@ -113,12 +122,13 @@ export class Call {
 
   /** Remembers that this operation wrote rows of an extent, so that it must not be read from the shared cache. */
   markWritten(extent: string): void {
+    this.#written ??= new Set()
     this.#written.add(extent)
     this.tx.onCommit(() => this.core.extents.forget(extent))
   }
 
   hasWritten(extent: string): boolean {
-    return this.#written.size > 0 && this.#written.has(extent)
+    return this.#written?.has(extent) === true
   }
 
   /** The intent row of work that goes on after this operation. */
@@ -134,7 +144,7 @@ export class Call {
    * the table of open files is still true when the transaction is ordered.
    */
   finish(): void {
-    for (const inode of this.#edits.values()) {
+    for (const inode of this.#edits?.values() ?? []) {
       if (inode.nlink === 0 && !this.#staysOpen(inode)) {
         this.#delete(inode)
       } else {
@@ -153,13 +163,14 @@ export class Call {
   }
 
   #staysOpen(inode: Inode): boolean {
-    if (!this.core.openFiles.has(inode.ino) && !this.#opening.has(inode.ino)) return false
+    if (!this.core.openFiles.has(inode.ino) && this.#opening?.has(inode.ino) !== true) return false
     const key = orphanKey(inode.ino)
     this.tx.put(key, encodeOrphan(key))
     return true
   }
 
   #delete(inode: Inode): void {
+    this.#gone ??= new Set()
     this.#gone.add(inode.ino)
     this.#inodesAdded--
     this.tx.del(inodeKey(inode.ino))

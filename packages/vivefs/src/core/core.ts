@@ -6,7 +6,7 @@ import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
 import { type Op, pending } from '../op.ts'
 import type { Runtime } from '../runtime.ts'
-import type { TransactionalStore, TransactOptions } from '../store/store.ts'
+import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
 import { Call, corruption } from './call.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { JobRunner } from './jobs.ts'
@@ -69,13 +69,15 @@ export class Core {
       if (this.options.readOnly) throw new FilesystemError('EROFS')
       while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
     }
-    const core = this
-    return yield* this.store.transact(function* (tx) {
-      const call = new Call(core, tx, who)
-      const result = yield* body(call)
-      if (options.readOnly !== true) call.finish()
-      return result
-    }, options)
+    return yield* this.store.transact((tx) => this.#attempt(tx, who, body, options.readOnly === true), options)
+  }
+
+  /** One run of a body. */
+  *#attempt<T>(tx: Tx, who: Credentials, body: (call: Call) => Op<T>, readOnly: boolean): Op<T> {
+    const call = new Call(this, tx, who)
+    const result = yield* body(call)
+    if (!readOnly) call.finish()
+    return result
   }
 
   /** Runs a body that only reads. */

@@ -114,13 +114,15 @@ function assertUsable(file: OpenFile, can: boolean): void {
 export function* readFile(core: Core, who: Credentials, file: OpenFile, offset: number, into: Bytes): Op<number> {
   assertUsable(file, file.canRead)
   if (!Number.isSafeInteger(offset) || offset < 0) throw new FilesystemError('EINVAL')
-  return yield* core.read(who, function* (call) {
-    const inode = yield* call.inode(file.ino, file.generation)
-    if (isDirectory(inode)) throw new FilesystemError('EISDIR')
-    const bytes = yield* readContent(call, inode, offset, into)
-    if (file.tracksAtime) call.tx.onCommit(() => core.lazyTimes.touch(inode, call.now))
-    return bytes
-  })
+  return yield* core.read(who, (call) => readAt(call, file, offset, into))
+}
+
+function* readAt(call: Call, file: OpenFile, offset: number, into: Bytes): Op<number> {
+  const inode = yield* call.inode(file.ino, file.generation)
+  if (isDirectory(inode)) throw new FilesystemError('EISDIR')
+  const bytes = yield* readContent(call, inode, offset, into)
+  if (file.tracksAtime) call.tx.onCommit(() => call.core.lazyTimes.touch(inode, call.now))
+  return bytes
 }
 
 /** What a write did: how many bytes, and where the file position stands behind them. */
@@ -144,21 +146,14 @@ export function* writeFile(
   assertUsable(file, file.canWrite)
   if (offset !== null && (!Number.isSafeInteger(offset) || offset < 0)) throw new FilesystemError('EINVAL')
   const atEnd = file.append || offset === null
+  const options = file.isSynced ? DURABLE : {}
   let at = offset ?? 0
   let bytes = 0
   do {
     const piece = data.subarray(bytes, bytes + WRITE_BYTES_MAX)
+    const from = atEnd ? null : at
     try {
-      at = yield* core.run(
-        who,
-        function* (call) {
-          const inode = yield* call.inode(file.ino, file.generation)
-          const from = atEnd ? inode.size : at
-          if (piece.length > 0) yield* writeInode(call, inode, from, piece)
-          return from + piece.length
-        },
-        file.isSynced ? { durable: true } : {},
-      )
+      at = yield* core.run(who, (call) => writeAt(call, file, from, piece), options)
     } catch (error) {
       // What went in before is a short write, as write(2) reports it; the next call meets the error again.
       if (bytes > 0 && FilesystemError.is(error) && error.code === 'ENOSPC') return { bytes, end: at }
@@ -167,6 +162,16 @@ export function* writeFile(
     bytes += piece.length
   } while (bytes < data.length)
   return { bytes, end: at }
+}
+
+const DURABLE = { durable: true }
+
+/** Answers the offset behind what was written; `offset` null is the end of the file. */
+function* writeAt(call: Call, file: OpenFile, offset: number | null, data: Bytes): Op<number> {
+  const inode = yield* call.inode(file.ino, file.generation)
+  const from = offset ?? inode.size
+  if (data.length > 0) yield* writeInode(call, inode, from, data)
+  return from + data.length
 }
 
 /** Writes into an inode inside an operation: content, times, and the set-id bits that a writer loses. */
@@ -181,24 +186,27 @@ export function* writeInode(call: Call, inode: Inode, offset: number, data: Byte
 export function* truncateFile(core: Core, who: Credentials, file: OpenFile, size: number): Op<void> {
   if (file.closed) throw new FilesystemError('EBADF')
   if (!file.canWrite || !Number.isSafeInteger(size) || size < 0) throw new FilesystemError('EINVAL')
-  yield* truncateInode(core, who, file.ino, function* (call) {
-    const inode = yield* call.inode(file.ino, file.generation)
-    if (!isFile(inode)) throw new FilesystemError('EINVAL')
-    const isChange = inode.size !== size
-    const edited = call.edit(inode, 'mtime')
-    yield* resize(call, edited, size)
-    if (isChange && who.uid !== 0) edited.mode = withoutSetId(edited.mode)
-  })
+  yield* truncateInode(core, who, file.ino, (call) => truncateTo(call, file, size))
+}
+
+function* truncateTo(call: Call, file: OpenFile, size: number): Op<void> {
+  const inode = yield* call.inode(file.ino, file.generation)
+  if (!isFile(inode)) throw new FilesystemError('EINVAL')
+  const isChange = inode.size !== size
+  const edited = call.edit(inode, 'mtime')
+  yield* resize(call, edited, size)
+  if (isChange && call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
 }
 
 /** Runs an operation that may cut a file, after making room in the file's list of data epochs. */
 export function* truncateInode<T>(core: Core, who: Credentials, ino: number, body: (call: Call) => Op<T>): Op<T> {
-  const isFull = yield* core.read(who, function* (call) {
-    const inode = yield* call.find(ino)
-    return inode !== undefined && needsConsolidation(inode)
-  })
-  if (isFull) yield* consolidate(core, ino)
+  if (yield* core.read(who, (call) => isCrowded(call, ino))) yield* consolidate(core, ino)
   return yield* core.run(who, body, { reclaims: true })
+}
+
+function* isCrowded(call: Call, ino: number): Op<boolean> {
+  const inode = yield* call.find(ino)
+  return inode !== undefined && needsConsolidation(inode)
 }
 
 /**
@@ -213,19 +221,18 @@ export function* closeFile(core: Core, file: OpenFile): Op<void> {
 
 /** Deletes an inode that has no name and is not open; does nothing for any other. */
 export function* reclaimOrphan(core: Core, ino: number): Op<void> {
-  const isOrphan = yield* core.read(superuser, function* (call) {
-    const inode = yield* call.find(ino)
-    return inode !== undefined && inode.nlink === 0
-  })
-  if (!isOrphan || core.options.readOnly) return
-  yield* core.run(
-    superuser,
-    function* (call) {
-      const inode = yield* call.find(ino)
-      if (inode === undefined || inode.nlink > 0 || core.openFiles.has(ino)) return
-      call.tx.del(orphanKey(ino))
-      call.edit(inode)
-    },
-    { reclaims: true },
-  )
+  if (core.options.readOnly || !(yield* core.read(superuser, (call) => isOrphan(call, ino)))) return
+  yield* core.run(superuser, (call) => dropOrphan(call, ino), { reclaims: true })
+}
+
+function* isOrphan(call: Call, ino: number): Op<boolean> {
+  const inode = yield* call.find(ino)
+  return inode !== undefined && inode.nlink === 0
+}
+
+function* dropOrphan(call: Call, ino: number): Op<void> {
+  const inode = yield* call.find(ino)
+  if (inode === undefined || inode.nlink > 0 || call.core.openFiles.has(ino)) return
+  call.tx.del(orphanKey(ino))
+  call.edit(inode)
 }

@@ -1,9 +1,9 @@
 /** The inner face over the core: handles in, one transaction for each call. */
 import { constants } from 'node:fs'
-import { attributesOf, changeAttributes } from '../core/attributes.ts'
+import { type AttributeChanges, type Attributes, attributesOf, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
-import { createEntry } from '../core/create.ts'
+import { createEntry, type NewInode } from '../core/create.ts'
 import { assertName, assertSearchable, findChild, isDot, isDotDot, listEntries } from '../core/directory.ts'
 import { linkInode, removeDirectory, unlinkEntry } from '../core/link.ts'
 import {
@@ -22,217 +22,221 @@ import {
   W_OK,
   X_OK,
 } from '../core/mode.ts'
-import { closeFile, type OpenFile, openInode, readFile, truncateInode, writeFile } from '../core/open-file.ts'
-import { renameEntry } from '../core/rename.ts'
-import { fallocate, seekData, seekHole, spaceReport } from '../core/space.ts'
+import {
+  closeFile,
+  type OpenFile,
+  openInode,
+  readFile,
+  truncateInode,
+  type Written,
+  writeFile,
+} from '../core/open-file.ts'
+import { type RenameFlags, renameEntry } from '../core/rename.ts'
+import { type FallocateMode, fallocate, seekData, seekHole, spaceReport } from '../core/space.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from '../core/xattr.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { done, type Op } from '../op.ts'
+import type { Bytes, TransactOptions } from '../store/store.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
-import type { DirectoryLine, Entry, Fsal } from './types.ts'
+import type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal } from './types.ts'
 
 /** The mode of symbolic links; nobody checks it. */
 const LINK_MODE = S_IFLNK | 0o777
 export const READDIR_LINES_MAX = 10_000
 
+const READS: TransactOptions = { readOnly: true }
+const WRITES: TransactOptions = {}
+const RECLAIMS: TransactOptions = { reclaims: true }
+
 /** The inner face of an open volume. */
 export function createFsal(core: Core): Fsal {
   const volumeId = Buffer.from(core.superblock.volumeId, 'hex')
+  const entryOf = (inode: Inode): Entry => ({ handle: encodeHandle(volumeId, inode), attributes: attributesOf(inode) })
 
-  function* inodeOf(call: Call, handle: Handle): Op<Inode> {
+  function inodeOf(call: Call, handle: Handle): Op<Inode> {
     const { ino, generation } = decodeHandle(volumeId, handle)
-    return yield* call.inode(ino, generation)
+    return call.inode(ino, generation)
   }
-  function* directoryOf(call: Call, handle: Handle): Op<Inode> {
-    const inode = yield* inodeOf(call, handle)
-    assertSearchable(call, inode)
-    return inode
+  function* onInode<A, T>(
+    call: Call,
+    handle: Handle,
+    body: (call: Call, inode: Inode, args: A) => Op<T>,
+    args: A,
+  ): Op<T> {
+    return yield* body(call, yield* inodeOf(call, handle), args)
   }
-  const entryOf = (inode: Inode): Entry => ({
-    handle: encodeHandle(volumeId, inode),
-    attributes: attributesOf(inode),
-  })
-  const change = <T>(who: Credentials, handle: Handle, body: (call: Call, inode: Inode) => Op<T>): Op<T> =>
-    core.run(who, function* (call) {
-      return yield* body(call, yield* inodeOf(call, handle))
-    })
-  const inspect = <T>(who: Credentials, handle: Handle, body: (call: Call, inode: Inode) => Op<T>): Op<T> =>
-    core.read(who, function* (call) {
-      return yield* body(call, yield* inodeOf(call, handle))
-    })
-  const reclaim = <T>(who: Credentials, handle: Handle, body: (call: Call, inode: Inode) => Op<T>): Op<T> =>
-    core.run(
-      who,
-      function* (call) {
-        return yield* body(call, yield* inodeOf(call, handle))
-      },
-      { reclaims: true },
-    )
+  /** An operation on the inode of a handle. */
+  const operation =
+    <A, T>(options: TransactOptions, body: (call: Call, inode: Inode, args: A) => Op<T>) =>
+    (who: Credentials, handle: Handle, args: A): Op<T> =>
+      core.run(who, (call) => onInode(call, handle, body, args), options)
+
+  function* lookup(call: Call, directory: Inode, { name }: { name: Bytes }): Op<Entry> {
+    assertSearchable(call, directory)
+    if (isDot(name)) return entryOf(directory)
+    if (isDotDot(name)) return entryOf(yield* call.inode(directory.parent))
+    assertName(name)
+    const inode = yield* findChild(call, directory, name)
+    if (inode === undefined) throw new FilesystemError('ENOENT')
+    return entryOf(inode)
+  }
+
+  function* make(call: Call, directory: Inode, { name, what }: { name: Bytes; what: NewInode }): Op<Entry> {
+    assertSearchable(call, directory)
+    return entryOf(yield* createEntry(call, directory, name, what))
+  }
+  const makeEntry = operation(WRITES, make)
+
+  function* create(
+    call: Call,
+    directory: Inode,
+    { name, mode, how = 'guarded' }: { name: Bytes; mode: number; how?: CreateMode },
+  ): Op<Entry> {
+    assertSearchable(call, directory)
+    const existing = how === 'guarded' ? undefined : yield* findChild(call, directory, name)
+    if (existing !== undefined) {
+      const isOwn = how === 'unchecked' ? isFile(existing) : existing.exclusiveVerifier === verifierOf(how)
+      if (!isOwn) throw new FilesystemError('EEXIST')
+      return entryOf(existing)
+    }
+    const what = { mode: S_IFREG | (mode & PERMISSIONS), exclusiveVerifier: verifierOf(how) }
+    return entryOf(yield* createEntry(call, directory, name, what))
+  }
+
+  function* link(call: Call, inode: Inode, args: { directory: Handle; name: Bytes }): Op<Attributes> {
+    const directory = yield* inodeOf(call, args.directory)
+    return attributesOf(yield* linkInode(call, inode, directory, args.name))
+  }
+
+  function* rename(
+    call: Call,
+    directory: Inode,
+    args: { name: Bytes; toDirectory: Handle; toName: Bytes; flags?: RenameFlags },
+  ): Op<void> {
+    const into = yield* inodeOf(call, args.toDirectory)
+    yield* renameEntry(call, { directory, name: args.name }, { directory: into, name: args.toName }, args.flags)
+  }
+
+  function* readdir(
+    call: Call,
+    directory: Inode,
+    { cookie, limit, plus = false }: { cookie: bigint; limit: number; plus?: boolean },
+  ): Op<DirectoryPage> {
+    if (!isDirectory(directory)) throw new FilesystemError('ENOTDIR')
+    if (!mayAccess(call.who, directory, plus ? R_OK | X_OK : R_OK)) throw new FilesystemError('EACCES')
+    if (!(limit > 0)) throw new FilesystemError('EINVAL')
+    const count = Math.min(limit, READDIR_LINES_MAX)
+    const lines: DirectoryLine[] = []
+    for (const line of yield* listEntries(call, directory, cookie, count)) {
+      lines.push(plus ? { ...line, entry: entryOf(yield* call.referenced(line.ino)) } : line)
+    }
+    call.tx.onCommit(() => core.lazyTimes.touch(directory, call.now))
+    return { lines, eof: lines.length < count }
+  }
+
+  function* setattr(who: Credentials, handle: Handle, changes: AttributeChanges): Op<Attributes> {
+    const body = (call: Call): Op<Inode> => onInode(call, handle, changeAttributes, changes)
+    const changed =
+      changes.size === undefined
+        ? yield* core.run(who, body)
+        : yield* truncateInode(core, who, decodeHandle(volumeId, handle).ino, body)
+    return attributesOf(changed)
+  }
+
+  function* transient(who: Credentials, handle: Handle, mask: number): Op<OpenFile> {
+    return yield* core.read(who, (call) => onInode(call, handle, transientFile, mask))
+  }
+
+  function* read(
+    who: Credentials,
+    handle: Handle,
+    { offset, into, file }: { offset: number; into: Bytes; file?: OpenFile },
+  ): Op<number> {
+    return yield* readFile(core, who, file ?? (yield* transient(who, handle, R_OK)), offset, into)
+  }
+
+  function* write(
+    who: Credentials,
+    handle: Handle,
+    { offset, data, file, durable = false }: { offset: number | null; data: Bytes; file?: OpenFile; durable?: boolean },
+  ): Op<Written> {
+    const target = file ?? (yield* transient(who, handle, W_OK))
+    return yield* writeFile(core, who, durable ? { ...target, isSynced: true } : target, offset, data)
+  }
+
+  const exists = operation(READS, () => done(undefined))
+  function* commit(who: Credentials, handle: Handle): Op<void> {
+    yield* exists(who, handle, undefined)
+    yield* core.store.barrier()
+  }
+
+  const open = (call: Call, inode: Inode, { flags }: { flags: number }): Op<OpenFile> => openInode(call, inode, flags)
+  const openToRead = operation(READS, open)
+  const openToTruncate = operation(RECLAIMS, open)
 
   return {
     root: () => encodeHandle(volumeId, { ino: core.superblock.rootIno, generation: 1 }),
-
-    lookup: (who, handle, { name }) =>
-      inspect(who, handle, function* (call, directory) {
-        assertSearchable(call, directory)
-        if (isDot(name)) return entryOf(directory)
-        if (isDotDot(name)) return entryOf(yield* call.inode(directory.parent))
-        assertName(name)
-        const inode = yield* findChild(call, directory, name)
-        if (inode === undefined) throw new FilesystemError('ENOENT')
-        return entryOf(inode)
-      }),
-
-    getattr: (who, handle) =>
-      inspect(who, handle, function* (_call, inode) {
-        return attributesOf(inode)
-      }),
-
-    *setattr(who, handle, changes) {
-      const body = function* (call: Call): Op<Inode> {
-        return yield* changeAttributes(call, yield* inodeOf(call, handle), changes)
-      }
-      const changed =
-        changes.size === undefined
-          ? yield* core.run(who, body)
-          : yield* truncateInode(core, who, decodeHandle(volumeId, handle).ino, body)
-      return attributesOf(changed)
-    },
-
-    access: (who, handle, { mask }) =>
-      inspect(who, handle, function* (_call, inode) {
-        let granted = 0
-        for (const bit of [R_OK, W_OK, X_OK]) if ((mask & bit) !== 0 && mayAccess(who, inode, bit)) granted |= bit
-        return granted
-      }),
-
-    create: (who, handle, { name, mode, how = 'guarded' }) =>
-      core.run(who, function* (call) {
-        const directory = yield* directoryOf(call, handle)
-        const existing = how === 'guarded' ? undefined : yield* findChild(call, directory, name)
-        if (existing !== undefined) {
-          const isOwn = how === 'unchecked' ? isFile(existing) : existing.exclusiveVerifier === verifierOf(how)
-          if (!isOwn) throw new FilesystemError('EEXIST')
-          return entryOf(existing)
-        }
-        return entryOf(
-          yield* createEntry(call, directory, name, {
-            mode: S_IFREG | (mode & PERMISSIONS),
-            exclusiveVerifier: verifierOf(how),
-          }),
-        )
-      }),
-
+    lookup: operation(READS, lookup),
+    getattr: operation(READS, (_call, inode) => done(attributesOf(inode))),
+    setattr,
+    access: operation(READS, (call, inode, { mask }) => done(grantedOf(call.who, inode, mask))),
+    create: operation(WRITES, create),
     mkdir: (who, handle, { name, mode }) =>
-      core.run(who, function* (call) {
-        const directory = yield* directoryOf(call, handle)
-        return entryOf(yield* createEntry(call, directory, name, { mode: S_IFDIR | (mode & PERMISSIONS) }))
-      }),
-
-    mknode: (who, handle, { name, mode, rdevMajor, rdevMinor }) =>
-      core.run(who, function* (call) {
-        const directory = yield* directoryOf(call, handle)
-        if ([S_IFDIR, S_IFLNK].includes(mode & S_IFMT)) throw new FilesystemError('EINVAL')
-        return entryOf(yield* createEntry(call, directory, name, { mode, rdevMajor, rdevMinor }))
-      }),
-
+      makeEntry(who, handle, { name, what: { mode: S_IFDIR | (mode & PERMISSIONS) } }),
+    mknode: (who, handle, { name, ...what }) => {
+      if ([S_IFDIR, S_IFLNK].includes(what.mode & S_IFMT)) throw new FilesystemError('EINVAL')
+      return makeEntry(who, handle, { name, what })
+    },
     symlink: (who, handle, { name, target }) =>
-      core.run(who, function* (call) {
-        const directory = yield* directoryOf(call, handle)
-        return entryOf(yield* createEntry(call, directory, name, { mode: LINK_MODE, target: Buffer.from(target) }))
-      }),
-
-    readlink: (who, handle) =>
-      inspect(who, handle, function* (_call, inode) {
-        if (!isSymlink(inode)) throw new FilesystemError('EINVAL')
-        return Buffer.from(inode.target)
-      }),
-
-    link: (who, handle, { directory, name }) =>
-      change(who, handle, function* (call, inode) {
-        return attributesOf(yield* linkInode(call, inode, yield* directoryOf(call, directory), name))
-      }),
-
-    rename: (who, handle, { name, toDirectory, toName, flags }) =>
-      change(who, handle, function* (call, directory) {
-        const into = yield* inodeOf(call, toDirectory)
-        yield* renameEntry(call, { directory, name }, { directory: into, name: toName }, flags)
-      }),
-
-    unlink: (who, handle, { name }) => reclaim(who, handle, (call, directory) => unlinkEntry(call, directory, name)),
-
-    rmdir: (who, handle, { name }) => reclaim(who, handle, (call, directory) => removeDirectory(call, directory, name)),
-
-    readdir: (who, handle, { cookie, limit, plus = false }) =>
-      inspect(who, handle, function* (call, directory) {
-        if (!isDirectory(directory)) throw new FilesystemError('ENOTDIR')
-        if (!mayAccess(who, directory, plus ? R_OK | X_OK : R_OK)) throw new FilesystemError('EACCES')
-        if (!(limit > 0)) throw new FilesystemError('EINVAL')
-        const count = Math.min(limit, READDIR_LINES_MAX)
-        const lines: DirectoryLine[] = []
-        for (const line of yield* listEntries(call, directory, cookie, count)) {
-          lines.push(plus ? { ...line, entry: entryOf(yield* call.referenced(line.ino)) } : line)
-        }
-        call.tx.onCommit(() => core.lazyTimes.touch(directory, call.now))
-        return { lines, eof: lines.length < count }
-      }),
-
-    open: (who, handle, { flags }) =>
-      core.run(
-        who,
-        function* (call) {
-          return yield* openInode(call, yield* inodeOf(call, handle), flags)
-        },
-        { readOnly: (flags & constants.O_TRUNC) === 0 && core.options.readOnly, reclaims: true },
-      ),
-
+      makeEntry(who, handle, { name, what: { mode: LINK_MODE, target: Buffer.from(target) } }),
+    readlink: operation(READS, (_call, inode) => {
+      if (!isSymlink(inode)) throw new FilesystemError('EINVAL')
+      return done(Buffer.from(inode.target))
+    }),
+    link: operation(WRITES, link),
+    rename: operation(WRITES, rename),
+    unlink: operation(RECLAIMS, (call, directory, { name }) => unlinkEntry(call, directory, name)),
+    rmdir: operation(RECLAIMS, (call, directory, { name }) => removeDirectory(call, directory, name)),
+    readdir: operation(READS, readdir),
+    open: (who, handle, args) =>
+      ((args.flags & constants.O_TRUNC) === 0 ? openToRead : openToTruncate)(who, handle, args),
     close: (file) => closeFile(core, file),
-
-    *read(who, handle, { offset, into, file }) {
-      if (file !== undefined) return yield* readFile(core, who, file, offset, into)
-      const transient = yield* inspect(who, handle, (call, inode) => transientFile(call, inode, R_OK))
-      return yield* readFile(core, who, transient, offset, into)
-    },
-
-    *write(who, handle, { offset, data, file, durable = false }) {
-      const target = file ?? (yield* inspect(who, handle, (call, inode) => transientFile(call, inode, W_OK)))
-      return yield* writeFile(core, who, durable ? { ...target, isSynced: true } : target, offset, data)
-    },
-
-    *commit(who, handle) {
-      yield* inspect(who, handle, function* () {})
-      yield* core.store.barrier()
-    },
-
-    seek: (who, handle, { what, offset }) =>
-      inspect(who, handle, function* (call, inode) {
-        if (!isFile(inode)) throw new FilesystemError('EINVAL')
-        return yield* what === 'data' ? seekData(call, inode, offset) : seekHole(call, inode, offset)
-      }),
-
-    fallocate: (who, handle, { mode, offset, length, keepSize = mode === 'punch' }) =>
-      change(who, handle, function* (call, inode) {
-        const { canWrite } = yield* transientFile(call, inode, W_OK)
-        if (!canWrite) throw new FilesystemError('EBADF')
-        return attributesOf(yield* fallocate(call, inode, mode, offset, length, keepSize))
-      }),
-
-    getxattr: (who, handle, { name }) => inspect(who, handle, (call, inode) => getXattr(call, inode, name)),
-    setxattr: (who, handle, { name, value, mode = 'any' }) =>
-      change(who, handle, (call, inode) => setXattr(call, inode, name, value, mode)),
-    listxattr: (who, handle) => inspect(who, handle, (call, inode) => listXattrs(call, inode)),
-    removexattr: (who, handle, { name }) => change(who, handle, (call, inode) => removeXattr(call, inode, name)),
-
-    statfs: (who, handle) =>
-      inspect(who, handle, function* () {
-        return spaceReport(core)
-      }),
+    read,
+    write,
+    commit,
+    seek: operation(READS, (call, inode, { what, offset }) => {
+      if (!isFile(inode)) throw new FilesystemError('EINVAL')
+      return what === 'data' ? seekData(call, inode, offset) : seekHole(call, inode, offset)
+    }),
+    fallocate: operation(WRITES, allocate),
+    getxattr: operation(READS, (call, inode, { name }) => getXattr(call, inode, name)),
+    setxattr: operation(WRITES, (call, inode, { name, value, mode = 'any' }) =>
+      setXattr(call, inode, name, value, mode),
+    ),
+    listxattr: operation(READS, (call, inode) => listXattrs(call, inode)),
+    removexattr: operation(WRITES, (call, inode, { name }) => removeXattr(call, inode, name)),
+    statfs: operation(READS, () => done(spaceReport(core))),
   }
 }
 
-const verifierOf = (how: unknown): number =>
-  typeof how === 'object' && how !== null && 'verifier' in how ? Number(how.verifier) : 0
+const verifierOf = (how: CreateMode): number => (typeof how === 'object' ? how.verifier : 0)
+
+function grantedOf(who: Credentials, inode: Inode, mask: number): number {
+  let granted = 0
+  for (const bit of [R_OK, W_OK, X_OK]) if ((mask & bit) !== 0 && mayAccess(who, inode, bit)) granted |= bit
+  return granted
+}
+
+function* allocate(
+  call: Call,
+  inode: Inode,
+  args: { mode: FallocateMode; offset: number; length: number; keepSize?: boolean },
+): Op<Attributes> {
+  yield* transientFile(call, inode, W_OK)
+  const keepSize = args.keepSize ?? args.mode === 'punch'
+  return attributesOf(yield* fallocate(call, inode, args.mode, args.offset, args.length, keepSize))
+}
 
 /**
  * What a stateless client (NFS) reads and writes through: rights are checked now, and an owner may always, because he
