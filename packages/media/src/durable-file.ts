@@ -62,3 +62,14 @@ export function createFileDurably(path: string, bytes: Bytes): void {
   }
   syncDirectory(dirname(path))
 }
+
+/** The first bytes of a file, at most `bytes`. */
+export function readHead(path: string, bytes: number): Bytes {
+  const fd = openSync(path, 'r')
+  try {
+    const head = new Uint8Array(bytes)
+    return head.subarray(0, readFully(fd, head, 0))
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -53,6 +53,8 @@ export class FaultMedium extends BaseMedium {
   readonly closeZone?: (zone: number) => Promise<void>
   readonly resume?: (zone: number, pointer: number) => Promise<void>
   readonly erase?: () => Promise<void>
+  readonly spendReserve?: () => Promise<boolean>
+  readonly refillReserve?: () => Promise<boolean>
   readonly createOnce?: (key: string, bytes: Bytes) => Promise<boolean>
   readonly readKey?: NonNullable<Medium['readKey']>
   readonly listKeys?: (prefix: string) => Promise<readonly string[]>
@@ -69,6 +71,8 @@ export class FaultMedium extends BaseMedium {
     if (inner.closeZone) this.closeZone = (zone) => this.#call('finish', zone, () => inner.closeZone!(zone))
     if (inner.resume) this.resume = (zone, pointer) => this.#call('report', zone, () => inner.resume!(zone, pointer))
     if (inner.erase) this.erase = () => this.#call('reset', undefined, () => this.#erase())
+    if (inner.spendReserve) this.spendReserve = () => this.#call('key', undefined, () => inner.spendReserve!())
+    if (inner.refillReserve) this.refillReserve = () => this.#call('key', undefined, () => inner.refillReserve!())
     if (inner.createOnce) {
       this.createOnce = (key, bytes) => this.#call('key', undefined, () => inner.createOnce!(key, bytes))
     }

@@ -200,6 +200,14 @@ export interface Medium {
   /** Erases everything, the only way back to empty where reclaim is 'whole-medium'. */
   erase?(): Promise<void>
 
+  /**
+   * After MEDIA_NO_SPACE: gives a reserve of space back to the store below, so that deletes and compaction can go on.
+   * False when it was spent before. Exists where a reserve does.
+   */
+  spendReserve?(): Promise<boolean>
+  /** Makes the reserve whole again; false while there is no space for it. */
+  refillReserve?(): Promise<boolean>
+
   /** Durable whole-object put that refuses an existing key by resolving to false; where fencing is 'create-once'. */
   createOnce?(key: string, bytes: Bytes): Promise<boolean>
   /** The bytes of a key, or of [offset, offset + length) of it; undefined when there is none. */

@@ -1,0 +1,337 @@
+/**
+ * `directory`: zones as files in a directory of any filesystem; the default for SSDs, disks and whatever the system
+ * mounts. Layout in directory-layout.ts, one zone in zone-file.ts.
+ *
+ *   D1  A zone's file is written over only while it has one name: linked elsewhere (a checkpoint), it is left alone and
+ *       the zone gets a new file.
+ *   D2  A flush syncs every written file, then the directory if entries changed, then asks whether the lock still
+ *       stands; only then it is acknowledged.
+ *   D3  An unfinished preallocated zone reports 'unknown' after reopening; a finished one its end.
+ *   D4  `reset` keeps up to `sparesMax` files for reuse (stale bytes, no allocation) and removes the others.
+ */
+import { join } from 'node:path'
+import { BaseMedium } from './base.ts'
+import { directoryImage, writeDirectoryTwin } from './directory-image.ts'
+import {
+  type DirectoryShape,
+  openDirectoryLayout,
+  probeDirect,
+  RESERVE_FILE,
+  ZONES_DIRECTORY,
+  zonesPresent,
+} from './directory-layout.ts'
+import { syncDirectory } from './durable-file.ts'
+import { MediumError, toMediumError } from './error.ts'
+import { capsOf, geometryOption, pathOption, wholeOption } from './geometry.ts'
+import type { Imageable, MediumImage } from './image.ts'
+import type { Lock } from './lock.ts'
+import type { Bytes, Medium, ZoneReport } from './medium.ts'
+import { SpaceReserve } from './reserve.ts'
+import { SlabPool } from './slab.ts'
+import { ZONE_CELL_BYTES, ZoneCells, ZoneTable } from './zone.ts'
+import { isSealed, type ZoneFile } from './zone-file.ts'
+import { ZoneFiles } from './zone-files.ts'
+
+export interface DirectoryOptions {
+  /** Created when absent, unless an `id` is expected. A directory with other things in it is refused. */
+  readonly path: string
+  /** Default 8192. Files appear only for zones that are written. */
+  readonly zoneCount?: number
+  /** Default 32 MiB. */
+  readonly zoneBytes?: number
+  /** Zeros are written ahead of the data, so that syncing changes no metadata; default true. */
+  readonly preallocate?: boolean
+  /** How far ahead; default 4 MiB or the zone. */
+  readonly preallocateBytes?: number
+  /** Write past the page cache, in blocks of 4096 bytes. Falls back to buffered where it does not work. Default false. */
+  readonly direct?: boolean
+  /** Space kept back for deleting on a full disk; default 0. See `spendReserve`. */
+  readonly reserveBytes?: number
+  /** Files of empty zones kept for reuse; default 8. */
+  readonly sparesMax?: number
+  /** Files open at a time; default 128. */
+  readonly handlesMax?: number
+  readonly readOnly?: boolean
+  /** The identity that is expected. */
+  readonly id?: string
+  /** Token of the lock that another thread of this process holds. */
+  readonly join?: string
+}
+
+const SLAB_BYTES = 1 << 20
+const SLABS = 4
+
+export class DirectoryMedium extends BaseMedium implements Imageable {
+  /** Whether writes go past the page cache. */
+  readonly direct: boolean
+  readonly resume?: (zone: number, pointer: number) => Promise<void>
+  readonly #options: DirectoryOptions
+  readonly #shape: DirectoryShape
+  readonly #lock: Lock | undefined
+  readonly #files: ZoneFiles
+  readonly #table: ZoneTable
+  readonly #reserve: SpaceReserve
+  readonly #preallocateBytes: number
+  /** Empty zones whose file is kept. */
+  readonly #spares = new Set<number>()
+
+  constructor(options: DirectoryOptions) {
+    const path = pathOption(options.path)
+    const { zoneCount, zoneBytes } = geometryOption(options, { zoneCount: 8192, zoneBytes: 32 << 20 })
+    const readOnly = options.readOnly ?? false
+    const direct = options.direct ?? false
+    const wanted = { zoneCount: options.zoneCount, zoneBytes: options.zoneBytes, preallocate: options.preallocate }
+    const defaults = { zoneCount, zoneBytes, blockBytes: direct ? 4096 : 1, preallocate: options.preallocate ?? true }
+    const reserveBytes = wholeOption(options.reserveBytes ?? 0, 'reserveBytes', 0, 2 ** 40)
+    const sparesMax = wholeOption(options.sparesMax ?? 8, 'sparesMax', 0, 1 << 20)
+    const handlesMax = wholeOption(options.handlesMax ?? 128, 'handlesMax', 1, 1 << 16)
+    const preallocateBytes = wholeOption(options.preallocateBytes ?? 4 << 20, 'preallocateBytes', 4096, 2 ** 40)
+    const where = { id: options.id, readOnly, join: options.join }
+    const { id, shape, lock } = openDirectoryLayout(path, where, wanted as Partial<DirectoryShape>, defaults)
+    const capacity = shape.zoneBytes - (shape.zoneBytes % shape.blockBytes)
+    const limits = { reserveBytes, sparesMax, handlesMax, preallocateBytes, direct }
+    const share = lock === undefined ? { readOnly } : { join: lock.holder.token }
+    super({
+      id,
+      spec: { kind: 'directory', path, id, ...shape, ...limits, ...share },
+      caps: capsOf({
+        zoneCount: shape.zoneCount,
+        zoneBytes: shape.zoneBytes,
+        zoneCapacityBytes: capacity,
+        blockBytes: shape.blockBytes,
+        appendBytesMin: shape.blockBytes,
+        memoryAlign: direct ? 4096 : 1,
+        overwrite: shape.preallocate ? 'any' : 'reset-zone',
+        reclaim: 'delete',
+        pointerSurvives: !shape.preallocate,
+        sharing: 'exclusive',
+        reopenable: true,
+        fencing: 'lock',
+        cost: { seekMs: 0.1, readMBps: 1000, writeMBps: 500, streamMBpsMin: 0, mountMs: 0 },
+      }),
+      readsAtOnce: 8,
+    })
+    try {
+      this.#options = { ...options, readOnly, sparesMax, direct }
+      this.#shape = shape
+      this.#lock = lock
+      this.#preallocateBytes = preallocateBytes
+      this.direct = direct && !readOnly && shape.blockBytes % 512 === 0 && probeDirect(path, shape.blockBytes)
+      const slabs = this.direct ? new SlabPool(SLAB_BYTES, SLABS) : undefined
+      this.#files = new ZoneFiles(join(path, ZONES_DIRECTORY), { readOnly, handlesMax, slabs })
+      const words = new Float64Array((shape.zoneCount * ZONE_CELL_BYTES) / 8)
+      this.#table = new ZoneTable(new ZoneCells(words), {
+        zoneCount: shape.zoneCount,
+        openZonesMax: 0,
+        activeZonesMax: 0,
+        atOpenLimit: 'refuse',
+        conventional: () => shape.preallocate,
+        capacityBytes: () => capacity,
+      })
+      this.#reserve = new SpaceReserve(join(path, RESERVE_FILE), reserveBytes)
+      if (!readOnly && options.join === undefined) this.#reserve.fill()
+      for (const zone of zonesPresent(path, shape.zoneCount)) this.#loadZone(zone)
+      if (shape.preallocate) this.resume = (zone, pointer) => this.#resume(zone, pointer)
+    } catch (error) {
+      lock?.release()
+      throw toMediumError(error, 'open')
+    }
+  }
+
+  /** What the file itself tells (D3). */
+  #loadZone(zone: number): void {
+    const { cells } = this.#table
+    const sealed = isSealed(this.#files.pathOf(zone))
+    const bytes = this.#files.get(zone, false)!.allocatedBytes
+    const known = sealed || !this.#shape.preallocate || bytes === 0
+    cells.setPointer(zone, known ? bytes : 'unknown')
+    cells.setState(zone, sealed ? 'full' : bytes === 0 ? 'empty' : 'closed')
+  }
+
+  #writable(): void {
+    if (this.#options.readOnly === true) throw new MediumError('MEDIA_READ_ONLY', 'the medium was opened read-only')
+  }
+
+  /** The zone's file, ready to be written at `offset` (D1), and how far it should be allocated for `end`. */
+  #prepare(zone: number, offset: number, end: number): { file: ZoneFile; allocateTo: number } {
+    if (offset === 0 && this.#files.get(zone, false)?.linkedElsewhere()) this.#files.remove(zone)
+    const file = this.#files.get(zone, true)!
+    this.#spares.delete(zone)
+    const needed = this.#shape.preallocate && end > file.allocatedBytes
+    const allocateTo = needed ? Math.min(this.#shape.zoneBytes, Math.max(end, offset + this.#preallocateBytes)) : 0
+    return { file, allocateTo }
+  }
+
+  protected override async doAppend(zone: number, parts: readonly Bytes[], bytes: number): Promise<number> {
+    this.#writable()
+    const offset = this.#table.admit(zone, bytes)
+    const { file, allocateTo } = this.#prepare(zone, offset, offset + bytes)
+    file.hold()
+    try {
+      if (allocateTo > 0) await file.allocate(allocateTo)
+      await file.write(parts, offset)
+    } finally {
+      file.release()
+    }
+    this.#table.advance(zone, bytes)
+    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    return offset
+  }
+
+  protected override doAppendSync(zone: number, parts: readonly Bytes[], bytes: number): number {
+    this.#writable()
+    const offset = this.#table.admit(zone, bytes)
+    const { file, allocateTo } = this.#prepare(zone, offset, offset + bytes)
+    if (allocateTo > 0) file.allocateSync(allocateTo)
+    file.writeSync(parts, offset)
+    this.#table.advance(zone, bytes)
+    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    return offset
+  }
+
+  /** How much of a read lies below the pointer, and in which file. */
+  #readable(zone: number, offset: number, length: number): { file: ZoneFile | undefined; bytes: number } {
+    const pointer = this.#table.cells.pointer(zone)
+    const end = pointer === 'unknown' ? this.caps.zoneCapacityBytes : pointer
+    const bytes = Math.min(length, end - offset)
+    if (bytes <= 0) return { file: undefined, bytes: 0 }
+    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, false)
+    return { file: this.#files.get(zone, false), bytes }
+  }
+
+  protected override async doRead(zone: number, offset: number, into: Bytes): Promise<number> {
+    const { file, bytes } = this.#readable(zone, offset, into.length)
+    if (file === undefined) return 0
+    file.hold()
+    try {
+      return await file.read(offset, into.subarray(0, bytes))
+    } finally {
+      file.release()
+    }
+  }
+
+  protected override doReadSync(zone: number, offset: number, into: Bytes): number {
+    const { file, bytes } = this.#readable(zone, offset, into.length)
+    return file === undefined ? 0 : file.readSync(offset, into.subarray(0, bytes))
+  }
+
+  #syncEntries(): void {
+    if (!this.#files.entriesDirty) return
+    syncDirectory(this.#files.directory)
+    this.#files.entriesDirty = false
+  }
+
+  #checkLock(): void {
+    if (this.#lock !== undefined && !this.#lock.held()) {
+      throw new MediumError('MEDIA_LOCKED', `${this.#options.path}: another process broke the lock`)
+    }
+  }
+
+  protected override async doFlush(): Promise<void> {
+    const dirty = this.#files.takeDirty()
+    for (const file of dirty) file.hold()
+    try {
+      const results = await Promise.allSettled(dirty.map((file) => file.sync()))
+      const failed = results.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    } finally {
+      for (const file of dirty) file.release()
+    }
+    this.#syncEntries()
+    this.#checkLock()
+  }
+
+  protected override doFlushSync(): void {
+    for (const file of this.#files.takeDirty()) file.syncNow()
+    this.#syncEntries()
+    this.#checkLock()
+  }
+
+  protected override doFinish(zone: number): void {
+    this.#writable()
+    const { cells } = this.#table
+    if (cells.state(zone) === 'full' && isSealed(this.#files.pathOf(zone))) return
+    const pointer = cells.pointer(zone)
+    const file = this.#files.get(zone, true)!
+    this.#spares.delete(zone)
+    file.seal(pointer === 'unknown' ? Math.min(file.allocatedBytes, this.caps.zoneCapacityBytes) : pointer)
+    this.#syncEntries()
+    this.#table.finish(zone, false)
+  }
+
+  protected override doReset(zone: number): void {
+    this.#writable()
+    this.#table.reset(zone)
+    const file = this.#files.get(zone, false)
+    if (file === undefined) return
+    const keeps = this.#spares.has(zone) || this.#spares.size < this.#options.sparesMax!
+    if (!keeps || file.linkedElsewhere()) {
+      this.#spares.delete(zone)
+      this.#files.remove(zone)
+      this.#syncEntries()
+      return
+    }
+    this.#spares.add(zone)
+    if (isSealed(file.path)) {
+      file.unseal()
+      this.#files.forget(zone)
+    }
+    if (!this.#shape.preallocate) this.#files.get(zone, false)!.truncate(0)
+  }
+
+  async #resume(zone: number, pointer: number): Promise<void> {
+    this.checkWritable()
+    this.checkZone(zone)
+    await this.enqueue(zone, 'report', 0, async () => {
+      this.#writable()
+      this.#table.resume(zone, pointer)
+    })
+  }
+
+  protected override doReport(): readonly ZoneReport[] {
+    return this.#table.report()
+  }
+
+  protected override doClose(): void {
+    this.#files.close()
+    this.#lock?.release()
+  }
+
+  /**
+   * After MEDIA_NO_SPACE: gives the reserve back to the filesystem, so that deletes and compaction can go on. Resolves
+   * to false when it was spent before.
+   */
+  async spendReserve(): Promise<boolean> {
+    this.checkOpen()
+    this.#writable()
+    return this.#reserve.spend()
+  }
+
+  /** Makes the reserve whole again; resolves to false while there is no space for it. */
+  async refillReserve(): Promise<boolean> {
+    this.checkOpen()
+    this.#writable()
+    try {
+      return this.#reserve.fill()
+    } catch (error) {
+      throw toMediumError(error, 'refillReserve')
+    }
+  }
+
+  /** See {@link Imageable}. */
+  async image(): Promise<MediumImage> {
+    return directoryImage(await this.report(), this.#files)
+  }
+
+  /** See {@link Imageable}. The twin is a new directory beside this one, its name ending in `.crash-` and a number. */
+  async twin(image: MediumImage): Promise<Medium> {
+    const { join: _token, ...rest } = this.#options
+    const path = writeDirectoryTwin(image, this.id, this.#shape, rest.path)
+    return new DirectoryMedium({ ...rest, path, id: this.id, readOnly: false })
+  }
+}
+
+/** Opens or creates a directory medium. Errors: MEDIA_ARGUMENT, MEDIA_LOCKED, MEDIA_FORMAT, MEDIA_WRONG_MEDIUM, MEDIA_NOT_FOUND, MEDIA_IO. */
+export function openDirectory(options: DirectoryOptions): DirectoryMedium {
+  return new DirectoryMedium(options)
+}

@@ -1,0 +1,51 @@
+/**
+ * From a JSON spec to an open medium: what a worker thread does with `medium.spec`, and a program with its settings.
+ */
+import { type DirectoryOptions, openDirectory } from './directory.ts'
+import { MediumError } from './error.ts'
+import { type FaultOptions, openFault } from './fault.ts'
+import type { Medium, MediumSpec } from './medium.ts'
+import { openMemory } from './memory.ts'
+import { openObject } from './object.ts'
+import { openPool, type PoolOptions } from './pool.ts'
+import { openSmr } from './smr.ts'
+import { openTape } from './tape.ts'
+import { openZns } from './zns.ts'
+
+type Opener = (spec: MediumSpec) => Medium | Promise<Medium>
+
+/** The drivers check every option themselves: a spec is untrusted input. */
+const openers = new Map<string, Opener>([
+  ['memory', (spec) => openMemory(spec)],
+  ['pool', (spec) => openPool(spec as unknown as PoolOptions)],
+  ['directory', (spec) => openDirectory(spec as unknown as DirectoryOptions)],
+  ['zns', (spec) => openZns(spec)],
+  ['smr', (spec) => openSmr(spec)],
+  ['tape', (spec) => openTape(spec)],
+  ['object', (spec) => openObject(spec)],
+  [
+    'fault',
+    async (spec) => openFault(await openMedium(spec.inner as unknown as MediumSpec), spec as unknown as FaultOptions),
+  ],
+])
+
+/** Adds a kind of medium of your own, in this thread. MEDIA_ARGUMENT when the kind is taken. */
+export function registerMedium(kind: string, open: Opener): void {
+  if (openers.has(kind)) throw new MediumError('MEDIA_ARGUMENT', `kind ${kind} is taken`)
+  openers.set(kind, open)
+}
+
+/**
+ * Opens what a spec describes.
+ *
+ * Errors: MEDIA_ARGUMENT for an unknown kind or bad options, and those of the driver.
+ */
+export async function openMedium(spec: MediumSpec): Promise<Medium> {
+  const kind: unknown = typeof spec === 'object' && spec !== null ? spec.kind : undefined
+  const open = typeof kind === 'string' ? openers.get(kind) : undefined
+  if (open === undefined) {
+    const known = [...openers.keys()].join(', ')
+    throw new MediumError('MEDIA_ARGUMENT', `unknown kind of medium ${String(kind)}; known: ${known}`)
+  }
+  return open(spec)
+}
