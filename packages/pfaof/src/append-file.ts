@@ -1,0 +1,287 @@
+import { FIRST, LAST, PAGE_BYTES } from './chunk.ts'
+import type { ChunkMap } from './chunk-map.ts'
+import { placeOf } from './chunk-map.ts'
+import type { Extent, ExtentEnd } from './edit.ts'
+import { PfaofError } from './error.ts'
+import type { FileLayout } from './file-layout.ts'
+import { extentKey, type FileRecord } from './file-table.ts'
+import type { Op } from './op.ts'
+import { PartCursor } from './part-cursor.ts'
+import { Turn } from './turn.ts'
+import type { VolumeCore } from './volume-core.ts'
+import { ZonePool } from './zone-pool.ts'
+import type { ZoneWriter } from './zone-writer.ts'
+
+/** A file to which bytes are appended. Operations are driven by `runSync` or `runAsync`. */
+export interface AppendFile {
+  /** Never used twice in a volume. */
+  readonly id: number
+  readonly name: string | undefined
+  /** Bytes appended. */
+  readonly size: number
+  /** Bytes that survive any crash. */
+  readonly syncedSize: number
+  readonly sealed: boolean
+  /**
+   * Appends the concatenation of `parts` as one record, which a crash leaves whole or not at all; returns its offset. The parts are the
+   * caller's again when it returns. PFAOF_SEALED, PFAOF_NO_SPACE, PFAOF_IO; after an error the file is as before.
+   */
+  append(parts: readonly Uint8Array[]): Op<number>
+  /** Fills `into` from `offset`; returns the bytes, fewer at the end of the file. PFAOF_CORRUPTION, PFAOF_IO. */
+  read(offset: number, into: Uint8Array): Op<number>
+  /** What was appended before is durable when it returns. Concurrent calls share flushes. PFAOF_POISONED, PFAOF_FENCED. */
+  sync(): Op<void>
+  /** Syncs, and ends appending for ever. */
+  seal(): Op<void>
+}
+
+interface Written {
+  map: ChunkMap
+  end: ExtentEnd
+  at: number
+  span: number
+  bytes: number
+  head: Buffer | undefined
+  fileOffset: number
+}
+
+/** Most bytes of one append. */
+export const RECORD_BYTES_MAX: number = 2 ** 32
+
+export class VolumeFile implements AppendFile {
+  record: FileRecord
+  readonly #core: VolumeCore
+  layout: FileLayout
+  readonly #turn = new Turn()
+  readonly #own: boolean
+  #size: number
+  syncedSize: number
+  #ordinal = 0
+  /** Ends of the record's extents while it is unsealed. */
+  ends: ExtentEnd[] = []
+  #writer: ZoneWriter | undefined
+  /** Serial numbers of the last append to each medium, and of the last table edit. */
+  readonly #dirty: Map<number, number> = new Map()
+  editSerial: number
+  /** Deleted, and not held by a snapshot. */
+  gone = false
+
+  constructor(core: VolumeCore, record: FileRecord, layout: FileLayout, own: boolean) {
+    this.#core = core
+    this.record = record
+    this.layout = layout
+    this.#own = own
+    this.#size = record.size
+    this.syncedSize = record.size
+    this.editSerial = core.serial
+  }
+
+  get id(): number {
+    return this.record.id
+  }
+
+  get name(): string | undefined {
+    return this.record.name
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get sealed(): boolean {
+    return this.record.sealed
+  }
+
+  /** A follower read the table anew: what is known of the places stays while they are the same. */
+  rebind(record: FileRecord): void {
+    this.record = record
+    const { maps } = this.layout
+    const same = maps.every((map, i) => {
+      const extent = record.extents[i]
+      return extent !== undefined && extentKey(extent) === extentKey(map.extent)
+    })
+    if (!same) {
+      const before = this.layout
+      this.layout = before.replacedBy(record.extents)
+      before.retire(() => {})
+    } else for (const extent of record.extents.slice(maps.length)) this.layout.push(extent)
+  }
+
+  /** A follower saw the file grow, or its end. */
+  grown(size: number): void {
+    this.#size = size
+    this.syncedSize = this.record.sealed ? size : 0
+  }
+
+  *append(parts: readonly Uint8Array[]): Op<number> {
+    const core = this.#core
+    core.checkWritable()
+    const cursor = new PartCursor(parts)
+    if (cursor.bytes > RECORD_BYTES_MAX) throw new PfaofError('PFAOF_ARGUMENT', `${cursor.bytes} bytes in one append`)
+    if (this.#size + cursor.bytes > Number.MAX_SAFE_INTEGER)
+      throw new PfaofError('PFAOF_ARGUMENT', 'the file grows beyond 2^53 - 1')
+    yield* this.#turn.take()
+    try {
+      if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
+      if (this.record.sealed) throw new PfaofError('PFAOF_SEALED', `${this.record.name ?? this.id} is sealed`)
+      const offset = this.#size
+      if (cursor.bytes === 0) return offset
+      const written: Written[] = []
+      try {
+        while (cursor.left > 0) yield* this.#chunk(cursor, offset, written)
+      } catch (error) {
+        // Chunks of a record without its end may lie there: the next record starts in an extent of its own (I3, I14).
+        this.#writer = undefined
+        throw error
+      }
+      for (const chunk of written) this.#accept(chunk)
+      this.#ordinal += written.length
+      this.#size = offset + cursor.bytes
+      return offset
+    } finally {
+      this.#turn.release()
+    }
+  }
+
+  #accept(chunk: Written): void {
+    const { end, map } = chunk
+    end.end = chunk.at + chunk.span
+    end.bytes += chunk.bytes
+    end.liveBytes += chunk.span
+    const header = { payloadBytes: chunk.bytes, fileOffset: chunk.fileOffset }
+    const place =
+      chunk.head === undefined
+        ? undefined
+        : placeOf(
+            { ...header, flags: 0, keyId: 0, fileId: 0, epoch: 0, ordinal: 0, syncedOffset: 0, use: 0 },
+            chunk.head,
+            0,
+            chunk.at,
+          )
+    map.add(chunk.at, chunk.bytes, place)
+  }
+
+  *#chunk(cursor: PartCursor, recordOffset: number, written: Written[]): Op<void> {
+    let writer = this.#writer
+    const ordinal = this.#ordinal + written.length
+    const fileOffset = recordOffset + cursor.bytes - cursor.left
+    if (writer === undefined || !ZonePool.accepts(writer, cursor.left)) {
+      const { id, lifetime, media } = this.record
+      const next = yield* this.#core.pool.writerFor({ id, lifetime, media, own: this.#own }, cursor.left)
+      if (next !== writer) yield* this.#enter(next, ordinal, fileOffset)
+      writer = next
+    }
+    yield* writer.turn.take()
+    try {
+      if (!ZonePool.accepts(writer, cursor.left)) return // somebody else took the room; try again
+      const bytes = Math.min(cursor.left, writer.payloadMax)
+      const parts = cursor.take(bytes)
+      const flags = (written.length === 0 ? FIRST : 0) | (cursor.left === 0 ? LAST : 0)
+      const { id: fileId, syncedSize: syncedOffset } = this
+      const before = writer.at
+      const at = yield* writer.append({ flags, payloadBytes: bytes, fileId, ordinal, fileOffset, syncedOffset }, parts)
+      const { number, gate } = writer.medium
+      this.#dirty.set(number, gate.written)
+      const head =
+        bytes >= PAGE_BYTES
+          ? Buffer.from(writer.lastHead.subarray(0, 56 + 4 * Math.ceil(bytes / PAGE_BYTES)))
+          : undefined
+      const { maps } = this.layout
+      const place = { map: maps[maps.length - 1]!, end: this.ends[this.ends.length - 1]! }
+      written.push({ ...place, at, span: writer.at - before, bytes, head, fileOffset })
+    } catch (error) {
+      this.#core.pool.failed(writer)
+      throw error
+    } finally {
+      writer.turn.release()
+    }
+  }
+
+  /** The file goes on in another zone: the table says so first. */
+  *#enter(writer: ZoneWriter, ordinal: number, fileOffset: number): Op<void> {
+    const core = this.#core
+    const { medium, zone, epoch, use, at: start } = writer
+    const extent: Extent = {
+      medium: medium.number,
+      zone,
+      epoch,
+      use,
+      start,
+      end: 0,
+      fileOffset,
+      bytes: 0,
+      ordinal,
+      liveBytes: 0,
+    }
+    // The extent's reference is taken before anything can retire the writer.
+    core.allocators[medium.number]!.retain(zone)
+    try {
+      yield* core.commit(() => {
+        if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
+        return [{ tag: 'extent', id: this.id, extent }]
+      }, this)
+    } catch (error) {
+      core.allocators[medium.number]!.release(zone, core.journal.serial)
+      throw error
+    }
+    this.ends.push({ end: 0, bytes: 0, liveBytes: 0 })
+    this.layout.push(this.record.extents[this.record.extents.length - 1]!)
+    this.#writer = writer
+  }
+
+  *read(offset: number, into: Uint8Array): Op<number> {
+    const bytes = Math.min(into.length, this.#size - offset)
+    if (!(offset >= 0) || !Number.isSafeInteger(offset)) throw new PfaofError('PFAOF_ARGUMENT', `offset ${offset}`)
+    this.#core.checkReadable()
+    if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
+    if (bytes <= 0) return 0
+    const { layout } = this
+    const target = bytes === into.length ? into : into.subarray(0, bytes)
+    if (layout.readNow(offset, target) !== undefined) return bytes
+    layout.acquire()
+    try {
+      yield* layout.read(offset, target)
+    } catch (error) {
+      throw this.#core.readError(error)
+    } finally {
+      layout.release()
+    }
+    return bytes
+  }
+
+  *sync(): Op<void> {
+    const core = this.#core
+    core.checkWritable()
+    const size = this.#size
+    const marks = [...this.#dirty]
+    const serial = this.editSerial
+    for (const [number, mark] of marks) {
+      yield* core.pool.settle(number)
+      const { gate, endsWithZone } = core.media[number]!
+      // A zone that was ended for this sync was written after the mark was taken.
+      yield* gate.through(endsWithZone ? gate.written : mark)
+      if (this.#dirty.get(number) === mark) this.#dirty.delete(number)
+    }
+    yield* core.syncTable(serial)
+    this.syncedSize = Math.max(this.syncedSize, size)
+  }
+
+  *seal(): Op<void> {
+    const core = this.#core
+    core.checkWritable()
+    yield* this.#turn.take()
+    try {
+      if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
+      if (this.record.sealed) return
+      yield* this.sync()
+      const ends = this.ends.map((end) => ({ ...end }))
+      yield* core.commit(() => (this.gone ? [] : [{ tag: 'seal', id: this.id, size: this.#size, ends }]), this)
+      this.#writer = undefined
+      core.pool.leave(this.record)
+      for (const map of this.layout.maps) map.end = map.extent.end
+      yield* core.syncTable(this.editSerial)
+    } finally {
+      this.#turn.release()
+    }
+  }
+}

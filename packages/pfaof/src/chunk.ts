@@ -1,0 +1,177 @@
+import { crc32, maskCrc } from './crc.ts'
+
+/**
+ * The chunk header: the one codec for writing, reading, scrubbing and dumping. The bytes are drawn in FORMAT.md, "A chunk".
+ * Sources: LevelDB's log fragments, RocksDB's recycled logs, Pebble's synced offsets.
+ */
+
+export const CHUNK_MAGIC = 0x31436650
+export const CHUNK_FORMAT = 1
+export const CHUNK_HEADER_BYTES = 56
+/** Payload bytes under one page CRC. */
+export const PAGE_BYTES = 4096
+/** Most payload bytes of one chunk. */
+export const CHUNK_PAYLOAD_BYTES_MAX = 1 << 20
+/** Most bytes of a header with its page CRCs. */
+export const CHUNK_HEAD_BYTES_MAX = CHUNK_HEADER_BYTES + (CHUNK_PAYLOAD_BYTES_MAX / PAGE_BYTES) * 4
+
+export const FIRST = 1
+export const LAST = 2
+
+/** The first bytes of every chunk, for searching. */
+export const MAGIC_BYTES: Uint8Array = new Uint8Array([0x50, 0x66, 0x43, 0x31])
+
+/** What a chunk header says. */
+export interface ChunkHeader {
+  flags: number
+  keyId: number
+  payloadBytes: number
+  fileId: number
+  epoch: number
+  ordinal: number
+  fileOffset: number
+  syncedOffset: number
+  use: number
+}
+
+/** Why bytes are not a chunk header. 'short': more bytes are needed to tell. */
+export type ChunkFault = 'magic' | 'short' | 'checksum' | 'format' | 'fields'
+
+/** Pages of a payload. */
+export function pageCount(payloadBytes: number): number {
+  return Math.ceil(payloadBytes / PAGE_BYTES)
+}
+
+/** Bytes before the payload. */
+export function headBytes(payloadBytes: number): number {
+  return CHUNK_HEADER_BYTES + 4 * pageCount(payloadBytes)
+}
+
+/** Bytes that a chunk takes in a zone. */
+export function spanBytes(payloadBytes: number, alignBytes: number): number {
+  return Math.ceil((headBytes(payloadBytes) + payloadBytes) / alignBytes) * alignBytes
+}
+
+/** Most payload that fits into `room` bytes of a zone; whole pages unless less than one fits; -1: not even a header. */
+export function payloadThatFits(room: number, alignBytes: number): number {
+  const usable = Math.floor(room / alignBytes) * alignBytes
+  if (usable < CHUNK_HEADER_BYTES) return -1
+  const pages = Math.floor((usable - CHUNK_HEADER_BYTES) / (PAGE_BYTES + 4))
+  if (pages >= 1) return Math.min(pages * PAGE_BYTES, CHUNK_PAYLOAD_BYTES_MAX)
+  return Math.max(0, usable - CHUNK_HEADER_BYTES - 4)
+}
+
+/** The location seed (I1): a chunk checks only at the place where it was written. `offset` is a multiple of 8. */
+export function locationSeed(salt: number, medium: number, zone: number, offset: number): number {
+  return (
+    (salt +
+      Math.imul(medium, 0x9e3779b1) +
+      Math.imul(zone | 0, 0x85ebca6b) +
+      Math.imul((offset / 8) | 0, 0xc2b2ae35)) >>>
+    0
+  )
+}
+
+function putU64(into: Buffer, value: number, at: number): void {
+  into.writeUInt32LE(value >>> 0, at)
+  into.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4)
+}
+
+function getU64(from: Buffer, at: number): number {
+  return from.readUInt32LE(at + 4) * 0x1_0000_0000 + from.readUInt32LE(at)
+}
+
+/**
+ * Writes header and page CRCs to the start of `into` and returns their length. `parts` are the payload, in order; they are
+ * only read. `into` has at least `headBytes(header.payloadBytes)` bytes.
+ */
+export function encodeChunkHead(
+  into: Buffer,
+  header: Readonly<ChunkHeader>,
+  parts: readonly Uint8Array[],
+  seed: number,
+): number {
+  into.writeUInt32LE(CHUNK_MAGIC, 0)
+  into[8] = CHUNK_FORMAT
+  into[9] = header.flags
+  into.writeUInt16LE(header.keyId, 10)
+  into.writeUInt32LE(header.payloadBytes, 12)
+  putU64(into, header.fileId, 16)
+  into.writeUInt32LE(header.epoch, 24)
+  into.writeUInt32LE(header.ordinal, 28)
+  putU64(into, header.fileOffset, 32)
+  putU64(into, header.syncedOffset, 40)
+  into.writeUInt32LE(header.use, 48)
+  into.writeUInt32LE(0, 52)
+  let at = CHUNK_HEADER_BYTES
+  let crc = 0
+  let inPage = 0
+  for (const part of parts) {
+    for (let from = 0; from < part.length; ) {
+      const take = Math.min(PAGE_BYTES - inPage, part.length - from)
+      crc = crc32(take === part.length ? part : part.subarray(from, from + take), crc)
+      from += take
+      inPage += take
+      if (inPage === PAGE_BYTES) {
+        into.writeUInt32LE(crc, at)
+        at += 4
+        crc = 0
+        inPage = 0
+      }
+    }
+  }
+  if (inPage > 0) {
+    into.writeUInt32LE(crc, at)
+    at += 4
+  }
+  into.writeUInt32LE(maskCrc(crc32(into.subarray(8, at), seed)), 4)
+  return at
+}
+
+/**
+ * Reads a header at `at` of `bytes`. Never throws on input: the verdict is the header or the fault. 'short' is also the
+ * verdict for a length that claims more page CRCs than `bytes` holds; callers give `CHUNK_HEAD_BYTES_MAX` to exclude that.
+ */
+export function decodeChunkHead(bytes: Buffer, at: number, seed: number): ChunkHeader | ChunkFault {
+  if (bytes.length - at < 4) return 'short'
+  if (bytes.readUInt32LE(at) !== CHUNK_MAGIC) return 'magic'
+  if (bytes.length - at < CHUNK_HEADER_BYTES) return 'short'
+  const payloadBytes = bytes.readUInt32LE(at + 12)
+  if (payloadBytes > CHUNK_PAYLOAD_BYTES_MAX) return 'fields'
+  const head = headBytes(payloadBytes)
+  if (bytes.length - at < head) return 'short'
+  if (maskCrc(crc32(bytes.subarray(at + 8, at + head), seed)) !== bytes.readUInt32LE(at + 4)) return 'checksum'
+  if (bytes[at + 8] !== CHUNK_FORMAT) return 'format'
+  const header: ChunkHeader = {
+    flags: bytes[at + 9]!,
+    keyId: bytes.readUInt16LE(at + 10),
+    payloadBytes,
+    fileId: getU64(bytes, at + 16),
+    epoch: bytes.readUInt32LE(at + 24),
+    ordinal: bytes.readUInt32LE(at + 28),
+    fileOffset: getU64(bytes, at + 32),
+    syncedOffset: getU64(bytes, at + 40),
+    use: bytes.readUInt32LE(at + 48),
+  }
+  const sound =
+    header.flags <= (FIRST | LAST) &&
+    header.keyId === 0 &&
+    header.fileId <= Number.MAX_SAFE_INTEGER &&
+    header.fileOffset <= Number.MAX_SAFE_INTEGER &&
+    header.syncedOffset <= header.fileOffset &&
+    bytes.readUInt32LE(at + 52) === 0
+  return sound ? header : 'fields'
+}
+
+/** The stored CRC of page `page`, from a decoded head at `at`. */
+export function pageCrc(bytes: Buffer, at: number, page: number): number {
+  return bytes.readUInt32LE(at + CHUNK_HEADER_BYTES + 4 * page)
+}
+
+/** True when every page of `payload` has the CRC that the head at `at` of `bytes` says. */
+export function checkPayload(bytes: Buffer, at: number, payload: Uint8Array): boolean {
+  for (let page = 0, from = 0; from < payload.length; page++, from += PAGE_BYTES) {
+    if (crc32(payload.subarray(from, from + PAGE_BYTES)) !== pageCrc(bytes, at, page)) return false
+  }
+  return true
+}

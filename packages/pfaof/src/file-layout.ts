@@ -1,0 +1,130 @@
+import { PAGE_BYTES } from './chunk.ts'
+import { ChunkMap, type ChunkPlace } from './chunk-map.ts'
+import { crc32 } from './crc.ts'
+import type { Extent } from './edit.ts'
+import { PfaofError } from './error.ts'
+import type { Op } from './op.ts'
+import type { SegmentCache } from './segment-cache.ts'
+import type { VolumeMedium } from './volume-medium.ts'
+
+/** Where the bytes of a file lie: its extents in order. Replaced as a whole when the file moves; readers keep the old one alive (I7). */
+export class FileLayout {
+  readonly maps: ChunkMap[] = []
+  readonly #fileId: number
+  readonly #media: readonly VolumeMedium[]
+  readonly #cache: SegmentCache
+  #readers = 0
+  #retired: (() => void) | undefined
+  #last: ChunkMap | undefined
+
+  constructor(fileId: number, extents: readonly Extent[], media: readonly VolumeMedium[], cache: SegmentCache) {
+    this.#fileId = fileId
+    this.#media = media
+    this.#cache = cache
+    for (const extent of extents) this.push(extent)
+  }
+
+  push(extent: Extent): ChunkMap {
+    const map = new ChunkMap(this.#fileId, extent, this.#media[extent.medium]!, this.#cache)
+    this.maps.push(map)
+    return map
+  }
+
+  /** Another layout of the same file. */
+  replacedBy(extents: readonly Extent[]): FileLayout {
+    return new FileLayout(this.#fileId, extents, this.#media, this.#cache)
+  }
+
+  /** Runs `free` when the last reader has left. */
+  retire(free: () => void): void {
+    this.#retired = () => {
+      for (const map of this.maps) map.close()
+      free()
+    }
+    if (this.#readers === 0) this.#retired()
+  }
+
+  acquire(): void {
+    this.#readers++
+  }
+
+  release(): void {
+    this.#readers--
+    if (this.#readers === 0) this.#retired?.()
+  }
+
+  #mapOf(offset: number): ChunkMap {
+    const last = this.#last
+    const { maps } = this
+    let low = 0
+    let high = maps.length
+    if (last !== undefined && maps.length === 1) return last
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if (maps[middle]!.extent.fileOffset <= offset) low = middle
+      else high = middle
+    }
+    this.#last = maps[low]
+    return maps[low]!
+  }
+
+  /** Reads one verified chunk part on the spot; undefined: use {@link read}. */
+  readNow(offset: number, into: Uint8Array): number | undefined {
+    const map = this.#mapOf(offset)
+    const place = map?.peek(offset)
+    if (place === undefined) return undefined
+    const from = offset - place.fileOffset
+    if (from + into.length > place.bytes || !isVerified(place, from, from + into.length)) return undefined
+    const got = map.medium.readNow(map.extent.zone, place.payloadAt + from, into)
+    if (got !== undefined && got !== into.length) throw this.#short(map, place)
+    return got
+  }
+
+  /** Fills `into` from `offset`; the caller has cut it to the file's size. */
+  *read(offset: number, into: Uint8Array): Op<void> {
+    for (let done = 0; done < into.length; ) {
+      const at = offset + done
+      const map = this.#mapOf(at)
+      const place = map.peek(at) ?? (yield* map.find(at))
+      const from = at - place.fileOffset
+      const take = Math.min(into.length - done, place.bytes - from)
+      yield* this.#readPlace(map, place, from, into.subarray(done, done + take))
+      done += take
+    }
+  }
+
+  *#readPlace(map: ChunkMap, place: ChunkPlace, from: number, into: Uint8Array): Op<void> {
+    const to = from + into.length
+    const verified = isVerified(place, from, to)
+    const pageFrom = from - (from % PAGE_BYTES)
+    const pageTo = Math.min(place.bytes, Math.ceil(to / PAGE_BYTES) * PAGE_BYTES)
+    const whole = pageFrom === from && pageTo === to
+    const target = verified || whole ? into : Buffer.allocUnsafe(pageTo - pageFrom)
+    const start = verified || whole ? from : pageFrom
+    const got = yield* map.medium.read(map.extent.zone, place.payloadAt + start, target)
+    if (got !== target.length) throw this.#short(map, place)
+    if (verified) return
+    for (let page = pageFrom / PAGE_BYTES, at = 0; at < target.length; page++, at += PAGE_BYTES) {
+      if (place.verified[page] === 1) continue
+      if (crc32(target.subarray(at, at + PAGE_BYTES)) !== place.crcs[page]) {
+        const where = `byte ${place.fileOffset + page * PAGE_BYTES} of file ${this.#fileId}, zone ${map.extent.zone} of ${map.medium.name}`
+        throw new PfaofError('PFAOF_CORRUPTION', `the page at ${where} is not what was written (I13)`)
+      }
+      place.verified[page] = 1
+    }
+    if (!place.sound) place.sound = !place.verified.includes(0)
+    if (target !== into) into.set(target.subarray(from - pageFrom, from - pageFrom + into.length))
+  }
+
+  #short(map: ChunkMap, place: ChunkPlace): PfaofError {
+    const where = `zone ${map.extent.zone} of ${map.medium.name} at ${place.payloadAt}`
+    return new PfaofError('PFAOF_CORRUPTION', `bytes of file ${this.#fileId} are missing in ${where}`)
+  }
+}
+
+function isVerified(place: ChunkPlace, from: number, to: number): boolean {
+  if (place.sound) return true
+  const last = Math.floor((to - 1) / PAGE_BYTES)
+  for (let page = Math.floor(from / PAGE_BYTES); page <= last; page++) if (place.verified[page] !== 1) return false
+  return true
+}

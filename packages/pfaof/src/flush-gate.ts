@@ -1,0 +1,70 @@
+import type { Medium } from '@vivefs/media'
+import { fromMedium, PfaofError } from './error.ts'
+import { type Op, wait } from './op.ts'
+
+/**
+ * Group commit on one medium: everybody who waits while a flush runs shares the next one. A flush covers what was appended
+ * before it started (law L4), so two flushes serve any number of writers. A failed flush fails everything after it (I12).
+ */
+export class FlushGate {
+  readonly #medium: Medium
+  /** Serial number of the last append. */
+  written = 0
+  /** Appends up to this serial number are durable. */
+  flushed = 0
+  /** Flushes started, for tests and status. */
+  flushes = 0
+  failure: Error | undefined
+  #running: Promise<void> | undefined
+
+  constructor(medium: Medium) {
+    this.#medium = medium
+  }
+
+  /** Waits until the append with serial number `target` is durable. */
+  *through(target: number): Op<void> {
+    while (this.flushed < target) {
+      if (this.failure !== undefined) {
+        throw new PfaofError('PFAOF_POISONED', 'a flush failed: open the volume anew (I12)', this.failure)
+      }
+      const now = this.#medium.flushSync === undefined ? undefined : () => this.#flushNow()
+      try {
+        yield* wait(() => this.#running ?? this.#start(), now)
+      } catch (error) {
+        if (this.failure === undefined) throw error
+        throw fromMedium(this.failure, 'flush')
+      }
+    }
+  }
+
+  #start(): Promise<void> {
+    const covers = this.written
+    this.flushes++
+    const flush = this.#medium.flush().then(
+      () => {
+        this.#running = undefined
+        this.flushed = Math.max(this.flushed, covers)
+      },
+      (error: unknown) => {
+        this.#running = undefined
+        this.failure = error instanceof Error ? error : new Error(String(error))
+        throw error
+      },
+    )
+    flush.catch(() => {}) // every waiter sees it too, and `failure` stays
+    this.#running = flush
+    return flush
+  }
+
+  #flushNow(): void {
+    const covers = this.written
+    this.flushes++
+    try {
+      this.#medium.flushSync!()
+    } catch (error) {
+      this.failure = error instanceof Error ? error : new Error(String(error))
+      throw error
+    }
+    this.flushed = Math.max(this.flushed, covers)
+  }
+}

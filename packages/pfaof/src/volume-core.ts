@@ -1,0 +1,159 @@
+import { VolumeFile } from './append-file.ts'
+import type { Edit, Extent } from './edit.ts'
+import type { EpochClaim } from './epoch.ts'
+import { PfaofError } from './error.ts'
+import { FileLayout } from './file-layout.ts'
+import type { FileTable } from './file-table.ts'
+import { Housekeeping } from './housekeeping.ts'
+import type { Journal } from './journal.ts'
+import type { Op } from './op.ts'
+import { SegmentCache } from './segment-cache.ts'
+import type { VolumeMedium } from './volume-medium.ts'
+import { ZoneAllocator } from './zone-allocator.ts'
+import { ZonePool } from './zone-pool.ts'
+
+/** What the parts of an open volume share. */
+export class VolumeCore {
+  readonly media: readonly VolumeMedium[]
+  readonly volumeId: Uint8Array
+  readonly now: () => number
+  readonly allocators: readonly ZoneAllocator[]
+  readonly housekeeping = new Housekeeping()
+  readonly cache: SegmentCache
+  readonly pool: ZonePool
+  readonly files: Map<number, VolumeFile> = new Map()
+  table: FileTable
+  /** Absent in a volume opened read only. */
+  #journal: Journal | undefined
+  #claim: EpochClaim | undefined
+  #closed = false
+  #use = 0
+
+  constructor(o: {
+    media: readonly VolumeMedium[]
+    table: FileTable
+    volumeId: Uint8Array
+    now: () => number
+    cacheBytes: number
+  }) {
+    this.media = o.media
+    this.table = o.table
+    this.volumeId = o.volumeId
+    this.now = o.now
+    this.cache = new SegmentCache(o.cacheBytes)
+    this.allocators = o.media.map(
+      (medium) =>
+        new ZoneAllocator({
+          medium,
+          housekeeping: this.housekeeping,
+          durable: (serial) => this.journal.sync(serial),
+          nextUse: () => ++this.#use,
+          reserveZones: reserveOf(medium),
+        }),
+    )
+    this.pool = new ZonePool(o.media, this.allocators, () => this.serial)
+  }
+
+  /** From here on the volume is written. */
+  write(journal: Journal, claim: EpochClaim): void {
+    this.#journal = journal
+    this.#claim = claim
+    this.table.onFreed = (extents, id) => this.#freed(extents, id)
+  }
+
+  get journal(): Journal {
+    if (this.#journal === undefined) throw new PfaofError('PFAOF_READ_ONLY', 'the volume was opened read only')
+    return this.#journal
+  }
+
+  get serial(): number {
+    return this.#journal?.serial ?? 0
+  }
+
+  get readOnly(): boolean {
+    return this.#journal === undefined
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  checkReadable(): void {
+    if (this.#closed) throw new PfaofError('PFAOF_CLOSED', 'the volume was closed')
+  }
+
+  checkWritable(): void {
+    this.checkReadable()
+    if (this.#journal === undefined) throw new PfaofError('PFAOF_READ_ONLY', 'the volume was opened read only')
+    for (const { gate, name } of this.media) {
+      if (gate.failure === undefined) continue
+      throw new PfaofError('PFAOF_POISONED', `a flush of ${name} failed: open the volume anew (I12)`, gate.failure)
+    }
+  }
+
+  /** In a follower, bytes that are not what the table says were reclaimed by the writer since. */
+  readError(error: unknown): unknown {
+    if (!this.readOnly || !(error instanceof PfaofError) || error.code !== 'PFAOF_CORRUPTION') return error
+    return new PfaofError(
+      'PFAOF_STALE',
+      'the writer has changed what was read: refresh, and if it stays so it is damage',
+      error,
+    )
+  }
+
+  /** Writes edits to the table; a file's next sync covers its own. */
+  *commit(make: () => readonly Edit[], file?: VolumeFile): Op<void> {
+    yield* this.journal.commit(make)
+    if (file !== undefined) file.editSerial = this.serial
+  }
+
+  /** Makes table edits durable, and finds out whether this writer still has the volume (I11). */
+  *syncTable(serial: number): Op<void> {
+    const { journal } = this
+    yield* journal.sync(serial)
+    yield* this.#claim!.verify()
+    for (const allocator of this.allocators) allocator.prepare(journal.durableSerial)
+  }
+
+  /** The file with this id, opened once however often it is asked for. */
+  file(id: number, own = false): VolumeFile {
+    const open = this.files.get(id)
+    if (open !== undefined) return open
+    const record = this.table.files.get(id)!
+    const file = new VolumeFile(this, record, new FileLayout(id, record.extents, this.media, this.cache), own)
+    this.files.set(id, file)
+    return file
+  }
+
+  #freed(extents: readonly Extent[], id: number): void {
+    const serial = this.serial
+    const free = () => {
+      for (const { medium, zone } of extents) this.allocators[medium]!.release(zone, serial)
+    }
+    const file = this.files.get(id)
+    if (file === undefined) return free()
+    const record = this.table.files.get(id)
+    if (record === undefined) {
+      file.gone = true
+      this.files.delete(id)
+      this.pool.leave(file.record)
+      file.layout.retire(free)
+      return
+    }
+    // A seal drops empty extents, which nobody reads; a move replaces the layout.
+    if (extents.every((extent) => extent.bytes === 0)) return free()
+    const before = file.layout
+    file.layout = new FileLayout(id, record.extents, this.media, this.cache)
+    before.retire(free)
+  }
+}
+
+/** Zones that ordinary writes leave alone: one to move live bytes into, and on a home medium one for the table. */
+function reserveOf(medium: VolumeMedium): number {
+  if (medium.medium.caps.reclaim === 'whole-medium') return 0
+  return medium.home && !medium.keyed ? 2 : 1
+}

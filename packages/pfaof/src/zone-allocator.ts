@@ -1,0 +1,206 @@
+import { assert, PfaofError } from './error.ts'
+import type { Housekeeping } from './housekeeping.ts'
+import { type Op, runAsync, wait } from './op.ts'
+import { Turn } from './turn.ts'
+import type { VolumeMedium } from './volume-medium.ts'
+import { ZoneWriter } from './zone-writer.ts'
+
+/**
+ * Which zones of one medium are free, in use, or waiting for their reset. A zone is in use while an extent of the file table,
+ * a table overflow, a reader or a writer refers to it. It is reset when it is needed, and only when the edit that freed it is
+ * durable (I7). Some zones stay in reserve for the table and for reclaim, so that a full medium can be emptied.
+ */
+export class ZoneAllocator {
+  readonly #medium: VolumeMedium
+  readonly #housekeeping: Housekeeping
+  readonly #references: Map<number, number> = new Map()
+  readonly #empty: Set<number> = new Set()
+  /** Dead zones, with the serial number of the table edit that freed them. */
+  readonly #dead: Map<number, number> = new Map()
+  readonly #writers: Set<ZoneWriter> = new Set()
+  readonly #turn = new Turn()
+  readonly #durable: (serial: number) => Op<void>
+  readonly #nextUse: () => number
+  #epoch = 0
+  /** Zones that ordinary writes leave alone. */
+  reserveZones: number
+  #usable = 0
+
+  constructor(o: {
+    medium: VolumeMedium
+    housekeeping: Housekeeping
+    /** Waits until the table edit with this serial number is durable. */
+    durable: (serial: number) => Op<void>
+    nextUse: () => number
+    reserveZones: number
+  }) {
+    this.#medium = o.medium
+    this.#housekeeping = o.housekeeping
+    this.#durable = o.durable
+    this.#nextUse = o.nextUse
+    this.reserveZones = o.reserveZones
+  }
+
+  /** Takes the state of the zones from the medium's report; `own` are anchors and the label. Call `retain` before. */
+  load(epoch: number, own: ReadonlySet<number>): void {
+    this.#epoch = epoch
+    this.#usable = 0
+    for (const { zone, state, capacityBytes } of this.#medium.reports) {
+      if (own.has(zone) || state === 'offline' || capacityBytes === 0) continue
+      if (this.#references.has(zone)) this.#usable++
+      else if (state === 'read-only') continue
+      else {
+        this.#usable++
+        if (state === 'empty') this.#empty.add(zone)
+        else if (this.#resettable) this.#dead.set(zone, 0)
+      }
+    }
+  }
+
+  get #resettable(): boolean {
+    return this.#medium.medium.caps.reclaim !== 'whole-medium'
+  }
+
+  get freeZones(): number {
+    return this.#empty.size + this.#dead.size
+  }
+
+  get usableZones(): number {
+    return this.#usable
+  }
+
+  get writers(): number {
+    return this.#writers.size
+  }
+
+  retain(zone: number): void {
+    this.#references.set(zone, (this.#references.get(zone) ?? 0) + 1)
+  }
+
+  /** Gives up one reference; `serial` is the table edit that must be durable before the zone is reset. */
+  release(zone: number, serial: number): void {
+    const count = this.#references.get(zone) ?? 0
+    assert(count > 0, 'a zone is released as often as it was retained')
+    if (count > 1) {
+      this.#references.set(zone, count - 1)
+      return
+    }
+    this.#references.delete(zone)
+    if (this.#resettable) this.#dead.set(zone, serial)
+  }
+
+  /** A zone writer has it. */
+  isWritten(zone: number): boolean {
+    for (const writer of this.#writers) if (writer.zone === zone) return true
+    return false
+  }
+
+  isUsed(zone: number): boolean {
+    return this.#references.has(zone)
+  }
+
+  /** True when one more zone may be written beside those that are (one below the limits of the medium). */
+  get mayOpen(): boolean {
+    const { openZonesMax, activeZonesMax, append } = this.#medium.medium.caps
+    if (append === 'stream') return this.#writers.size === 0
+    const limit = Math.min(openZonesMax || Number.POSITIVE_INFINITY, activeZonesMax || Number.POSITIVE_INFINITY)
+    const own = this.#medium.home ? 2 : 0
+    return this.#writers.size < Math.max(1, limit - 1 - own)
+  }
+
+  /**
+   * Opens an empty zone for writing, with one reference that belongs to the writer. PFAOF_NO_SPACE when only the reserve is
+   * left, unless `useReserve`.
+   */
+  *open(useReserve = false): Op<ZoneWriter> {
+    yield* this.#turn.take()
+    try {
+      for (;;) {
+        if (this.freeZones <= (useReserve ? 0 : this.reserveZones)) {
+          throw new PfaofError('PFAOF_NO_SPACE', `no free zone on ${this.#medium.name}`)
+        }
+        const zone = yield* this.#takeEmpty()
+        const report = this.#medium.reports[zone]
+        const capacityBytes = report?.capacityBytes ?? this.#medium.medium.caps.zoneCapacityBytes
+        this.retain(zone)
+        const writer = new ZoneWriter(this.#medium, zone, this.#epoch, this.#nextUse(), capacityBytes)
+        this.#writers.add(writer)
+        return writer
+      }
+    } finally {
+      this.#turn.release()
+    }
+  }
+
+  *#takeEmpty(): Op<number> {
+    const ready = this.#empty.values().next()
+    if (!ready.done) {
+      this.#empty.delete(ready.value)
+      return ready.value
+    }
+    const [zone, serial] = this.#dead.entries().next().value as [number, number]
+    yield* this.#durable(serial)
+    yield* this.#medium.reset(zone)
+    this.#dead.delete(zone)
+    return zone
+  }
+
+  /** Empties one dead zone ahead of need, so that a synchronous append can move on to it. */
+  prepare(durableSerial: number): void {
+    if (this.#empty.size > 0 || this.#turn.held) return
+    for (const [zone, serial] of this.#dead) {
+      if (serial > durableSerial) continue
+      this.#dead.delete(zone)
+      this.#housekeeping.run(async () => {
+        try {
+          await runAsync(this.#medium.reset(zone))
+        } catch (error) {
+          this.#dead.set(zone, serial)
+          throw error
+        }
+        this.#empty.add(zone)
+      })
+      return
+    }
+  }
+
+  /** The writer is done with its zone: the medium is told (I14), then the writer's reference goes. */
+  retire(writer: ZoneWriter, serial: number): void {
+    if (!this.#writers.has(writer)) return
+    const failed = writer.ended
+    writer.ended = true
+    this.#housekeeping.run(async () => {
+      try {
+        await this.#finish(writer, failed)
+      } catch (error) {
+        // Where durability comes with the end of the zone, its bytes can no longer be promised (I12).
+        if (this.#medium.endsWithZone) this.#medium.gate.failure ??= error as Error
+        throw error
+      } finally {
+        this.#writers.delete(writer)
+        this.release(writer.zone, serial)
+      }
+    })
+  }
+
+  /** As `retire`, and waits: where durability comes with the end of the zone. */
+  *finish(writer: ZoneWriter, serial: number): Op<void> {
+    if (!this.#writers.has(writer)) return
+    yield* writer.commitHeld()
+    writer.ended = true
+    if (!this.#medium.wholeObjects) yield* this.#medium.finish(writer.zone)
+    this.#writers.delete(writer)
+    this.release(writer.zone, serial)
+  }
+
+  /** Waits until no zone of this volume is being finished or emptied in the background. */
+  *idle(): Op<void> {
+    if (this.#housekeeping.running > 0) yield* wait(() => this.#housekeeping.idle())
+  }
+
+  async #finish(writer: ZoneWriter, failed: boolean): Promise<void> {
+    if (this.#medium.wholeObjects) return runAsync(writer.commitHeld())
+    if (failed) await runAsync(this.#medium.report())
+    await runAsync(this.#medium.finish(writer.zone))
+  }
+}

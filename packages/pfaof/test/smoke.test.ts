@@ -1,0 +1,35 @@
+import { openMemory } from '@vivefs/media'
+import { expect, test } from 'vitest'
+import { runAsync, runSync, Volume } from '../src/index.ts'
+
+test('create, append, sync, reopen, read', async () => {
+  const medium = openMemory({ zoneCount: 16, zoneBytes: 64 << 10, durability: 'flush' })
+  const volume = await Volume.create({ media: { ssd: medium } })
+  const file = await runAsync(volume.create({ name: 'a', media: ['ssd'] }))
+  const bytes = Buffer.alloc(100_000, 'hello world ')
+  expect(runSync(file.append([bytes]))).toBe(0)
+  expect(runSync(file.append([Buffer.from('x'), Buffer.from('yz')]))).toBe(100_000)
+  const into = Buffer.alloc(100_010)
+  expect(runSync(file.read(0, into))).toBe(100_003)
+  expect(into.subarray(0, 100_000).equals(bytes)).toBe(true)
+  runSync(file.sync())
+  expect(file.syncedSize).toBe(100_003)
+  // without close: recovery
+  const again = await Volume.open({ media: { ssd: medium } })
+  const b = runSync(again.open('a'))
+  expect(b.size).toBe(100_003)
+  expect(b.sealed).toBe(true)
+  const got = Buffer.alloc(100_003)
+  expect(runSync(b.read(0, got))).toBe(100_003)
+  expect(got.subarray(0, 100_000).equals(bytes)).toBe(true)
+  expect(runSync(b.read(99_999, got))).toBe(4)
+  runSync(again.renameReplace('a', 'b'))
+  const c = runSync(again.create({ name: 'a', media: ['ssd'] }))
+  expect(c.id).toBeGreaterThan(b.id)
+  runSync(again.delete('b'))
+  await again.close()
+  const third = await Volume.open({ media: { ssd: medium } })
+  expect([...third.list()].map((f) => f.name)).toEqual(['a'])
+  for await (const finding of third.scrub()) throw new Error(finding.message)
+  await third.close()
+})
