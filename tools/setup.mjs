@@ -30,11 +30,16 @@ function digest(paths) {
       if (entry.name === 'node_modules' || entry.name === 'dist') continue
       const child = `${path}/${entry.name}`
       if (entry.isDirectory()) visit(child)
-      else hash.update(child).update('\0').update(readFileSync(join(root, child)))
+      else
+        hash
+          .update(child)
+          .update('\0')
+          .update(readFileSync(join(root, child)))
     }
   }
   for (const path of paths) {
-    if (/\.[a-z]+$/.test(path)) hash.update(path).update(existsSync(join(root, path)) ? readFileSync(join(root, path)) : '')
+    if (/\.[a-z]+$/.test(path))
+      hash.update(path).update(existsSync(join(root, path)) ? readFileSync(join(root, path)) : '')
     else visit(path)
   }
   return hash.digest('hex')
@@ -58,7 +63,12 @@ function pnpm(args) {
 const stamp = existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {}
 const remember = (part) => writeFileSync(stampFile, `${JSON.stringify(Object.assign(stamp, part), null, 2)}\n`)
 
-const manifests = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...packages.map((name) => `packages/${name}/package.json`)]
+const manifests = [
+  'package.json',
+  'pnpm-lock.yaml',
+  'pnpm-workspace.yaml',
+  ...packages.map((name) => `packages/${name}/package.json`),
+]
 const installed = `${process.version} ${digest(manifests)}`
 if (stamp.installed !== installed || !existsSync(join(root, 'node_modules/.bin'))) {
   console.log('Installing dependencies ...')
@@ -67,7 +77,12 @@ if (stamp.installed !== installed || !existsSync(join(root, 'node_modules/.bin')
 }
 
 if (process.argv.includes('--build')) {
-  const sources = digest([...manifests, 'tsconfig.base.json', 'tsup.base.ts', ...packages.flatMap((name) => [`packages/${name}/src`, `packages/${name}/tsup.config.ts`])])
+  const sources = digest([
+    ...manifests,
+    'tsconfig.base.json',
+    'tsup.base.ts',
+    ...packages.flatMap((name) => [`packages/${name}/src`, `packages/${name}/tsup.config.ts`]),
+  ])
   const complete = packages.every((name) => existsSync(join(root, `packages/${name}/dist/index.d.cts`)))
   if (stamp.built !== sources || !complete) {
     console.log('Building the packages ...')

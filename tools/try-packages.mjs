@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+/**
+ * Packs every publishable package, installs the tarballs into an empty project as a user would, and uses them from ESM,
+ * from CommonJS and from TypeScript.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from './steps.mjs'
+
+const packages = ['media', 'pfaof', 'vivefs']
+const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const project = mkdtempSync(join(tmpdir(), 'vivefs-packed-'))
+const shell = process.platform === 'win32'
+const env = { ...process.env, npm_config_loglevel: 'error', npm_config_update_notifier: 'false' }
+const call = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'inherit'] })
+
+const esm = `
+import assert from 'node:assert/strict'
+import { ViveFS } from 'vivefs'
+import { runAsync } from 'vivefs/fsal'
+import * as conformance from 'vivefs/conformance'
+import * as media from '@vivefs/media'
+import * as pfaof from '@vivefs/pfaof'
+const vive = await ViveFS.open(process.argv[2])
+await vive.fs.promises.mkdir('/a')
+await vive.fs.promises.writeFile('/a/hello.txt', 'from esm')
+assert.equal(await vive.fs.promises.readFile('/a/hello.txt', 'utf8'), 'from esm')
+const { attributes } = await runAsync(vive.fsal.lookup(vive.credentials, vive.fsal.root(), { name: Buffer.from('a') }))
+assert.equal(attributes.nlink, 2)
+assert.equal(typeof conformance.filesystemSuite, 'function')
+assert.ok(Object.keys(media).length > 0 && Object.keys(pfaof).length > 0)
+await vive.close()
+console.log('esm ok')
+`
+const cjs = `
+const assert = require('node:assert/strict')
+const { ViveFS } = require('vivefs')
+require('@vivefs/media'); require('@vivefs/pfaof'); require('vivefs/fsal')
+;(async () => {
+  const vive = await ViveFS.open(process.argv[2], { create: false })
+  assert.equal(await vive.fs.promises.readFile('/a/hello.txt', 'utf8'), 'from esm')
+  await assert.rejects(ViveFS.open(process.argv[2]), { code: 'ERR_VIVEFS_LOCKED' })
+  await vive.close()
+  console.log('cjs ok')
+})()
+`
+const ts = `
+import { type OpenOptions, ViveFS } from 'vivefs'
+import type { Fsal } from 'vivefs/fsal'
+const options: OpenOptions = { durability: 'strict' }
+export async function use(): Promise<Fsal> {
+  await using vive = await ViveFS.open('memory://', options)
+  const text: string = await vive.fs.promises.readFile('/x', 'utf8')
+  console.log(text)
+  return vive.fsal
+}
+`
+
+try {
+  const tarballs = join(project, 'tarballs')
+  for (const name of packages) {
+    call('npx', ['--yes', packageManager, 'pack', '--pack-destination', tarballs], join(root, 'packages', name))
+  }
+  const files = readdirSync(tarballs).map((file) => `./tarballs/${file}`)
+  const dependencies = Object.fromEntries(files.map((file) => [nameOf(file), `file:${file}`]))
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, dependencies, overrides: dependencies }))
+  call('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], project)
+  writeFileSync(join(project, 'use.mjs'), esm)
+  writeFileSync(join(project, 'use.cjs'), cjs)
+  writeFileSync(join(project, 'use.ts'), ts)
+  for (const file of ['use.mjs', 'use.cjs']) {
+    process.stdout.write(call(process.execPath, [file, join(project, 'volume')], project))
+  }
+  for (const resolution of ['node16', 'bundler']) {
+    const module = resolution === 'node16' ? 'node16' : 'esnext'
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      'false',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2023,esnext.disposable',
+    ]
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    call(
+      process.execPath,
+      [tsc, ...options, ...types, '--module', module, '--moduleResolution', resolution, 'use.ts'],
+      project,
+    )
+    console.log(`types ok (${resolution})`)
+  }
+  const listing = call(
+    process.execPath,
+    ['node_modules/vivefs/dist/cli.js', 'ls', join(project, 'volume'), '--json'],
+    project,
+  )
+  if (!listing.toString().includes('"a"')) throw new Error(`vivefs ls does not list the directory: ${listing}`)
+  console.log('command ok')
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}
+
+/** The package name behind a tarball: pnpm names `@scope/name` as `scope-name`. */
+function nameOf(file) {
+  const base = file.replace(/^.*\//, '').replace(/-\d+\.\d+\.\d+.*$/, '')
+  return base.startsWith('vivefs-') ? `@vivefs/${base.slice('vivefs-'.length)}` : base
+}
