@@ -1,6 +1,6 @@
 /** Checks of options that describe a medium's size, and the caps that most media share. */
 import { MediumError } from './error.ts'
-import type { MediumCaps } from './medium.ts'
+import type { MediumCaps, MediumCost } from './medium.ts'
 import type { Geometry } from './zone-store.ts'
 
 /** Most zones of a medium: a report of all of them stays a matter of milliseconds. */
@@ -40,6 +40,17 @@ export function geometryOption(
     zoneCount: wholeOption(options.zoneCount ?? defaults.zoneCount, 'zoneCount', 1, ZONE_COUNT_MAX),
     zoneBytes: wholeOption(options.zoneBytes ?? defaults.zoneBytes, 'zoneBytes', 512, 2 ** 40),
   }
+}
+
+/** A full cost from defaults and what the caller knows better. */
+export function costOption(defaults: MediumCost, given: Partial<MediumCost> | undefined): MediumCost {
+  const cost = { ...defaults, ...given }
+  for (const [name, value] of Object.entries(cost)) {
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new MediumError('MEDIA_ARGUMENT', `cost.${name} must be a number from 0, not ${String(value)}`)
+    }
+  }
+  return cost
 }
 
 type Essential = 'zoneCount' | 'zoneBytes' | 'zoneCapacityBytes' | 'cost'

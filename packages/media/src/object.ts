@@ -13,7 +13,7 @@ import { randomUUID } from 'node:crypto'
 import { BaseMedium } from './base.ts'
 import { checkBody } from './device.ts'
 import { MediumError, toMediumError } from './error.ts'
-import { capsOf, geometryOption, pathOption } from './geometry.ts'
+import { capsOf, costOption, geometryOption, pathOption } from './geometry.ts'
 import type { Imageable, MediumImage, ZoneImage } from './image.ts'
 import type { Bytes, Medium, MediumCost, ZoneReport } from './medium.ts'
 import { DirectoryObjects, MemoryObjects, type ObjectStore } from './object-store.ts'
@@ -94,7 +94,7 @@ export class ObjectMedium extends BaseMedium implements Imageable {
         sharing: 'hosts',
         reopenable: options.path !== undefined,
         fencing: 'create-once',
-        cost: { ...COST, ...options.cost },
+        cost: costOption(COST, options.cost),
       }),
       readsAtOnce: 8,
     })
@@ -150,8 +150,10 @@ export class ObjectMedium extends BaseMedium implements Imageable {
 
   #key(key: unknown): string {
     this.checkWritable()
-    const bytes = typeof key === 'string' ? new TextEncoder().encode(key).length : 0
-    if (typeof key !== 'string' || !key.isWellFormed() || bytes < 1 || bytes > KEY_BYTES_MAX || key.includes('\0')) {
+    const bytes = new TextEncoder().encode(typeof key === 'string' ? key : '')
+    // Decoding gives the same text back unless a surrogate stands alone.
+    const sound = typeof key === 'string' && new TextDecoder().decode(bytes) === key && !key.includes('\0')
+    if (!sound || bytes.length < 1 || bytes.length > KEY_BYTES_MAX) {
       throw new MediumError('MEDIA_ARGUMENT', `a key has 1..${KEY_BYTES_MAX} bytes of UTF-8 without NUL`)
     }
     return `key/${key}`

@@ -5,24 +5,24 @@ import { type DirectoryOptions, openDirectory } from './directory.ts'
 import { MediumError } from './error.ts'
 import { type FaultOptions, openFault } from './fault.ts'
 import type { Medium, MediumSpec } from './medium.ts'
-import { openMemory } from './memory.ts'
-import { openObject } from './object.ts'
+import { type MemoryOptions, openMemory } from './memory.ts'
+import { type ObjectOptions, openObject } from './object.ts'
 import { openPool, type PoolOptions } from './pool.ts'
-import { openSmr } from './smr.ts'
-import { openTape } from './tape.ts'
-import { openZns } from './zns.ts'
+import { openSmr, type SmrOptions } from './smr.ts'
+import { openTape, type TapeOptions } from './tape.ts'
+import { openZns, type ZnsOptions } from './zns.ts'
 
 type Opener = (spec: MediumSpec) => Medium | Promise<Medium>
 
 /** The drivers check every option themselves: a spec is untrusted input. */
 const openers = new Map<string, Opener>([
-  ['memory', (spec) => openMemory(spec)],
+  ['memory', (spec) => openMemory(spec as MemoryOptions)],
   ['pool', (spec) => openPool(spec as unknown as PoolOptions)],
   ['directory', (spec) => openDirectory(spec as unknown as DirectoryOptions)],
-  ['zns', (spec) => openZns(spec)],
-  ['smr', (spec) => openSmr(spec)],
-  ['tape', (spec) => openTape(spec)],
-  ['object', (spec) => openObject(spec)],
+  ['zns', (spec) => openZns(spec as ZnsOptions)],
+  ['smr', (spec) => openSmr(spec as SmrOptions)],
+  ['tape', (spec) => openTape(spec as TapeOptions)],
+  ['object', (spec) => openObject(spec as ObjectOptions)],
   [
     'fault',
     async (spec) => openFault(await openMedium(spec.inner as unknown as MediumSpec), spec as unknown as FaultOptions),

@@ -6,7 +6,7 @@
  * Source: ZBC/ZAC (INCITS 536 and 537) as the kernel presents them.
  */
 import { type DeviceOptions, openDevice } from './device.ts'
-import { capsOf, geometryOption, wholeOption } from './geometry.ts'
+import { capsOf, costOption, geometryOption, wholeOption } from './geometry.ts'
 import type { MediumCaps, MediumCost } from './medium.ts'
 import { ZonedMedium } from './zoned.ts'
 
@@ -57,7 +57,7 @@ export function openSmr(options: SmrOptions = {}): ZonedMedium {
     pointerSurvives: conventionalZones === 0,
     reopenable: options.path === undefined,
     fencing: options.path === undefined ? 'none' : 'lock',
-    cost: { ...COST, ...options.cost },
+    cost: costOption(COST, options.cost),
   })
   const rest = { openZonesMax, sleep: options.sleep ?? false, cost: { ...options.cost } }
   return new ZonedMedium({

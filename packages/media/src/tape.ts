@@ -18,7 +18,7 @@ import { Cartridge, RECORD_HEADER_BYTES } from './cartridge.ts'
 import { checkBody, type DeviceOptions } from './device.ts'
 import { createFileDurably, readHead } from './durable-file.ts'
 import { MediumError, toMediumError } from './error.ts'
-import { capsOf, geometryOption, pathOption, wholeOption } from './geometry.ts'
+import { capsOf, costOption, geometryOption, pathOption, wholeOption } from './geometry.ts'
 import type { Imageable, MediumImage, ZoneImage } from './image.ts'
 import { type Lock, takeLock } from './lock.ts'
 import type { Bytes, Medium, MediumCost, ZoneReport, ZoneState } from './medium.ts'
@@ -111,7 +111,7 @@ export class TapeMedium extends BaseMedium implements Imageable {
     const cartridgeBytes = wholeOption(options.cartridgeBytes ?? enough, 'cartridgeBytes', 65_536, 2 ** 50)
     const shape = { zoneCount, zoneBytes, blockBytesMax, cartridgeBytes }
     const { cartridge, id, lock } = openCartridge(options, shape)
-    const cost = { ...COST, ...options.cost }
+    const cost = costOption(COST, options.cost)
     const where = options.path === undefined ? {} : { path: options.path, id }
     super({
       id,

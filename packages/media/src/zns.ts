@@ -7,7 +7,7 @@
  */
 import { type DeviceOptions, openDevice } from './device.ts'
 import { MediumError } from './error.ts'
-import { capsOf, geometryOption, wholeOption } from './geometry.ts'
+import { capsOf, costOption, geometryOption, wholeOption } from './geometry.ts'
 import type { MediumCaps, MediumCost } from './medium.ts'
 import { ZonedMedium } from './zoned.ts'
 
@@ -59,7 +59,7 @@ export function openZns(options: ZnsOptions = {}): ZonedMedium {
     append: 'device-assigned',
     reopenable: options.path === undefined,
     fencing: options.path === undefined ? 'none' : 'lock',
-    cost: { ...COST, ...options.cost },
+    cost: costOption(COST, options.cost),
   })
   const rest = { openZonesMax, activeZonesMax, atOpenLimit, sleep: options.sleep ?? false, cost: { ...options.cost } }
   return new ZonedMedium({
