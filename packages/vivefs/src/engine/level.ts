@@ -12,7 +12,7 @@ const ENGINE_DIRECTORY = 'level'
 const HOLDER_FILE = 'holder.json'
 const RESERVE_FILE = 'reserve'
 
-/** Measured on imports (docs/decisions/0003-leveldb-settings.md). */
+/** Measured on imports (docs/decisions/0007-leveldb-settings.md). */
 const SETTINGS = { writeBufferSize: 16 * 1024 * 1024, maxFileSize: 16 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 }
 
 /**
