@@ -7,9 +7,10 @@
  *     reader is stale then (conflict-set.ts I2), and the row does not enter the cache (row-cache.ts I1).
  */
 import type { CommitQueue } from './commit-queue.ts'
-import { type Database, type Encodings, readFailure, type WriteRow } from './database.ts'
-import { collectFrom, type Overlay } from './overlay.ts'
-import { mergeRange, type RangeResult, sortRows } from './range.ts'
+import { type Database, type Encodings, readFailure } from './database.ts'
+import { type KeyIndex, type KeySlice, orderSlices } from './key-index.ts'
+import type { Overlay } from './overlay.ts'
+import { mergeRange, type RangeResult, type TextRange } from './range.ts'
 import type { RowCache } from './row-cache.ts'
 import type { Bytes, KeyRange } from './store.ts'
 
@@ -60,13 +61,14 @@ export class Committed {
   }
 
   /** The rows of a range, with a transaction's own writes laid over them. Rejects with EIO. */
-  scan(range: KeyRange, within: (text: string) => boolean, own: ReadonlyMap<string, WriteRow>): Promise<RangeResult> {
+  scan(range: KeyRange, text: TextRange, own: KeyIndex | undefined): Promise<RangeResult> {
     return this.#undisturbed(() => {
       // One synchronous step: what is laid over and the iterator belong to the same instant.
-      const over = new Map<string, WriteRow>()
-      this.#overlay.collect(within, over)
-      collectFrom(own, within, over)
-      return mergeRange(this.#database, this.#encodings, range, sortRows(over, range.reverse === true))
+      const slices: KeySlice[] = []
+      this.#overlay.slices(text, slices)
+      own?.slices(text, slices)
+      const over = orderSlices(slices, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true)
+      return mergeRange(this.#database, this.#encodings, range, over)
     })
   }
 

@@ -7,6 +7,8 @@
  * I2: within a batch the last write of a key wins; across batches the younger batch wins. Tombstones are rows.
  */
 import type { WriteRow } from './database.ts'
+import { KeyIndex, type KeySlice } from './key-index.ts'
+import type { TextRange } from './range.ts'
 
 /** A promise with its ends outside. Its failure counts as handled: those who wait see it, and nobody has to. */
 export interface Deferred {
@@ -29,6 +31,7 @@ export function deferred(): Deferred {
 /** Commits that reach the database together. */
 export class Batch {
   readonly rows = new Map<string, WriteRow>()
+  readonly index = new KeyIndex(this.rows)
   /** Keys and values, without rows that a later commit of the same batch replaced. */
   bytes = 0
   /** The sequence number of the newest commit in it. */
@@ -68,18 +71,8 @@ export class Overlay {
     return undefined
   }
 
-  /** Puts the rows for which `within` holds into `rows`; younger ones replace older ones. */
-  collect(within: (key: string) => boolean, rows: Map<string, WriteRow>): void {
-    for (const batch of this.batches) collectFrom(batch.rows, within, rows)
-  }
-}
-
-export function collectFrom(
-  source: ReadonlyMap<string, WriteRow>,
-  within: (key: string) => boolean,
-  rows: Map<string, WriteRow>,
-): void {
-  for (const [key, row] of source) {
-    if (within(key)) rows.set(key, row)
+  /** Adds the keys of a range to `slices`, oldest batch first. */
+  slices(range: TextRange, slices: KeySlice[]): void {
+    for (const batch of this.batches) batch.index.slices(range, slices)
   }
 }

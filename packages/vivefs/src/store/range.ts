@@ -7,8 +7,9 @@
  * I2: at most `limit` rows, and fewer only if no more exist: the iterator is read on until enough rows survived the
  *     tombstones.
  */
-import type { Database, DatabaseIterator, Encodings, RangeOptions, WriteRow } from './database.ts'
+import type { Database, DatabaseIterator, Encodings, RangeOptions } from './database.ts'
 import { keyText } from './key.ts'
+import type { OverRow } from './key-index.ts'
 import type { KeyRange, Row } from './store.ts'
 
 /** Rows fetched at once: enough for a directory page, few enough that 64 KiB extents do not flood the memory. */
@@ -28,22 +29,6 @@ export function textRange(range: KeyRange): TextRange {
     lowIncluded: range.gt === undefined,
     high: keyText(range.lt),
   }
-}
-
-/** Whether a key lies in the range. */
-export function contains({ low, lowIncluded, high }: TextRange): (key: string) => boolean {
-  if (low === undefined) return (key) => key < high
-  if (lowIncluded) return (key) => key >= low && key < high
-  return (key) => key > low && key < high
-}
-
-/** Rows in the order of a range, with the text of their keys; tombstones included. */
-export type OverRow = readonly [text: string, row: WriteRow]
-
-export function sortRows(rows: Map<string, WriteRow>, reverse: boolean): OverRow[] {
-  const sorted = [...rows]
-  const sign = reverse ? -1 : 1
-  return sorted.sort(([a], [b]) => (a < b ? -sign : a > b ? sign : 0))
 }
 
 /** The rows of a range and how far they reach. */

@@ -8,8 +8,9 @@ import type { Committed } from './committed.ts'
 import type { ReadRange, ReadSet } from './conflict-set.ts'
 import type { WriteRow } from './database.ts'
 import { keyText } from './key.ts'
+import { KeyIndex } from './key-index.ts'
 import { bytesOf } from './overlay.ts'
-import { contains, textRange } from './range.ts'
+import { textRange } from './range.ts'
 import type { Bytes, KeyRange, Row, Tx } from './store.ts'
 
 /** A row whose value is made when the transaction is ordered. */
@@ -42,6 +43,7 @@ export class Transaction implements Tx, ReadSet {
   readonly #committed: Committed
   readonly #readOnly: boolean
   #writes: Map<string, WriteRow> | undefined
+  #index: KeyIndex | undefined
   #effects: (() => void)[] | undefined
   #lateRows: LateRow[] | undefined
   #over = false
@@ -92,7 +94,7 @@ export class Transaction implements Tx, ReadSet {
     // No engine reads ranges synchronously today: not even begun, so that no iterator is left behind.
     if (drivenSync()) yield* refuseSync()
     const seq = this.#committed.seq
-    const { rows, cutAt } = yield* pending(this.#committed.scan(range, contains(text), this.writes))
+    const { rows, cutAt } = yield* pending(this.#committed.scan(range, text, this.#ownIndex()))
     const whole = { low: text.low, lowIncluded: text.lowIncluded, high: text.high, highIncluded: false, seq }
     if (cutAt === undefined) this.ranges.push(whole)
     else if (range.reverse) this.ranges.push({ ...whole, low: cutAt, lowIncluded: true })
@@ -127,6 +129,11 @@ export class Transaction implements Tx, ReadSet {
   /** The run is over: whoever kept this object must not use it any more. */
   end(): void {
     this.#over = true
+  }
+
+  #ownIndex(): KeyIndex | undefined {
+    if (this.#index === undefined && this.#writes !== undefined) this.#index = new KeyIndex(this.#writes)
+    return this.#index
   }
 
   #write(row: WriteRow): void {
