@@ -1,5 +1,5 @@
 import { type Edit, encodeEdits } from './edit.ts'
-import { assert, PfaofError } from './error.ts'
+import { assert, isPfaofError, PfaofError } from './error.ts'
 import type { FileTable } from './file-table.ts'
 import type { Op } from './op.ts'
 import type { MediumRecord, Superblock } from './superblock.ts'
@@ -56,14 +56,13 @@ export class Journal {
       if (edits.length === 0) return
       if (this.#suspect || this.#logs.some((log) => log.full)) yield* this.#rotate()
       const record = encodeEdits(edits)
-      for (const log of this.#logs) {
-        try {
-          yield* log.append(record)
-        } catch (error) {
-          this.#suspect = true
-          // The edit is not in the table; a generation without it must be durable before anything is acknowledged (I15).
-          throw error
-        }
+      try {
+        yield* this.#append(record)
+      } catch (error) {
+        // A full log may still fit after a new generation, which leaves out what is dead.
+        if (!isPfaofError(error, 'PFAOF_NO_SPACE')) throw error
+        yield* this.#rotate()
+        yield* this.#append(record)
       }
       this.serial++
       for (const edit of edits) {
@@ -72,6 +71,18 @@ export class Journal {
       }
     } finally {
       this.#turn.release()
+    }
+  }
+
+  *#append(record: Buffer): Op<void> {
+    for (const log of this.#logs) {
+      try {
+        yield* log.append(record)
+      } catch (error) {
+        // The edit may be in a log, but is not in the table: a generation without it must be durable first (I15).
+        this.#suspect = true
+        throw error
+      }
     }
   }
 

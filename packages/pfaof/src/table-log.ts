@@ -24,6 +24,8 @@ export interface TableLog {
 
 /** Edits of a checkpoint are gathered into records of about this size. */
 const RECORD_BYTES = 32 << 10
+/** A log is not worth a new generation before it has grown by this. */
+const LOG_BYTES_MIN = 256 << 10
 /** Room for the record that names the next zone. */
 const NEXT_PAYLOAD_BYTES = 16
 
@@ -58,6 +60,8 @@ export class ZoneTableLog implements TableLog {
   #replayed: number[]
   #ordinal = 0
   #offset = 0
+  /** Zone space that this generation has taken. */
+  #zoneBytes = 0
   #synced = 0
   #checkpointBytes = 0
   #appended = 0
@@ -74,8 +78,9 @@ export class ZoneTableLog implements TableLog {
   get full(): boolean {
     const writer = this.#writer
     if (writer === undefined) return true
-    const grown = this.#offset - this.#checkpointBytes
-    return grown > Math.max(this.#checkpointBytes * 4, 256 << 10)
+    const grown = this.#zoneBytes - this.#checkpointBytes
+    const { zoneCapacityBytes } = this.medium.medium.caps
+    return grown > Math.max(this.#checkpointBytes * 4, Math.min(LOG_BYTES_MIN, zoneCapacityBytes / 2))
   }
 
   *start(block: Superblock, table: FileTable): Op<void> {
@@ -92,6 +97,7 @@ export class ZoneTableLog implements TableLog {
       this.#writer = writer
       this.#ordinal = 0
       this.#offset = 0
+      this.#zoneBytes = 0
       this.#synced = 0
       for (const record of checkpointRecords(table, block.generation)) yield* this.#put(record)
       yield* medium.flush()
@@ -103,7 +109,7 @@ export class ZoneTableLog implements TableLog {
       throw error
     }
     this.#synced = this.#offset
-    this.#checkpointBytes = this.#offset
+    this.#checkpointBytes = this.#zoneBytes
     this.#anchor = target
     // Only now is the generation before without use (I8).
     for (const overflow of before) this.#allocator.retire(overflow, 0)
@@ -179,6 +185,7 @@ export class ZoneTableLog implements TableLog {
       const flags = (from === 0 ? FIRST : 0) | (from + part.length === record.length ? LAST : 0)
       const place = { fileId: TABLE_FILE, ordinal: this.#ordinal, fileOffset: this.#offset, syncedOffset: this.#synced }
       yield* writer.append({ flags, payloadBytes: part.length, ...place }, [part])
+      this.#zoneBytes += spanBytes(part.length, this.medium.alignBytes)
       this.#ordinal++
       this.#offset += part.length
       from += part.length

@@ -85,8 +85,8 @@ export class ZoneTableReplay implements TableReplay {
         ended = true
         continue
       }
-      this.#accept(header.flags, payload)
       this.#at = cursor.at
+      this.#accept(header.flags, payload)
       if (this.#zone !== zone) return
     }
     if (damaged) promised = Math.max(promised, yield* this.#promisedElsewhere())

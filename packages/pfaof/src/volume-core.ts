@@ -135,7 +135,10 @@ export class VolumeCore {
       for (const { medium, zone } of extents) this.allocators[medium]!.release(zone, serial)
     }
     const file = this.files.get(id)
-    if (file === undefined) return free()
+    if (file === undefined) {
+      free()
+      return
+    }
     const record = this.table.files.get(id)
     if (record === undefined) {
       file.gone = true
@@ -145,7 +148,10 @@ export class VolumeCore {
       return
     }
     // A seal drops empty extents, which nobody reads; a move replaces the layout.
-    if (extents.every((extent) => extent.bytes === 0)) return free()
+    if (extents.every((extent) => extent.bytes === 0)) {
+      free()
+      return
+    }
     const before = file.layout
     file.layout = new FileLayout(id, record.extents, this.media, this.cache)
     before.retire(free)

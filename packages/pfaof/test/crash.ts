@@ -1,0 +1,118 @@
+import type { FaultMedium, Medium } from '@vivefs/media'
+import { openFault } from '@vivefs/media'
+import { Trace } from '../src/conformance/trace.ts'
+import { Volume } from '../src/index.ts'
+
+/** One way to lose power. */
+export interface Cut {
+  readonly keep: number
+  readonly order: 'in-order' | 'reordered'
+}
+
+export const CUTS: readonly Cut[] = [0, 0.5, 1].flatMap((keep) => [
+  { keep, order: 'in-order' as const },
+  { keep, order: 'reordered' as const },
+])
+
+const ID = new Uint8Array(16).fill(7)
+
+export interface CrashRun {
+  readonly trace: Trace
+  readonly media: Record<string, FaultMedium>
+  /** The volume had been created. */
+  readonly created: boolean
+  readonly error: unknown
+  /** Operations on all media until then. */
+  readonly operations: number
+}
+
+/** Runs a trace with the power cut on all media at the nth media operation. */
+export async function runUntilCut(
+  make: () => Record<string, Medium>,
+  o: { seed: number; operations: number; cutAt: number; appendBytesMax?: number },
+): Promise<CrashRun> {
+  const inner = make()
+  const media: Record<string, FaultMedium> = {}
+  const names = Object.keys(inner)
+  let left = o.cutAt
+  for (const name of names) media[name] = openFault(inner[name]!, { seed: o.seed }) as FaultMedium
+  // One power supply: operations are counted over all media, and all lose power together.
+  for (const name of names)
+    countDown(media[name]!, () => {
+      if (--left !== 0) return
+      for (const medium of Object.values(media)) medium.cutPower()
+    })
+  const { seed, operations, appendBytesMax } = o
+  const trace = new Trace({
+    seed,
+    operations,
+    media: names,
+    ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
+  })
+  let created = false
+  let error: unknown
+  try {
+    const volume = await Volume.create({ media, volumeId: ID, now: () => 1 })
+    created = true
+    await trace.run(volume)
+    await volume.close()
+    for (const { id } of volumeFiles(trace)) trace.oracle.synced(id, trace.oracle.files.get(id)!.size)
+    trace.oracle.tableDurable()
+  } catch (caught) {
+    error = caught
+  }
+  return { trace, media, created, error, operations: o.cutAt - left }
+}
+
+function volumeFiles(trace: Trace): { id: number }[] {
+  return [...trace.oracle.table.names.values()].map((id) => ({ id }))
+}
+
+const COUNTED = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'reset', 'createOnce'] as const
+
+/** Calls `tick` before every operation that changes a medium. */
+function countDown(medium: FaultMedium, tick: () => void): void {
+  const target = medium as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
+  for (const name of COUNTED) {
+    const before = target[name]
+    if (before === undefined) continue
+    target[name] = (...args: unknown[]) => {
+      tick()
+      return before.apply(medium, args)
+    }
+  }
+}
+
+/** The media that the power cut left. */
+export async function images(
+  media: Readonly<Record<string, FaultMedium>>,
+  cut: Cut,
+  seed: number,
+): Promise<Record<string, Medium>> {
+  const left: Record<string, Medium> = {}
+  for (const [name, medium] of Object.entries(media)) left[name] = await medium.crashImage({ ...cut, seed })
+  return left
+}
+
+/** Opens with the power cut at the nth operation; undefined when recovery ended before. */
+export async function recoverUntilCut(
+  media: Readonly<Record<string, Medium>>,
+  cutAt: number,
+): Promise<Record<string, FaultMedium> | undefined> {
+  const faulty: Record<string, FaultMedium> = {}
+  let left = cutAt
+  for (const [name, medium] of Object.entries(media)) {
+    faulty[name] = openFault(medium, {}) as FaultMedium
+    countDown(faulty[name]!, () => {
+      if (--left !== 0) return
+      for (const one of Object.values(faulty)) one.cutPower()
+    })
+  }
+  try {
+    const volume = await Volume.open({ media: faulty })
+    await volume.close()
+  } catch (error) {
+    if (left > 0) throw error
+  }
+  return left > 0 ? undefined : faulty
+}
