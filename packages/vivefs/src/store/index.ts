@@ -1,5 +1,6 @@
 export { markerKey } from './key.ts'
-export { LevelStore, type LevelStoreOptions, openLevelStore } from './level-store.ts'
+export { LevelStore, openLevelStore } from './level-store.ts'
+export type { LevelStoreOptions } from './options.ts'
 export type {
   Bytes,
   Durability,

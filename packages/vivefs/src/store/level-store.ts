@@ -9,11 +9,13 @@
 import type { AbstractLevel } from 'abstract-level'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import { drivenSync, type Op } from '../op.ts'
-import { type Acknowledgement, CommitQueue, type Timer } from './commit-queue.ts'
+import { type Acknowledgement, CommitQueue } from './commit-queue.ts'
 import { Committed } from './committed.ts'
 import { ConflictSet } from './conflict-set.ts'
 import { asDatabase, binaryEncodings, type Database, openFailure, type WriteRow } from './database.ts'
+import { type Gate, makeGate } from './gate.ts'
 import { keyText } from './key.ts'
+import { type LevelStoreOptions, unrefTimer } from './options.ts'
 import { type Batch, Overlay } from './overlay.ts'
 import { RowCache } from './row-cache.ts'
 import type {
@@ -26,28 +28,6 @@ import type {
   Tx,
 } from './store.ts'
 import { refuseSync, Transaction } from './transaction.ts'
-
-export interface LevelStoreOptions {
-  /** When a commit is acknowledged. Default `group`. */
-  readonly durability?: Durability
-  /** `relaxed`: the most bytes that a kill may lose, give or take one transaction. Default 8 MiB. */
-  readonly relaxedBytesMax?: number
-  /** `relaxed`: the longest time, in ms, that a commit may stay out of the database's hands. Default 1000. */
-  readonly relaxedMsMax?: number
-  /** The most bytes committed and not landed, give or take one transaction; beyond it transactions wait. Default 32 MiB. */
-  readonly pendingBytesMax?: number
-  /** The most bytes one transaction may write. Default 64 MiB. */
-  readonly batchBytesMax?: number
-  /** Bytes of the row cache. Default 16 MiB; 0 turns it off. */
-  readonly cacheBytes?: number
-  /** Whether point reads that miss the cache may block (`db.getSync`). Default `auto`: where the database can. */
-  readonly syncReads?: 'auto' | 'never'
-  /** Whether `close` closes the database as well. Default false. */
-  readonly ownsDatabase?: boolean
-  readonly space?: SpaceGuard
-  /** The clock, for tests. */
-  readonly timer?: Timer
-}
 
 /** Reruns after which a transaction holds back other asynchronous commits, and after which it gives up. */
 const gateReruns = 16
@@ -70,13 +50,6 @@ export async function openLevelStore<F, K, V>(
     throw openFailure(cause)
   }
   return new LevelStore(database, options)
-}
-
-/** A starving transaction's right of way, known by its own `Acknowledgement`. */
-interface Gate {
-  readonly owner: Acknowledgement
-  readonly opened: Promise<void>
-  open(): void
 }
 
 export class LevelStore implements TransactionalStore {
@@ -334,18 +307,4 @@ export class LevelStore implements TransactionalStore {
     }
     if (this.#queue.lostAcknowledged) this.#queue.assertSound()
   }
-}
-
-function makeGate(owner: Acknowledgement): Gate {
-  let open = (): void => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { owner, opened, open }
-}
-
-const unrefTimer: Timer = (run, ms) => {
-  const handle = setTimeout(run, ms)
-  handle.unref()
-  return () => clearTimeout(handle)
 }

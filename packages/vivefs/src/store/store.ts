@@ -44,7 +44,8 @@ export interface Tx {
   putAtCommit(key: Bytes, make: () => Bytes): void
   /**
    * Runs once, synchronously, at the instant the transaction is ordered among the others (before it is acknowledged).
-   * Never for a run of the body that is thrown away. The only place for side effects.
+   * Never for a run of the body that is thrown away. The only place for side effects. It sees the commit; what it
+   * starts asynchronously is ordered after it, and it commits nothing synchronously.
    */
   onCommit(effect: () => void): void
 }
@@ -103,6 +104,12 @@ export interface StoreStatistics {
  */
 export interface TransactionalStore {
   readonly caps: StoreCaps
+  /**
+   * A body must not wait for another transaction of the same store: after many reruns it may hold the right of way that
+   * the other one waits for. Throws ERR_VIVEFS_SYNC_UNAVAILABLE, with nothing changed, when driven synchronously and it
+   * would have to wait; EBUSY after 1000 reruns; EIO when the database does not read; EROFS for a write of a read-only
+   * transaction; ERR_VIVEFS_BATCH_TOO_BIG, ERR_VIVEFS_CLOSED, ERR_VIVEFS_STORE_FAILED.
+   */
   transact<T>(body: (tx: Tx) => Op<T>, options?: TransactOptions): Op<T>
   /** Everything acknowledged before this call survives power loss when it returns. */
   barrier(): Op<void>

@@ -14,7 +14,7 @@ import { LevelStore, type LevelStoreOptions, type TransactOptions, type Tx } fro
 import { type BatchRecord, type Random, randomOf, SimulatedDatabase, turn, upTo } from './simulated-database.ts'
 
 const oneSeed = process.env.VIVEFS_SEED
-const seedCount = Number(process.env.VIVEFS_SEEDS ?? 12)
+const seedCount = Number(process.env.VIVEFS_SEEDS ?? 8)
 const seeds = oneSeed === undefined ? Array.from({ length: seedCount }, (_, i) => i + 1) : [Number(oneSeed)]
 
 const keyCount = 24
