@@ -34,6 +34,8 @@ export class Call {
   #opening: Set<number> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
+  /** Inode numbers that this operation leased and did not use yet (core.allocateIno). */
+  lease: { next: number; readonly end: number } | undefined
 
   constructor(core: Core, tx: Tx, who: Credentials) {
     this.core = core
@@ -166,6 +168,7 @@ export class Call {
     if (!this.core.openFiles.has(inode.ino) && this.#opening?.has(inode.ino) !== true) return false
     const key = orphanKey(inode.ino)
     this.tx.put(key, encodeOrphan(key))
+    this.tx.onCommit(() => this.core.openFiles.orphan(inode.ino))
     return true
   }
 

@@ -44,7 +44,9 @@ export class Core {
   #nextIno = 0
   #leaseEnd = 0
   #nextJob = 0
-  #frozen: { promise: Promise<void>; thaw: () => void } | undefined
+  #frozen: { promise: Promise<void>; thaw: () => void; settle: () => void } | undefined
+  /** Changes that have begun and are not over. */
+  #changing = 0
   #closed = false
 
   constructor(options: CoreOptions) {
@@ -69,7 +71,14 @@ export class Core {
       if (this.options.readOnly) throw new FilesystemError('EROFS')
       while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
     }
-    return yield* this.store.transact((tx) => this.#attempt(tx, who, body, options.readOnly === true), options)
+    if (options.readOnly === true)
+      return yield* this.store.transact((tx) => this.#attempt(tx, who, body, true), options)
+    this.#changing++
+    try {
+      return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), options)
+    } finally {
+      if (--this.#changing === 0) this.#frozen?.settle()
+    }
   }
 
   /** One run of a body. */
@@ -91,6 +100,9 @@ export class Core {
    */
   *allocateIno(call: Call): Op<number> {
     if (this.#nextIno < this.#leaseEnd) return this.#nextIno++
+    // One operation may make many inodes: what it leased itself counts for it before it is committed.
+    const own = call.lease
+    if (own !== undefined && own.next < own.end) return own.next++
     const row = yield* call.tx.get(inodeLeaseKey)
     if (row === undefined) throw corruption('inode lease', 'missing')
     const lease = decodeInodeLease(row)
@@ -99,11 +111,19 @@ export class Core {
     const end = first + LEASE_INODES
     if (end > Number.MAX_SAFE_INTEGER) throw new FilesystemError('ENOSPC')
     call.tx.put(inodeLeaseKey, encodeInodeLease({ next: end }))
+    const leased = { next: first + 1, end }
+    call.lease = leased
     call.tx.onCommit(() => {
-      this.#nextIno = first + 1
+      this.#nextIno = leased.next
       this.#leaseEnd = end
     })
     return first
+  }
+
+  /** The lease row changed behind this volume's back: the next inode number is taken from it. */
+  forgetLease(): void {
+    this.#nextIno = 0
+    this.#leaseEnd = 0
   }
 
   nextJobId(): number {
@@ -115,14 +135,23 @@ export class Core {
     this.#nextJob = Math.max(this.#nextJob, highest)
   }
 
-  /** Makes changes wait until `thaw` (fsfreeze); reads go on. */
-  freeze(): void {
+  /**
+   * Makes changes wait until `thaw` (fsfreeze); reads go on. Resolves when the changes that had begun are over. Throws
+   * EBUSY when changes wait already.
+   */
+  async freeze(): Promise<void> {
     if (this.#frozen !== undefined) throw new FilesystemError('EBUSY')
     let thaw = (): void => {}
+    let settle = (): void => {}
     const promise = new Promise<void>((resolve) => {
       thaw = resolve
     })
-    this.#frozen = { promise, thaw }
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve
+    })
+    this.#frozen = { promise, thaw, settle }
+    if (this.#changing === 0) settle()
+    await settled
   }
 
   thaw(): void {

@@ -1,0 +1,407 @@
+/**
+ * Host directory into volume. Entries go in by batches of many small files in one transaction each, because a commit
+ * costs more than a file; a directory gets its own attributes in the last batch that touches it, so that its times are
+ * the host's and its row is written once. Big files stream in pieces (import-file.ts).
+ */
+import { type BigIntStats, readlinkSync } from 'node:fs'
+import { resolve as resolvePath } from 'node:path'
+import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
+import type { Call } from '../core/call.ts'
+import type { Core } from '../core/core.ts'
+import { createEntry } from '../core/create.ts'
+import { findChild } from '../core/directory.ts'
+import { superuser } from '../core/jobs.ts'
+import { linkInode, unlinkEntry } from '../core/link.ts'
+import { isDirectory, PERMISSIONS, S_IFDIR } from '../core/mode.ts'
+import { putEntry, type WholeInode } from '../core/put-file.ts'
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import { coreOf, type ViveFS } from '../vivefs.ts'
+import { isFatal } from './findings.ts'
+import {
+  bytesOfName,
+  closeQuietly,
+  fstatHost,
+  type HostName,
+  identityOf,
+  isSparseHost,
+  joinPath,
+  listHost,
+  lstatHost,
+  measureHost,
+  openHost,
+  readFully,
+  splitDevice,
+  timespecOf,
+} from './host.ts'
+import { streamFile } from './import-file.ts'
+import { Meter } from './meter.ts'
+import { exclusion } from './own-volume.ts'
+import { Pipeline } from './pipeline.ts'
+import type { ImportOptions, TransferReport } from './types.ts'
+import { makeDirectories, pathBytes } from './volume-tree.ts'
+
+/** Larger files stream. */
+const SMALL_BYTES_MAX = 1024 * 1024
+/** A batch is sent when it has this many entries or bytes. */
+const BATCH_ENTRIES = 256
+const BATCH_BYTES = 1024 * 1024
+const IN_FLIGHT = 32
+
+/** A directory on its way into the volume. `ino` is 0 until it is there. */
+interface Directory {
+  readonly hostPath: Buffer
+  readonly path: Buffer
+  readonly attributes: AttributeChanges
+  ino: number
+}
+
+/** One entry's part of a batch. */
+interface Step {
+  readonly path: Buffer
+  /** Must be there before: without it the step is left out. */
+  readonly parent: Directory
+  readonly body: (call: Call, parent: Inode) => Op<void>
+  /** What the body gives a number to. */
+  readonly makes?: { ino: number }
+  readonly done: () => void
+}
+
+/** The first name of a file with several. */
+interface Link {
+  ino: number
+  remaining: bigint
+}
+
+/**
+ * Copies the content of a host directory into a directory of the volume, which is made if need be and gets the host
+ * directory's attributes: bytes, modes, owners, times, symbolic and hard links, special files, holes. Names are bytes.
+ * What changes or vanishes meanwhile, or cannot be read, is a finding and the rest goes on.
+ *
+ * Errors: ENOTEMPTY (the target is not, and `overwrite` is not set), ENOTDIR, ENOENT (no host directory), EINVAL (it is
+ * the volume's own), ENOSPC, those of the store, and the reason of `signal`. What was imported before an error stays, and
+ * the volume is sound.
+ */
+export async function importTree(
+  vive: ViveFS,
+  hostDirectory: string | Buffer,
+  volumePath: string | Uint8Array = '/',
+  options: ImportOptions = {},
+): Promise<TransferReport> {
+  const meter = new Meter('import', options)
+  const hostPath = typeof hostDirectory === 'string' ? Buffer.from(resolvePath(hostDirectory)) : hostDirectory
+  const task = new ImportTask(vive, meter, options)
+  return await task.run(hostPath, pathBytes(volumePath))
+}
+
+class ImportTask {
+  readonly #core: Core
+  readonly #meter: Meter
+  readonly #pipeline: Pipeline
+  readonly #overwrite: boolean
+  readonly #owners: boolean
+  readonly #who: NonNullable<ImportOptions['credentials']>
+  readonly #whyExcluded: (path: Buffer) => string | undefined
+  readonly #links = new Map<string, Link>()
+  readonly #pending: Directory[] = []
+  readonly #arena = Buffer.allocUnsafeSlow(BATCH_BYTES + SMALL_BYTES_MAX + 1)
+  #arenaUsed = 0
+  #steps: Step[] = []
+
+  constructor(vive: ViveFS, meter: Meter, options: ImportOptions) {
+    this.#core = coreOf(vive)
+    this.#meter = meter
+    this.#who = options.credentials ?? superuser
+    this.#owners = options.owners ?? this.#who.uid === 0
+    this.#overwrite = options.overwrite === true
+    this.#pipeline = new Pipeline(this.#core, this.#who, options.concurrency ?? IN_FLIGHT)
+    this.#whyExcluded = exclusion(vive.volumeId, options.exclude)
+  }
+
+  async run(hostPath: Buffer, volumePath: Buffer): Promise<TransferReport> {
+    const meter = this.#meter
+    const stat = lstatHost(hostPath)
+    if (!stat.isDirectory()) throw new FilesystemError('ENOTDIR', { syscall: 'scandir', path: hostPath })
+    if (this.#whyExcluded(hostPath) !== undefined) {
+      throw new FilesystemError('EINVAL', { syscall: 'import', path: hostPath })
+    }
+    meter.assertGoingOn()
+    const target = await makeDirectories(this.#core, this.#who, volumePath)
+    if (target.entries > 0 && !this.#overwrite) {
+      throw new FilesystemError('ENOTEMPTY', { syscall: 'import', path: volumePath })
+    }
+    if (meter.wantsProgress) {
+      meter.phase = 'scan'
+      meter.total = await measureHost(hostPath, () => meter.breathe())
+      meter.phase = 'import'
+    }
+    const root: Directory = { hostPath, path: Buffer.alloc(0), attributes: this.#attributesOf(stat), ino: target.ino }
+    meter.directories++
+    try {
+      this.#pending.push(root)
+      for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop())
+        await this.#importDirectory(next)
+      await this.#flush()
+    } finally {
+      // Whatever happens: nothing of this import is on its way any more when it returns.
+      await this.#pipeline.drain()
+    }
+    return meter.report()
+  }
+
+  async #importDirectory(directory: Directory): Promise<void> {
+    try {
+      for (const entry of listHost(directory.hostPath)) {
+        await this.#importEntry(directory, entry)
+        if (this.#steps.length >= BATCH_ENTRIES || this.#arenaUsed >= BATCH_BYTES) await this.#flush()
+      }
+    } catch (error) {
+      this.#report(directory.path, error)
+    }
+    const { attributes } = directory
+    this.#steps.push({
+      path: directory.path,
+      parent: directory,
+      *body(call, inode) {
+        yield* changeAttributes(call, inode, attributes)
+      },
+      done: () => {},
+    })
+    if (this.#meter.wantsProgress) await this.#meter.breathe()
+  }
+
+  async #importEntry(parent: Directory, entry: HostName): Promise<void> {
+    const hostPath = joinPath(parent.hostPath, entry.name)
+    const path = joinPath(parent.path, entry.name)
+    try {
+      if (entry.type === 'file') await this.#importFile(parent, entry.name, hostPath, path)
+      else if (entry.type === 'directory') this.#addDirectory(parent, entry.name, hostPath, path)
+      else this.#addOther(parent, entry.name, hostPath, path, lstatHost(hostPath))
+    } catch (error) {
+      this.#report(path, error)
+    }
+  }
+
+  /** Notes the error of one entry; throws what concerns all. */
+  #report(path: Buffer, error: unknown): void {
+    this.#meter.assertGoingOn()
+    if (isFatal(error)) throw error
+    this.#meter.findings.addError(path, error)
+  }
+
+  async #importFile(parent: Directory, name: string, hostPath: Buffer, path: Buffer): Promise<void> {
+    const meter = this.#meter
+    const fd = openHost(hostPath)
+    let isStreaming = false
+    try {
+      const stat = fstatHost(fd)
+      if (!stat.isFile()) return this.#addOther(parent, name, hostPath, path, stat)
+      if (this.#addLink(parent, name, path, stat)) return
+      const link = this.#firstOf(stat)
+      if (stat.size > SMALL_BYTES_MAX) {
+        isStreaming = true
+        await this.#flush()
+        return await this.#stream(parent, name, path, fd, stat, link)
+      }
+      const size = Number(stat.size)
+      // One byte more than there should be: a growing file shows, and the end is seen without a second read.
+      const bytes = readFully(fd, this.#arena, this.#arenaUsed, size + 1)
+      const content = this.#arena.subarray(this.#arenaUsed, this.#arenaUsed + bytes)
+      this.#arenaUsed += bytes
+      if (bytes !== size) meter.findings.add('changed', path, 'it changed while it was read')
+      const what = { ...this.#wholeOf(stat), content, isSparse: isSparseHost(stat) }
+      this.#addPut(parent, name, path, what, link, () => {
+        meter.files++
+        meter.bytes += bytes
+      })
+    } finally {
+      if (!isStreaming) closeQuietly(fd)
+    }
+  }
+
+  /** `fd` is closed at the end. */
+  async #stream(
+    parent: Directory,
+    name: string,
+    path: Buffer,
+    fd: number,
+    stat: BigIntStats,
+    link: Link | undefined,
+  ): Promise<void> {
+    const meter = this.#meter
+    if (parent.ino === 0) return closeQuietly(fd)
+    const whole = this.#wholeOf(stat)
+    const place = (call: Call, directory: Inode, what: WholeInode): Op<Inode> =>
+      this.#put(call, directory, bytesOfName(name), what)
+    const { ino, isChanged } = await streamFile({
+      pipeline: this.#pipeline,
+      meter,
+      parent: parent.ino,
+      fd,
+      stat,
+      whole,
+      place,
+    })
+    if (link !== undefined) link.ino = ino
+    if (isChanged) meter.findings.add('changed', path, 'it changed while it was read')
+    meter.files++
+  }
+
+  #addDirectory(parent: Directory, name: string, hostPath: Buffer, path: Buffer): void {
+    const reason = this.#whyExcluded(hostPath)
+    if (reason !== undefined) return this.#meter.findings.add('skipped', path, reason)
+    const directory: Directory = { hostPath, path, attributes: this.#attributesOf(lstatHost(hostPath)), ino: 0 }
+    this.#steps.push({
+      path,
+      parent,
+      body: (call, inode) => this.#placeDirectory(call, inode, bytesOfName(name), directory),
+      makes: directory,
+      done: () => {
+        this.#meter.directories++
+      },
+    })
+    this.#pending.push(directory)
+  }
+
+  *#placeDirectory(call: Call, parent: Inode, name: Buffer, directory: Directory): Op<void> {
+    const existing = this.#overwrite ? yield* findChild(call, parent, name) : undefined
+    if (existing !== undefined && !isDirectory(existing)) throw new FilesystemError('ENOTDIR')
+    const inode = existing ?? (yield* createEntry(call, parent, name, { mode: S_IFDIR | 0o700 }))
+    directory.ino = inode.ino
+  }
+
+  #addOther(parent: Directory, name: string, hostPath: Buffer, path: Buffer, stat: BigIntStats): void {
+    const meter = this.#meter
+    if (stat.isDirectory()) return this.#addDirectory(parent, name, hostPath, path)
+    if (this.#addLink(parent, name, path, stat)) return
+    const link = this.#firstOf(stat)
+    const isLink = stat.isSymbolicLink()
+    const what: WholeInode = {
+      ...this.#wholeOf(stat),
+      ...(isLink ? { target: readlinkSync(hostPath, { encoding: 'buffer' }) } : {}),
+      ...(stat.isCharacterDevice() || stat.isBlockDevice() ? splitDevice(stat.rdev) : {}),
+    }
+    this.#addPut(parent, name, path, what, link, () => {
+      if (isLink) meter.symlinks++
+      else meter.specials++
+    })
+  }
+
+  #addPut(
+    parent: Directory,
+    name: string,
+    path: Buffer,
+    what: WholeInode,
+    link: Link | undefined,
+    done: () => void,
+  ): void {
+    const put = (call: Call, inode: Inode): Op<Inode> => this.#put(call, inode, bytesOfName(name), what)
+    this.#steps.push({
+      path,
+      parent,
+      *body(call, inode) {
+        const { ino } = yield* put(call, inode)
+        if (link !== undefined) link.ino = ino
+      },
+      ...(link === undefined ? {} : { makes: link }),
+      done,
+    })
+  }
+
+  *#put(call: Call, parent: Inode, name: Buffer, what: WholeInode): Op<Inode> {
+    if (this.#overwrite) yield* this.#clear(call, parent, name)
+    return yield* putEntry(call, yield* call.inode(parent.ino), name, what)
+  }
+
+  /** Makes room for something that is not a directory. */
+  *#clear(call: Call, parent: Inode, name: Buffer): Op<void> {
+    const existing = yield* findChild(call, parent, name)
+    if (existing === undefined) return
+    if (isDirectory(existing)) throw new FilesystemError('EISDIR')
+    yield* unlinkEntry(call, parent, name)
+  }
+
+  /** The record of a file with several names, at its first. */
+  #firstOf(stat: BigIntStats): Link | undefined {
+    if (stat.nlink < 2n) return undefined
+    const link: Link = { ino: 0, remaining: stat.nlink - 1n }
+    this.#links.set(identityOf(stat), link)
+    return link
+  }
+
+  /** Whether the file went in under another name before, so that this one is a link to it. */
+  #addLink(parent: Directory, name: string, path: Buffer, stat: BigIntStats): boolean {
+    if (stat.nlink < 2n || stat.isDirectory()) return false
+    const identity = identityOf(stat)
+    const link = this.#links.get(identity)
+    if (link === undefined) return false
+    if (--link.remaining === 0n) this.#links.delete(identity)
+    const clear = (call: Call, inode: Inode): Op<void> => this.#clear(call, inode, bytesOfName(name))
+    const overwrite = this.#overwrite
+    this.#steps.push({
+      path,
+      parent,
+      *body(call, inode) {
+        if (overwrite) yield* clear(call, inode)
+        // 0: its first name did not go in. There is no inode 0, so this ends as ESTALE.
+        yield* linkInode(call, yield* call.inode(link.ino), yield* call.inode(inode.ino), bytesOfName(name))
+      },
+      done: () => {
+        this.#meter.hardLinks++
+      },
+    })
+    return true
+  }
+
+  #attributesOf(stat: BigIntStats): AttributeChanges {
+    return {
+      mode: Number(stat.mode) & PERMISSIONS,
+      ...(this.#owners ? { uid: Number(stat.uid), gid: Number(stat.gid) } : {}),
+      atime: timespecOf(stat.atimeNs),
+      mtime: timespecOf(stat.mtimeNs),
+    }
+  }
+
+  #wholeOf(stat: BigIntStats): WholeInode {
+    return { ...(this.#attributesOf(stat) as WholeInode), mode: Number(stat.mode) }
+  }
+
+  /** Sends what was gathered as one transaction; after a refusal each entry by itself, to find out whose it is. */
+  async #flush(): Promise<void> {
+    const steps = this.#steps
+    this.#steps = []
+    if (steps.length > 0) {
+      try {
+        await this.#submit(steps)
+        for (const step of steps) step.done()
+      } catch (error) {
+        if (isFatal(error)) throw error
+        for (const { makes } of steps) if (makes !== undefined) makes.ino = 0
+        for (const step of steps) await this.#submitAlone(step)
+      }
+    }
+    this.#arenaUsed = 0
+    await this.#meter.breathe()
+  }
+
+  async #submitAlone(step: Step): Promise<void> {
+    // Its directory did not go in, which is a finding already.
+    if (step.parent.ino === 0) return
+    try {
+      await this.#submit([step])
+      step.done()
+    } catch (error) {
+      this.#report(step.path, error)
+    }
+  }
+
+  #submit(steps: readonly Step[]): Promise<void> {
+    return this.#pipeline.submit(function* (call) {
+      for (const { parent, body } of steps) {
+        if (parent.ino === 0) throw new FilesystemError('ENOENT')
+        yield* body(call, yield* call.inode(parent.ino))
+      }
+    })
+  }
+}
