@@ -30,12 +30,15 @@ const WINDOW_BYTES = 128 << 10
 export class ChunkCursor {
   readonly #source: ChunkSource
   readonly #limit: number
+  readonly #windowBytes: number
   #window: Buffer = Buffer.alloc(0)
   #windowAt = 0
   at: number
 
-  constructor(source: ChunkSource, at: number, limit: number) {
+  /** `windowBytes`: how much is read at a time, beyond what a chunk needs. */
+  constructor(source: ChunkSource, at: number, limit: number, windowBytes: number = WINDOW_BYTES) {
     this.#source = source
+    this.#windowBytes = windowBytes
     this.#limit = limit
     this.at = at
   }
@@ -46,7 +49,7 @@ export class ChunkCursor {
     if (want <= 0) return Buffer.alloc(0)
     const have = this.#windowAt + this.#window.length
     if (at < this.#windowAt || at + want > have) {
-      const size = Math.min(Math.max(want, WINDOW_BYTES), this.#limit - at)
+      const size = Math.min(Math.max(want, this.#windowBytes), this.#limit - at)
       const window = Buffer.allocUnsafe(size)
       let filled = 0
       while (filled < size) {
@@ -63,9 +66,13 @@ export class ChunkCursor {
   /** The verdict at the position; moves behind a chunk, stays at damage. `verify` tells whose payload is checked. */
   *next(verify: (header: ChunkHeader) => boolean): Op<ChunkVerdict> {
     const at = this.at
-    let view = yield* this.#fill(at, CHUNK_HEAD_BYTES_MAX)
+    let view = yield* this.#fill(at, Math.min(this.#windowBytes, CHUNK_HEAD_BYTES_MAX))
     if (view.length === 0) return { kind: 'end', at }
-    const header = decodeChunkHead(view, 0, this.#source.seed(at))
+    let header = decodeChunkHead(view, 0, this.#source.seed(at))
+    if (header === 'short') {
+      view = yield* this.#fill(at, CHUNK_HEAD_BYTES_MAX)
+      header = decodeChunkHead(view, 0, this.#source.seed(at))
+    }
     if (typeof header === 'string') return { kind: 'bad', at, fault: header }
     const head = headBytes(header.payloadBytes)
     let payloadOk = true

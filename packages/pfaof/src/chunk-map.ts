@@ -1,12 +1,5 @@
-import {
-  CHUNK_HEADER_BYTES,
-  type ChunkHeader,
-  decodeChunkHead,
-  headBytes,
-  PAGE_BYTES,
-  pageCount,
-  spanBytes,
-} from './chunk.ts'
+import { CHUNK_HEADER_BYTES, type ChunkHeader, headBytes, PAGE_BYTES, pageCount, spanBytes } from './chunk.ts'
+import { ChunkCursor } from './chunk-cursor.ts'
 import type { Extent } from './edit.ts'
 import { PfaofError } from './error.ts'
 import type { Op } from './op.ts'
@@ -153,52 +146,56 @@ export class ChunkMap {
     return low
   }
 
-  #matches(header: ChunkHeader, fileOffset: number): boolean {
+  /** Reads headers from `at` on. Damage between chunks of this file is another file's that a crash left there. */
+  #cursor(at: number, limit: number, windowBytes: number): ChunkCursor {
+    const { medium } = this
+    const { zone } = this.extent
+    const source = {
+      alignBytes: medium.alignBytes,
+      read: (offset: number, into: Uint8Array) => medium.read(zone, offset, into),
+      seed: (offset: number) => medium.seed(zone, offset),
+    }
+    return new ChunkCursor(source, at, limit, windowBytes)
+  }
+
+  /** The next chunk of this file: PFAOF_CORRUPTION unless it is the one that continues at `fileOffset` (I2). */
+  *#continue(cursor: ChunkCursor, fileOffset: number): Op<{ at: number; header: ChunkHeader; head: Buffer }> {
     const { epoch, use } = this.extent
-    return header.epoch === epoch && header.use === use && header.fileOffset === fileOffset
+    for (;;) {
+      const verdict = yield* cursor.next(() => false)
+      if (verdict.kind === 'end') throw this.#damaged(verdict.at)
+      if (verdict.kind === 'bad') {
+        if (!(yield* cursor.resync())) throw this.#damaged(verdict.at)
+        continue
+      }
+      const { header, at, head } = verdict
+      if (header.fileId !== this.#fileId || header.epoch !== epoch || header.use !== use) continue
+      if (header.fileOffset !== fileOffset) throw this.#damaged(at)
+      return { at, header, head }
+    }
   }
 
   *#walk(offset: number): Op<void> {
-    const limit = this.end
-    const window = Buffer.allocUnsafe(WALK_BYTES)
+    const cursor = this.#cursor(this.#frontier.at, this.end, WALK_BYTES)
     while (offset >= this.#frontier.fileOffset) {
-      let { at } = this.#frontier
-      if (at >= limit) throw this.#damaged(at)
-      const view = window.subarray(0, yield* this.medium.read(this.extent.zone, at, window))
-      const windowAt = at
-      while (at < limit && offset >= this.#frontier.fileOffset) {
-        const header = decodeChunkHead(view, at - windowAt, this.medium.seed(this.extent.zone, at))
-        if (header === 'short' && at > windowAt) break
-        if (typeof header === 'string') throw this.#damaged(at)
-        if (header.fileId === this.#fileId) {
-          if (!this.#matches(header, this.#frontier.fileOffset) || header.ordinal !== this.#frontier.ordinal)
-            throw this.#damaged(at)
-          this.add(at, header.payloadBytes)
-        } else this.#frontier.at = at + spanBytes(header.payloadBytes, this.medium.alignBytes)
-        at = this.#frontier.at
-        if (at - windowAt > view.length) break
-      }
+      const { at, header } = yield* this.#continue(cursor, this.#frontier.fileOffset)
+      if (header.ordinal !== this.#frontier.ordinal) throw this.#damaged(at)
+      this.add(at, header.payloadBytes)
     }
   }
 
   *#load(index: number): Op<ChunkPlace[]> {
     const from = this.#ats[index]!
-    const to = Math.min(this.#ats[index + 1] ?? this.#frontier.at, from + SEGMENT_BYTES * 2)
     let fileOffset = this.#offsets[index]!
     const end = this.#offsets[index + 1] ?? this.#frontier.fileOffset
-    const window = Buffer.allocUnsafe(this.#larges[index] ? headBytes(end - fileOffset) : to - from)
-    const view = window.subarray(0, yield* this.medium.read(this.extent.zone, from, window))
+    // A large chunk is alone in its segment, and only its head is needed; small ones come with all their bytes.
+    const next = this.#ats[index + 1] ?? this.#frontier.at
+    const cursor = this.#cursor(from, next, this.#larges[index] ? headBytes(end - fileOffset) : next - from)
     const chunks: ChunkPlace[] = []
-    for (let at = from; fileOffset < end; ) {
-      const header = decodeChunkHead(view, at - from, this.medium.seed(this.extent.zone, at))
-      if (typeof header === 'string') throw this.#damaged(at)
-      if (header.fileId === this.#fileId) {
-        if (!this.#matches(header, fileOffset)) throw this.#damaged(at)
-        chunks.push(placeOf(header, view, at - from, at))
-        fileOffset += header.payloadBytes
-        if (header.payloadBytes >= PAGE_BYTES) break
-      }
-      at += spanBytes(header.payloadBytes, this.medium.alignBytes)
+    while (fileOffset < end) {
+      const { at, header, head } = yield* this.#continue(cursor, fileOffset)
+      chunks.push(placeOf(header, head, 0, at))
+      fileOffset += header.payloadBytes
     }
     return chunks
   }

@@ -1,10 +1,10 @@
 import { EpochClaim } from './epoch.ts'
-import { fromMedium, isPfaofError, PfaofError } from './error.ts'
+import { isPfaofError, PfaofError } from './error.ts'
 import { FileScan } from './extent-scan.ts'
 import type { FileTable } from './file-table.ts'
 import { Journal } from './journal.ts'
 import { KeyTableLog, KeyTableReplay } from './key-table.ts'
-import { type Op, wait } from './op.ts'
+import type { Op } from './op.ts'
 import type { Superblock } from './superblock.ts'
 import { type TableLog, ZoneTableLog } from './table-log.ts'
 import { findGenerations, type TableReplay, ZoneTableReplay } from './table-replay.ts'
@@ -161,20 +161,13 @@ function* sealUnsealed(table: FileTable, media: readonly VolumeMedium[]): Op<voi
 
 /** Zones that the last writer left open are finished where open zones are limited: nothing is appended to them again (I6). */
 function* endOldZones(core: VolumeCore, medium: VolumeMedium): Op<void> {
-  const { openZonesMax, activeZonesMax } = medium.medium.caps
-  if (openZonesMax === 0 && activeZonesMax === 0) return
+  const { openZonesMax, activeZonesMax, append } = medium.medium.caps
+  if (openZonesMax === 0 && activeZonesMax === 0 && append !== 'stream') return
   const allocator = core.allocators[medium.number]!
   for (const { zone, state, pointer } of medium.reports) {
     if (state !== 'open' && state !== 'closed') continue
     if (allocator.isUsed(zone)) {
-      if (pointer === 'unknown') continue
-      yield* medium.finish(zone)
-    } else if (!medium.ownZones.has(zone) && medium.medium.caps.reclaim !== 'whole-medium') {
-      try {
-        yield* wait(() => medium.medium.finish(zone))
-      } catch (error) {
-        throw fromMedium(error, `finish of zone ${zone} of ${medium.name}`)
-      }
-    }
+      if (pointer !== 'unknown') yield* medium.finish(zone)
+    } else if (!medium.ownZones.has(zone)) yield* medium.finish(zone)
   }
 }

@@ -68,25 +68,32 @@ async function* scrubExtent(core: VolumeCore, record: FileRecord, extent: Extent
   }
   const cursor = new ChunkCursor(source, extent.start, extent.end)
   let fileOffset = extent.fileOffset
+  let bad: { at: number; fault: string } | undefined
   try {
     while (cursor.at < extent.end) {
       const verdict = await runAsync(cursor.next((header) => header.fileId === record.id))
       if (verdict.kind === 'end') break
       if (verdict.kind === 'bad') {
-        yield finding('chunk', verdict.at, `no sound chunk header: ${verdict.fault}`)
+        // It may be what a crash left of another file: whether it was this one's, the next chunk tells.
+        bad ??= verdict
         if (!(await runAsync(cursor.resync()))) break
         continue
       }
       const { header } = verdict
       if (header.fileId !== record.id || header.epoch !== extent.epoch || header.use !== extent.use) continue
       if (header.fileOffset !== fileOffset) {
-        yield finding('gap', verdict.at, `bytes ${fileOffset} .. ${header.fileOffset} of the file are missing`)
+        const lost = `bytes ${fileOffset} .. ${header.fileOffset} of the file are missing`
+        yield bad === undefined ? finding('gap', verdict.at, lost) : finding('chunk', bad.at, `${bad.fault}: ${lost}`)
       }
+      bad = undefined
       if (!verdict.payloadOk) yield finding('page', verdict.at, 'a payload page is not what was written')
       fileOffset = header.fileOffset + header.payloadBytes
     }
     const end = extent.fileOffset + extent.bytes
-    if (fileOffset !== end) yield finding('gap', extent.end, `bytes ${fileOffset} .. ${end} of the file are missing`)
+    if (fileOffset !== end) {
+      const lost = `bytes ${fileOffset} .. ${end} of the file are missing`
+      yield bad === undefined ? finding('gap', extent.end, lost) : finding('chunk', bad.at, `${bad.fault}: ${lost}`)
+    }
   } catch (error) {
     if (!isPfaofError(error)) throw error
     yield finding('io', cursor.at, error.message)

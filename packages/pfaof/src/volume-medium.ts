@@ -55,7 +55,8 @@ export class VolumeMedium {
 
   /** Bytes become durable only with the end of their zone, or lie in memory until then. */
   get endsWithZone(): boolean {
-    return this.medium.caps.durability === 'seal' || this.wholeObjects
+    const { durability, append } = this.medium.caps
+    return durability === 'seal' || append === 'stream' || this.wholeObjects
   }
 
   /** Labels, epochs and the table are create-once keys. */

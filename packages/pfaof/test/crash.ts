@@ -71,7 +71,7 @@ function volumeFiles(trace: Trace): { id: number }[] {
 const COUNTED = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'reset', 'createOnce'] as const
 
 /** Calls `tick` before every operation that changes a medium. */
-function countDown(medium: FaultMedium, tick: () => void): void {
+export function countDown(medium: FaultMedium, tick: () => void): void {
   const target = medium as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
   for (const name of COUNTED) {
     const before = target[name]

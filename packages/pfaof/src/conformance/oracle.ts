@@ -132,6 +132,24 @@ export class Oracle {
     }
   }
 
+  /** Takes a recovered volume, already checked, as the truth to go on from. */
+  adopt(volume: Volume): void {
+    const names = new Map<string, number>()
+    for (const { id, name, size } of volume.list()) {
+      names.set(name!, id)
+      if (!this.files.has(id)) this.files.set(id, { bytes: [], size: 0, ends: [0], synced: 0 })
+      const all = this.content(id)
+      const ends = this.files.get(id)!.ends.filter((end) => end <= size)
+      this.files.set(id, { bytes: [all.subarray(0, size)], size, ends, synced: size })
+    }
+    const snapshots = new Map(
+      [...volume.snapshots()].map(
+        (s) => [s.name, new Map(s.files.map(({ id, name, size }) => [name, { id, size }]))] as const,
+      ),
+    )
+    this.#states = [{ names, snapshots }]
+  }
+
   async #checkBytes(file: AppendFile, size: number): Promise<void> {
     const into = Buffer.alloc(size)
     const got = await runAsync(file.read(0, into))
