@@ -11,6 +11,8 @@ import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { isExtentBytes } from './format/superblock.ts'
 import { createFsal } from './fsal/fsal.ts'
 import type { Fsal } from './fsal/types.ts'
+import { runFsck } from './fsck/fsck.ts'
+import type { FsckOptions, FsckReport } from './fsck/report.ts'
 import { runAsync } from './op.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { openLevelStore } from './store/index.ts'
@@ -186,6 +188,15 @@ export class ViveFS {
   /** Waits until big deletes and truncates have given their space back. */
   settle(): Promise<void> {
     return this.#core.jobs.idle()
+  }
+
+  /**
+   * Checks every invariant of the volume, with `repair` also puts right what is wrong (docs/fsck.md). Changes wait
+   * meanwhile, reads go on. Errors: EBUSY (a check is running already), EROFS (repair of a read-only volume), the reason
+   * of `signal`.
+   */
+  fsck(options: FsckOptions = {}): Promise<FsckReport> {
+    return runFsck(this.#core, options)
   }
 
   /** Space and inodes in use. */

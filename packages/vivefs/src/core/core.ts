@@ -4,7 +4,7 @@
 import { FilesystemError, ViveError } from '../errors.ts'
 import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
-import { type Op, pending } from '../op.ts'
+import { type Op, pending, runAsync } from '../op.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
 import { Call, corruption } from './call.ts'
@@ -170,7 +170,10 @@ export class Core {
     this.thaw()
     try {
       await this.jobs.stop()
-      if (!this.options.readOnly) await this.lazyTimes.flush()
+      if (!this.options.readOnly) {
+        await this.lazyTimes.flush()
+        await runAsync(this.store.barrier())
+      }
     } finally {
       this.#closed = true
       this.lazyTimes.stop()

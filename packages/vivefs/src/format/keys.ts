@@ -2,7 +2,7 @@
  * Keys of all rows (FORMAT.md, "Keys"). Big-endian, a type byte first, metadata before data, so that a placement policy
  * can cut between them; inode, directory entries and extended attributes of one inode are contiguous.
  *
- *     00                                        the store's barrier marker (store/level-store.ts)
+ *     00                                        the store's barrier marker (store/key.ts)
  *     01 what                                   superblock, counters, inode lease
  *     02 uid32 | 03 gid32                       users, groups
  *     04 name  | 05 name                        their names
@@ -179,3 +179,41 @@ export const extentsOfInodeRange = (ino: number, limit?: number): KeyRange => ({
   ...(limit === undefined ? {} : { limit }),
 })
 export const allExtentsRange: KeyRange = { gte: Buffer.of(EXTENT), lt: Buffer.of(EXTENT + 1) }
+
+export type KeyKind =
+  | 'marker'
+  | 'superblock'
+  | 'counters'
+  | 'inodeLease'
+  | 'user'
+  | 'group'
+  | 'userName'
+  | 'groupName'
+  | 'orphan'
+  | 'job'
+  | 'node'
+  | 'extent'
+
+const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
+  0: { kind: 'marker', bytes: 1 },
+  [USER]: { kind: 'user', bytes: 5 },
+  [GROUP]: { kind: 'group', bytes: 5 },
+  [USER_NAME]: { kind: 'userName' },
+  [GROUP_NAME]: { kind: 'groupName' },
+  [ORPHAN]: { kind: 'orphan', bytes: 9 },
+  [JOB]: { kind: 'job', bytes: 9 },
+  [NODE]: { kind: 'node' },
+  [EXTENT]: { kind: 'extent', bytes: EXTENT_KEY_BYTES },
+}
+
+const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease']
+
+/** What a key names, or undefined for a key of no kind of ours. */
+export function kindOfKey(key: Bytes): KeyKind | undefined {
+  if (key[0] === SYSTEM) return key.length === 2 ? systemKinds[key[1]] : undefined
+  const found = kinds[key[0]]
+  return found === undefined || (found.bytes !== undefined && key.length !== found.bytes) ? undefined : found.kind
+}
+
+/** The name in an account name's key. */
+export const accountNameOfKey = (key: Bytes): string => asBuffer(key).toString('utf8', 1)

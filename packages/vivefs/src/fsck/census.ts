@@ -1,0 +1,118 @@
+/**
+ * What a pass over the rows knows of the volume: one small record for each inode, nothing for each entry or extent.
+ */
+import type { Core } from '../core/core.ts'
+import type { DataEpoch, Inode, Tail } from '../format/inode.ts'
+import type { Job } from '../format/job.ts'
+import type { Findings } from './finding.ts'
+import { type FsckCounts, noCounts } from './report.ts'
+
+/** An inode as its own row tells it, beside what other rows say about it. */
+export interface Node {
+  readonly ino: number
+  /** Its row: there, there but unreadable, or only spoken of by others. */
+  row: 'sound' | 'damaged' | 'missing'
+  /** S_IFMT bits of its mode; without a sound row those that an entry gives it. */
+  type: number
+  nlink: number
+  parent: number
+  size: number
+  allocatedBytes: number
+  entriesClaimed: number
+  xattrsClaimed: number
+  extentBytes: number
+  nextEpoch: number
+  epochs: readonly DataEpoch[]
+  tails: readonly Tail[]
+  /** Entries in it. */
+  entries: number
+  /** Entries in it that lead to directories. */
+  subdirectories: number
+  xattrs: number
+  /** Entries that lead to it. */
+  names: number
+  /** The directory with the last such entry that was seen. */
+  namedIn: number
+  /** Some entry calls it another type than its mode does. */
+  isMistyped: boolean
+  isOrphan: boolean
+  /** Bytes of content, those that wait for a counting trim included. */
+  bytes: number
+}
+
+export interface PendingJob {
+  readonly id: number
+  readonly job: Job
+}
+
+const NONE: readonly never[] = []
+
+export class Census {
+  readonly core: Core
+  readonly findings: Findings
+  readonly counts: FsckCounts = noCounts()
+  readonly nodes = new Map<number, Node>()
+  /** By inode, in the order in which they will run. */
+  readonly jobs = new Map<number, PendingJob[]>()
+  /** Entries that need a second look once all inodes are known. */
+  suspectEntries = 0
+  highestIno = 0
+  /** Bytes that jobs give back to the volume's counter at their end. */
+  jobBytes = 0
+
+  constructor(core: Core, findings: Findings) {
+    this.core = core
+    this.findings = findings
+  }
+
+  node(ino: number): Node {
+    let node = this.nodes.get(ino)
+    if (node === undefined) {
+      node = {
+        ino,
+        row: 'missing',
+        type: 0,
+        nlink: 0,
+        parent: 0,
+        size: 0,
+        allocatedBytes: 0,
+        entriesClaimed: 0,
+        xattrsClaimed: 0,
+        extentBytes: this.core.superblock.extentBytes,
+        nextEpoch: 0,
+        epochs: NONE,
+        tails: NONE,
+        entries: 0,
+        subdirectories: 0,
+        xattrs: 0,
+        names: 0,
+        namedIn: 0,
+        isMistyped: false,
+        isOrphan: false,
+        bytes: 0,
+      }
+      this.nodes.set(ino, node)
+    }
+    return node
+  }
+
+  /** Takes over what the inode's own row says. */
+  describe(node: Node, inode: Inode, type: number): void {
+    node.row = 'sound'
+    node.type = type
+    node.nlink = inode.nlink
+    node.parent = inode.parent
+    node.size = inode.size
+    node.allocatedBytes = inode.allocatedBytes
+    node.entriesClaimed = inode.entries
+    node.xattrsClaimed = inode.xattrs
+    node.extentBytes = inode.extentBytes
+    node.nextEpoch = inode.nextEpoch
+    node.epochs = inode.epochs.length === 0 ? NONE : inode.epochs
+    node.tails = inode.tails.length === 0 ? NONE : inode.tails
+  }
+
+  jobsOf(ino: number): readonly PendingJob[] {
+    return this.jobs.get(ino) ?? NONE
+  }
+}

@@ -1,0 +1,66 @@
+/** Repairs of content: extents written anew from what can be read, jobs for what nobody would delete. */
+import { applyExtent, decodeExtent, encodeExtent, fold, type Segments } from '../format/extent.ts'
+import { BASE_PART, extentKey, midPart, smallPart } from '../format/keys.ts'
+import type { Fix } from './finding.ts'
+
+export const addPurge = (ino: number): Fix =>
+  function* (call) {
+    call.addJob({ kind: 'purge', ino, dataBytes: 0 })
+  }
+
+export const addTrim = (ino: number, epoch: number, from: number): Fix =>
+  function* (call) {
+    call.addJob({ kind: 'trim', ino, epoch, from, dataBytes: 0 })
+  }
+
+/** The part of an extent's segments that lies below the end of the file and inside the extent. */
+export function clip(segments: Segments, fileBytesHere: number, extentBytes: number): Segments {
+  const end = Math.max(0, Math.min(fileBytesHere, extentBytes))
+  const last = segments[segments.length - 1]
+  if (last === undefined || last.offset + last.length <= end) return segments
+  const whole = last.offset + last.length
+  return fold(segments, [{ offset: end, length: whole - end, data: undefined }], true)
+}
+
+/**
+ * One base row in the newest data epoch instead of all visible rows of an extent: what can be read of them, without what
+ * lies beyond the end of the file.
+ */
+export const rewriteExtent = (ino: number, index: number): Fix =>
+  function* (call) {
+    const inode = yield* call.find(ino)
+    const newest = inode?.epochs[0]
+    if (inode === undefined || newest === undefined) return false
+    const { tx } = call
+    let base: Segments | undefined
+    for (const { epoch, end } of inode.epochs) {
+      if (index >= end) continue
+      const key = extentKey(ino, epoch, index, BASE_PART)
+      const row = yield* tx.get(key)
+      if (row === undefined) continue
+      const verdict = decodeExtent(key, row)
+      if (verdict.ok) base ??= verdict.value
+      tx.del(key)
+    }
+    const parts: Segments[] = []
+    const tail = inode.tails.find((each) => each.index === index)
+    const numbers = [
+      ...Array.from({ length: tail?.mids ?? 0 }, (_, n) => midPart(n + 1)),
+      ...Array.from({ length: tail?.smalls ?? 0 }, (_, n) => smallPart(n + 1)),
+    ]
+    for (const part of numbers) {
+      const key = extentKey(ino, newest.epoch, index, part)
+      const row = yield* tx.get(key)
+      if (row === undefined) continue
+      const verdict = decodeExtent(key, row)
+      if (verdict.ok) parts.push(verdict.value)
+      tx.del(key)
+    }
+    // A hole in a base row says what no row says.
+    const folded = applyExtent(undefined, [base ?? [], ...parts])
+    const segments = clip(folded, inode.size - index * inode.extentBytes, inode.extentBytes)
+    const key = extentKey(ino, newest.epoch, index, BASE_PART)
+    if (segments.length > 0) tx.put(key, encodeExtent(key, segments))
+    if (tail !== undefined) call.edit(inode).tails = inode.tails.filter((each) => each !== tail)
+    return true
+  }
