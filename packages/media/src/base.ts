@@ -333,6 +333,11 @@ export abstract class BaseMedium implements Medium {
     return this.#closing !== undefined
   }
 
+  /** For `erase`: every zone starts anew. */
+  protected forgetStale(): void {
+    this.#stale.clear()
+  }
+
   protected checkOpen(): void {
     if (this.#closing !== undefined) throw new MediumError('MEDIA_CLOSED', `${this.spec.kind} medium is closed`)
   }

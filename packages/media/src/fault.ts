@@ -336,6 +336,7 @@ export class FaultMedium extends BaseMedium {
   async #erase(): Promise<void> {
     await this.inner.erase!()
     this.#journal.erased()
+    this.forgetStale()
     this.#patches = []
   }
 

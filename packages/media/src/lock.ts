@@ -56,7 +56,8 @@ function checksumOf(holder: LockHolder): number {
   )
 }
 
-function encodeLock(holder: LockHolder): Uint8Array {
+/** The bytes of a lock file. */
+export function encodeLock(holder: LockHolder): Uint8Array {
   const text = JSON.stringify({ magic: MAGIC, version: 1, ...holder, crc: checksumOf(holder) })
   return new TextEncoder().encode(`${text}\n`)
 }

@@ -255,6 +255,7 @@ export class TapeMedium extends BaseMedium implements Imageable {
       this.#cartridge.truncate(first)
       this.#cartridge.sync()
       this.#index()
+      this.forgetStale()
       await this.#spend(ms)
     })
   }
