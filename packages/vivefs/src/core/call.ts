@@ -32,6 +32,8 @@ export class Call {
   #gone: Set<number> | undefined
   #written: Set<string> | undefined
   #opening: Set<number> | undefined
+  /** Edited inodes that had no name before this operation: they have an orphan row. */
+  #orphans: Set<number> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
   /** Inode numbers that this operation leased and did not use yet (core.allocateIno). */
@@ -90,6 +92,10 @@ export class Call {
     if (copy === undefined) {
       copy = { ...inode, change: inode.change + 1 }
       this.#edits.set(inode.ino, copy)
+      if (inode.nlink === 0) {
+        this.#orphans ??= new Set()
+        this.#orphans.add(inode.ino)
+      }
       this.tx.onCommit(() => this.core.lazyTimes.forget(inode.ino))
     }
     if (touch !== 'none') copy.ctime = this.now
@@ -142,8 +148,8 @@ export class Call {
   }
 
   /**
-   * Writes what was edited. Runs in the same synchronous step as the validation of the transaction, so what it finds in
-   * the table of open files is still true when the transaction is ordered.
+   * Writes what was edited. What it finds in the table of open files joins the conflict set: when the transaction still
+   * has to wait before it is ordered and a file is opened or closed meanwhile, the operation runs again.
    */
   finish(): void {
     for (const inode of this.#edits?.values() ?? []) {
@@ -165,10 +171,13 @@ export class Call {
   }
 
   #staysOpen(inode: Inode): boolean {
-    if (!this.core.openFiles.has(inode.ino) && this.#opening?.has(inode.ino) !== true) return false
+    const { openFiles } = this.core
+    const isOpen = openFiles.has(inode.ino)
+    this.tx.relyOn(() => openFiles.has(inode.ino) === isOpen)
+    if (!isOpen && this.#opening?.has(inode.ino) !== true) return false
     const key = orphanKey(inode.ino)
     this.tx.put(key, encodeOrphan(key))
-    this.tx.onCommit(() => this.core.openFiles.orphan(inode.ino))
+    this.tx.onCommit(() => openFiles.orphan(inode.ino))
     return true
   }
 
@@ -177,6 +186,7 @@ export class Call {
     this.#gone.add(inode.ino)
     this.#inodesAdded--
     this.tx.del(inodeKey(inode.ino))
+    if (this.#orphans?.has(inode.ino)) this.tx.del(orphanKey(inode.ino))
     if (isBigContent(inode)) {
       this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes })
     } else {

@@ -1,6 +1,7 @@
 /** Names come and go: link, unlink, rmdir. */
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
+import { orphanKey } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
@@ -19,17 +20,26 @@ import {
 import { isDirectory, isStickyBound } from './mode.ts'
 
 /**
- * Gives an inode one more name. Errors: EPERM (a directory), EEXIST, EMLINK, ENOENT (the inode lost its last name),
- * EXDEV (another project), and those of adding a name.
+ * Gives an inode one more name. Errors: EPERM (a directory), EEXIST, EMLINK, ENOENT (the inode has no name, and is not
+ * `isLinkable`: made by O_TMPFILE), EXDEV (another project), and those of adding a name.
  */
-export function* linkInode(call: Call, inode: Inode, directory: Inode, name: Bytes): Op<Inode> {
+export function* linkInode(
+  call: Call,
+  inode: Inode,
+  directory: Inode,
+  name: Bytes,
+  isLinkable = false,
+): Op<Inode> {
   assertName(name)
   if (isDot(name) || isDotDot(name)) throw new FilesystemError('EEXIST')
   assertSearchable(call, directory)
   if ((yield* findEntry(call, directory, name)) !== undefined) throw new FilesystemError('EEXIST')
   assertWritableDirectory(call, directory)
   if (isDirectory(inode)) throw new FilesystemError('EPERM')
-  if (inode.nlink === 0) throw new FilesystemError('ENOENT')
+  if (inode.nlink === 0) {
+    if (!isLinkable) throw new FilesystemError('ENOENT')
+    call.tx.del(orphanKey(inode.ino))
+  }
   if (inode.nlink >= LINKS_MAX) throw new FilesystemError('EMLINK')
   if (inode.projectId !== directory.projectId) throw new FilesystemError('EXDEV')
   const edited = call.edit(inode, 'ctime')

@@ -2,7 +2,6 @@
 import { constants } from 'node:fs'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import { orphanKey } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
@@ -67,25 +66,32 @@ function assertOpenable(inode: Inode, flags: number): void {
 }
 
 /**
- * Opens an inode. `isNew`: it was created by this very open, so its mode does not limit the access asked for. Errors:
- * ELOOP (a symbolic link), ENOTDIR, EISDIR, ENXIO, EACCES, EPERM (O_NOATIME without owning).
+ * Checks that an inode may be opened with `flags`, and truncates it for O_TRUNC; answers it as it is then. `isNew`: it
+ * was created by this very open, so its mode does not limit the access asked for. Errors: ELOOP (a symbolic link),
+ * ENOTDIR, EISDIR, ENXIO, EACCES, EPERM (O_NOATIME without owning).
  */
-export function* openInode(call: Call, inode: Inode, flags: number, isNew = false): Op<OpenFile> {
+export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = false): Op<Inode> {
   assertOpenable(inode, flags)
-  const access = flags & O_ACCMODE
-  const canRead = access !== O_WRONLY
-  const canWrite = access === O_WRONLY || access === O_RDWR
   const truncates = (flags & O_TRUNC) !== 0
   if (!isNew) {
-    const mask = (canRead ? R_OK : 0) | (canWrite || truncates ? W_OK : 0)
+    const access = flags & O_ACCMODE
+    const mask = (access !== O_WRONLY ? R_OK : 0) | (access !== 0 || truncates ? W_OK : 0)
     if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
   }
   if (O_NOATIME !== 0 && (flags & O_NOATIME) !== 0 && !isOwner(call.who, inode)) throw new FilesystemError('EPERM')
-  if (truncates && !isNew) {
-    const edited = call.edit(inode, 'mtime')
-    yield* resize(call, edited, 0)
-    if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
-  }
+  if (!truncates || isNew) return inode
+  const edited = call.edit(inode, 'mtime')
+  yield* resize(call, edited, 0)
+  if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  return edited
+}
+
+/** Opens an inode. `isNew` and the errors as for `prepareOpen`. */
+export function* openInode(call: Call, inode: Inode, flags: number, isNew = false): Op<OpenFile> {
+  yield* prepareOpen(call, inode, flags, isNew)
+  const access = flags & O_ACCMODE
+  const canRead = access !== O_WRONLY
+  const canWrite = access === O_WRONLY || access === O_RDWR
   call.opens(inode.ino)
   return {
     ino: inode.ino,
@@ -233,6 +239,5 @@ function* isOrphan(call: Call, ino: number): Op<boolean> {
 function* dropOrphan(call: Call, ino: number): Op<void> {
   const inode = yield* call.find(ino)
   if (inode === undefined || inode.nlink > 0 || call.core.openFiles.has(ino)) return
-  call.tx.del(orphanKey(ino))
   call.edit(inode)
 }

@@ -1,6 +1,7 @@
 /** How often each inode is open. An inode without a name lives as long as it is here. */
 export class OpenFiles {
   readonly #counts = new Map<number, number>()
+  readonly #orphans = new Set<number>()
 
   has(ino: number): boolean {
     return this.#counts.has(ino)
@@ -10,7 +11,12 @@ export class OpenFiles {
     this.#counts.set(ino, (this.#counts.get(ino) ?? 0) + 1)
   }
 
-  /** Whether this was the last one. */
+  /** The inode lost its last name while it is open, or never had one. */
+  orphan(ino: number): void {
+    this.#orphans.add(ino)
+  }
+
+  /** Whether this was the last one of an inode that may be without a name. */
   remove(ino: number): boolean {
     const count = (this.#counts.get(ino) ?? 0) - 1
     if (count > 0) {
@@ -18,7 +24,7 @@ export class OpenFiles {
       return false
     }
     this.#counts.delete(ino)
-    return true
+    return this.#orphans.delete(ino)
   }
 
   /** Inodes that are open now. */

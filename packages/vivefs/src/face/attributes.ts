@@ -1,0 +1,256 @@
+/** Operations on attributes: stat, access, chmod, chown, utimes, statfs; by path and by descriptor. */
+import type { BigIntStats, BigIntStatsFs, Stats, StatsFs } from 'node:fs'
+import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
+import type { Call } from '../core/call.ts'
+import { isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
+import { truncateFile, truncateInode } from '../core/open-file.ts'
+import { spaceReport } from '../core/space.ts'
+import { resolve } from '../core/walk.ts'
+import { FilesystemError } from '../errors.ts'
+import type { Inode, Timespec } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import { assertInteger, outOfRange, toId, toMode, wrongType } from './arguments.ts'
+import { type Face, located } from './context.ts'
+import type { Description } from './descriptors.ts'
+import { type Path, toPath } from './paths.ts'
+import { statsOf } from './stats.ts'
+
+type Following = 'follow' | 'nofollow'
+
+/** Numbers of seconds, numeric strings and Dates, as node:fs takes them. */
+export function toTime(value: unknown, name: string): Timespec {
+  let seconds: number
+  if (typeof value === 'string' && +value === Number(value) && value.trim() !== '') seconds = +value
+  else if (typeof value === 'number' && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value
+  else if (value instanceof Date) seconds = value.getTime() / 1000
+  else throw wrongType(name, 'of type number or an instance of Date', value)
+  return timespec(seconds)
+}
+
+/** Microseconds are what a double of seconds holds and what libuv passes on. */
+function timespec(seconds: number): Timespec {
+  let sec = Math.floor(seconds)
+  let nsec = Math.floor((seconds - sec) * 1_000_000) * 1000
+  if (nsec >= 1_000_000_000) {
+    sec++
+    nsec = 0
+  }
+  return { sec, nsec }
+}
+
+const rootOf = (face: Face): number => face.core.superblock.rootIno
+
+const inspectPath = <T>(face: Face, path: Path, how: Following, look: (call: Call, inode: Inode) => T): Op<T> =>
+  face.core.read(face.who, function* (call) {
+    return look(call, yield* resolve(call, rootOf(face), path.bytes, how))
+  })
+
+const changePath = (face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> =>
+  face.core.run(face.who, function* (call) {
+    yield* changeAttributes(call, yield* resolve(call, rootOf(face), path.bytes, how), changes)
+  })
+
+function changeOpen(face: Face, of: Description, syscall: string, changes: AttributeChanges): Op<void> {
+  const { ino, generation } = of.file
+  const change = face.core.run(face.who, function* (call) {
+    yield* changeAttributes(call, yield* call.inode(ino, generation), changes)
+  })
+  return located(syscall, undefined, of.use(change))
+}
+
+interface BigOption {
+  readonly bigint?: boolean
+  readonly throwIfNoEntry?: boolean
+}
+
+function statBy(syscall: 'stat' | 'lstat', how: Following) {
+  return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats> => {
+    const at = toPath(path)
+    const isBig = options?.bigint === true
+    const { device } = face
+    return located(
+      syscall,
+      at,
+      inspectPath(face, at, how, (_call, inode) => statsOf(inode, device, isBig)),
+    )
+  }
+}
+
+export const stat = statBy('stat', 'follow')
+export const lstat = statBy('lstat', 'nofollow')
+
+const isMissing = (error: unknown): boolean =>
+  FilesystemError.is(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+
+/** The synchronous forms: `throwIfNoEntry: false` answers undefined. */
+function forgiving(operation: typeof stat) {
+  return function (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats | undefined> {
+    const op = operation(face, path, options)
+    return options?.throwIfNoEntry === false ? orUndefined(op) : op
+  }
+}
+
+function* orUndefined<T>(op: Op<T>): Op<T | undefined> {
+  try {
+    return yield* op
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+export const statSync = forgiving(stat)
+export const lstatSync = forgiving(lstat)
+
+export function fstat(face: Face, of: Description, options?: BigOption | null): Op<Stats | BigIntStats> {
+  const isBig = options?.bigint === true
+  const { ino, generation } = of.file
+  const look = face.core.read(face.who, function* (call) {
+    return statsOf(yield* call.inode(ino, generation), face.device, isBig)
+  })
+  return located('fstat', undefined, of.use(look))
+}
+
+const ACCESS_MASK = R_OK | W_OK | X_OK
+
+export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
+  const at = toPath(path)
+  const mask = mode ?? 0
+  assertInteger(mask, 'mode')
+  if (mask < 0 || mask > ACCESS_MASK) throw outOfRange('mode', `>= 0 && <= ${ACCESS_MASK}`, mode)
+  return located(
+    'access',
+    at,
+    inspectPath(face, at, 'follow', (call, inode) => {
+      if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+      const isOrdinary = isFile(inode) || (inode.mode & 0o170000) === 0o040000
+      if ((mask & W_OK) !== 0 && isOrdinary && face.core.options.readOnly) throw new FilesystemError('EROFS')
+    }),
+  )
+}
+
+/** Whether something is there; no argument and no refusal makes it throw. */
+export function* exists(face: Face, path: unknown): Op<boolean> {
+  try {
+    const at = toPath(path)
+    yield* inspectPath(face, at, 'follow', () => undefined)
+    return true
+  } catch (error) {
+    if (FilesystemError.is(error) || error instanceof TypeError) return false
+    throw error
+  }
+}
+
+export function chmod(face: Face, path: unknown, mode: unknown): Op<void> {
+  const at = toPath(path)
+  const bits = toMode(mode, 'mode') & PERMISSIONS
+  return located('chmod', at, changePath(face, at, 'follow', { mode: bits }))
+}
+
+/** As on Linux, a symbolic link has no mode of its own to change. */
+export function lchmod(face: Face, path: unknown, mode: unknown): Op<void> {
+  const at = toPath(path)
+  const bits = toMode(mode, 'mode') & PERMISSIONS
+  const change = face.core.run(face.who, function* (call) {
+    const inode = yield* resolve(call, rootOf(face), at.bytes, 'nofollow')
+    if (isSymlink(inode)) throw new FilesystemError('EOPNOTSUPP')
+    yield* changeAttributes(call, inode, { mode: bits })
+  })
+  return located('lchmod', at, change)
+}
+
+export const fchmod = (face: Face, of: Description, mode: unknown): Op<void> =>
+  changeOpen(face, of, 'fchmod', { mode: toMode(mode, 'mode') & PERMISSIONS })
+
+function chownBy(syscall: 'chown' | 'lchown', how: Following) {
+  return (face: Face, path: unknown, uid: unknown, gid: unknown): Op<void> => {
+    const at = toPath(path)
+    const owner = { uid: toId(uid, 'uid'), gid: toId(gid, 'gid') }
+    return located(syscall, at, changePath(face, at, how, owner))
+  }
+}
+
+export const chown = chownBy('chown', 'follow')
+export const lchown = chownBy('lchown', 'nofollow')
+
+export const fchown = (face: Face, of: Description, uid: unknown, gid: unknown): Op<void> =>
+  changeOpen(face, of, 'fchown', { uid: toId(uid, 'uid'), gid: toId(gid, 'gid') })
+
+function utimesBy(syscall: 'utime' | 'lutime', how: Following) {
+  return (face: Face, path: unknown, atime: unknown, mtime: unknown): Op<void> => {
+    const at = toPath(path)
+    const times = { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') }
+    return located(syscall, at, changePath(face, at, how, times))
+  }
+}
+
+export const utimes = utimesBy('utime', 'follow')
+export const lutimes = utimesBy('lutime', 'nofollow')
+
+export const futimes = (face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> =>
+  changeOpen(face, of, 'futime', { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') })
+
+function toLength(length: unknown): number {
+  const size = length ?? 0
+  assertInteger(size, 'len')
+  return Math.max(0, size)
+}
+
+/** node:fs opens the file for it, so that is the call that refuses a path. */
+export function truncate(face: Face, path: unknown, length?: unknown): Op<void> {
+  const at = toPath(path)
+  const size = toLength(length)
+  const { core, who } = face
+  return located('open', at, cut())
+
+  function* cut(): Op<void> {
+    const ino = yield* inspectPath(face, at, 'follow', (_call, inode) => inode.ino)
+    yield* truncateInode(core, who, ino, function* (call) {
+      const inode = yield* resolve(call, rootOf(face), at.bytes, 'follow')
+      if (!isFile(inode) && (inode.mode & 0o170000) !== 0o040000) throw new FilesystemError('ENXIO')
+      yield* changeAttributes(call, inode, { size })
+    })
+  }
+}
+
+export function ftruncate(face: Face, of: Description, length?: unknown): Op<void> {
+  const size = toLength(length)
+  return located('ftruncate', undefined, of.use(truncateFile(face.core, face.who, of.file, size)))
+}
+
+/** Every caller of fsync and fdatasync gets all that was acknowledged before. */
+export const fsync = (face: Face, of: Description): Op<void> =>
+  located('fsync', undefined, of.use(face.core.store.barrier()))
+
+export const fdatasync = (face: Face, of: Description): Op<void> =>
+  located('fdatasync', undefined, of.use(face.core.store.barrier()))
+
+/** 'VIVE', as statfs(2) names kinds of filesystems by number. */
+const FILESYSTEM_TYPE = 0x56_49_56_45
+const BLOCK_BYTES = 4096
+/** What statfs says is free when nobody knows. */
+const BLOCKS_UNKNOWN = 2 ** 40
+
+export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
+  const at = toPath(path)
+  const isBig = options?.bigint === true
+  return located(
+    'statfs',
+    at,
+    inspectPath(face, at, 'follow', () => {
+      const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core)
+      const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)
+      const numbers = {
+        type: FILESYSTEM_TYPE,
+        bsize: BLOCK_BYTES,
+        blocks: Math.ceil(usedBytes / BLOCK_BYTES) + free,
+        bfree: free,
+        bavail: free,
+        files: inodesMax,
+        ffree: inodesMax - inodes,
+      }
+      if (!isBig) return numbers as StatsFs
+      return Object.fromEntries(Object.entries(numbers).map(([key, n]) => [key, BigInt(n)])) as unknown as BigIntStatsFs
+    }),
+  )
+}

@@ -1,0 +1,217 @@
+/** The callback face: what is wrong with arguments is thrown at once, every other outcome goes to the callback. */
+import { promisify } from 'node:util'
+import { FilesystemError } from '../errors.ts'
+import { type Op, runAsync } from '../op.ts'
+import { assertFunction } from './arguments.ts'
+import * as attributes from './attributes.ts'
+import type { Face } from './context.ts'
+import { cp } from './cp.ts'
+import type { Description } from './descriptors.ts'
+import { openDirectory } from './dir.ts'
+import * as io from './io.ts'
+import { byPath } from './operations.ts'
+import { realpath, realpathByLstat } from './realpath.ts'
+import type { ViveCallbacks } from './types.ts'
+
+type Callback = (error: unknown, ...results: unknown[]) => void
+type Operation = (face: Face, ...args: never[]) => Op<unknown>
+type DescriptorOperation = (face: Face, of: Description, ...args: never[]) => Op<unknown>
+
+/** EBADF as the outcome of an operation on a descriptor that is not open. */
+function* notOpen(syscall: string): Op<never> {
+  throw new FilesystemError('EBADF', { syscall })
+}
+
+/** An operation on a FileHandle's description as one on a number. */
+export const byNumber =
+  (syscall: string, operation: DescriptorOperation): Operation =>
+  (face: Face, ...args: never[]) => {
+    const description = face.descriptors.find(args[0])
+    return description === undefined ? notOpen(syscall) : operation(face, description, ...(args.slice(1) as never[]))
+  }
+
+/** Whole-file operations take a number for a path. */
+export const orNumber =
+  (syscall: string, operation: Operation): Operation =>
+  (face: Face, ...args: never[]) => {
+    if (typeof args[0] !== 'number') return operation(face, ...args)
+    return byNumber(syscall, operation as DescriptorOperation)(face, ...args)
+  }
+
+export const byDescriptor: Record<string, Operation> = {
+  close: byNumber('close', io.close),
+  fchmod: byNumber('fchmod', attributes.fchmod),
+  fchown: byNumber('fchown', attributes.fchown),
+  fdatasync: byNumber('fdatasync', attributes.fdatasync),
+  fstat: byNumber('fstat', attributes.fstat),
+  fsync: byNumber('fsync', attributes.fsync),
+  ftruncate: byNumber('ftruncate', attributes.ftruncate),
+  futimes: byNumber('futime', attributes.futimes),
+}
+
+export const wholeFiles: Record<string, Operation> = {
+  appendFile: orNumber('write', byPath.appendFile as Operation),
+  readFile: orNumber('read', byPath.readFile as Operation),
+  writeFile: orNumber('write', byPath.writeFile as Operation),
+}
+
+export const open: Operation = (face: Face, ...args: never[]) => {
+  const op = io.open(face, args[0], args[1], args[2])
+  return numbered(op)
+}
+
+function* numbered(op: Op<Description>): Op<number> {
+  return (yield* op).fd
+}
+
+const simple: Record<string, Operation> = {
+  ...(byPath as Record<string, Operation>),
+  ...byDescriptor,
+  ...wholeFiles,
+  open,
+  cp: cp as Operation,
+  opendir: openDirectory as Operation,
+  realpath: realpathByLstat as Operation,
+}
+
+/** Hands an outcome to the callback, never in the same step, and outside of promises, so that what it throws is its own. */
+function deliver<T>(op: Op<T>, callback: Callback, spread: (value: T) => unknown[]): void {
+  runAsync(op).then(
+    (value) => process.nextTick(callback, null, ...spread(value)),
+    (error) => process.nextTick(callback, error),
+  )
+}
+
+/** The callback is the last argument that is a function. */
+function splitCallback(args: unknown[]): [unknown[], Callback] {
+  let at = args.length - 1
+  while (at >= 0 && typeof args[at] !== 'function') at--
+  const callback = args[at < 0 ? args.length - 1 : at]
+  assertFunction(callback, 'cb')
+  return [args.slice(0, at), callback as Callback]
+}
+
+const one = (value: unknown): unknown[] => (value === undefined ? [] : [value])
+
+function callbackOf(face: Face, name: string, operation: Operation) {
+  const run = (...given: unknown[]): void => {
+    const [args, callback] = splitCallback(given)
+    deliver(operation(face, ...(args as never[])), callback, one)
+  }
+  Object.defineProperty(run, 'name', { value: name })
+  return run
+}
+
+/** Reads and writes call back with a count and the buffers. */
+function transfer(
+  face: Face,
+  name: string,
+  syscall: string,
+  start: (of: Description, args: unknown[]) => { op: Op<number>; buffer: unknown },
+  counted: string,
+  subject: string,
+) {
+  const run = (...given: unknown[]): void => {
+    const [args, callback] = splitCallback(given)
+    const description = face.descriptors.find(args[0])
+    const rest = args.slice(1)
+    if (description === undefined) return deliver(notOpen(syscall), callback, one)
+    const { op, buffer } = start(description, rest)
+    deliver(op, callback, (count) => [count, buffer])
+  }
+  Object.defineProperty(run, 'name', { value: name })
+  const promised = (...args: unknown[]): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      run(...args, (error: unknown, count: number, buffer: unknown) => {
+        if (error) reject(error)
+        else resolve({ [counted]: count, [subject]: buffer })
+      })
+    })
+  Object.defineProperty(run, promisify.custom, { value: promised })
+  return run
+}
+
+function transfersOf(face: Face): Record<string, unknown> {
+  return {
+    read: transfer(
+      face,
+      'read',
+      'read',
+      (of, args) => {
+        const what = io.toReadInto(args[0], args[1], args[2], args[3])
+        return { op: io.read(face, of, what), buffer: what.buffer }
+      },
+      'bytesRead',
+      'buffer',
+    ),
+    readv: transfer(
+      face,
+      'readv',
+      'read',
+      (of, args) => ({ op: io.readv(face, of, args[0], args[1]), buffer: args[0] }),
+      'bytesRead',
+      'buffers',
+    ),
+    write: transfer(
+      face,
+      'write',
+      'write',
+      (of, args) => {
+        return { op: io.write(face, of, io.toWriteFrom(args[0], args[1], args[2], args[3])), buffer: args[0] }
+      },
+      'bytesWritten',
+      'buffer',
+    ),
+    writev: transfer(
+      face,
+      'writev',
+      'write',
+      (of, args) => ({ op: io.writev(face, of, args[0], args[1]), buffer: args[0] }),
+      'bytesWritten',
+      'buffers',
+    ),
+  }
+}
+
+/** exists has no error: its callback gets the answer alone. */
+function existsOf(face: Face) {
+  const exists = (path: unknown, callback: unknown): void => {
+    assertFunction(callback, 'cb')
+    const say = callback as (isThere: boolean) => void
+    runAsync(attributes.exists(face, path)).then(
+      (isThere) => process.nextTick(say, isThere),
+      () => process.nextTick(say, false),
+    )
+  }
+  Object.defineProperty(exists, promisify.custom, { value: (path: unknown) => runAsync(attributes.exists(face, path)) })
+  return exists
+}
+
+const made = new WeakMap<Face, ViveCallbacks>()
+
+export function callbacksOf(face: Face): ViveCallbacks {
+  let callbacks = made.get(face)
+  if (callbacks === undefined) {
+    const out: Record<string, unknown> = {}
+    for (const [name, operation] of Object.entries(simple)) out[name] = callbackOf(face, name, operation)
+    Object.assign(out, transfersOf(face), { exists: existsOf(face) })
+    Object.assign(out.realpath as object, { native: callbackOf(face, 'native', realpath as Operation) })
+    out.close = closeOf(face)
+    callbacks = out as unknown as ViveCallbacks
+    made.set(face, callbacks)
+  }
+  return callbacks
+}
+
+/** close takes no callback too. */
+function closeOf(face: Face) {
+  return (fd: unknown, callback?: unknown): void => {
+    if (callback !== undefined) assertFunction(callback, 'cb')
+    const done = (callback ?? throwing) as Callback
+    deliver(byDescriptor.close(face, ...([fd] as never[])), done, one)
+  }
+}
+
+const throwing: Callback = (error) => {
+  if (error) throw error
+}

@@ -1,0 +1,127 @@
+/** Open file descriptions and the numbers that lead to them. */
+import { closeFile, type OpenFile } from '../core/open-file.ts'
+import type { Core } from '../core/core.ts'
+import { FilesystemError } from '../errors.ts'
+import { drivenSync, type Op, runAsync, SyncUnavailableError } from '../op.ts'
+import { assertInteger } from './arguments.ts'
+
+/** The first number; 0, 1 and 2 are the process's own. */
+const FIRST = 3
+/** Descriptions that a volume keeps open at once; beyond it EMFILE. */
+export const OPEN_MAX = 65_536
+
+/** An open file description: the open file, its position, and what is under way on it. */
+export class Description {
+  readonly file: OpenFile
+  readonly fd: number
+  /** Where the next sequential read or write begins. */
+  position = 0
+  /** Made by O_TMPFILE without O_EXCL: it may be given a name. */
+  isLinkable = false
+  #users = 0
+  #idle: (() => void) | undefined
+  #isTaken = false
+  readonly #turns: (() => void)[] = []
+
+  constructor(file: OpenFile, fd: number) {
+    this.file = file
+    this.fd = fd
+  }
+
+  /** Runs `op` on the open file; a close waits for its end. */
+  *use<T>(op: Op<T>): Op<T> {
+    this.#users++
+    try {
+      return yield* op
+    } finally {
+      if (--this.#users === 0) this.#idle?.()
+    }
+  }
+
+  /** As `use`, one after the other in the order of their calls: for what reads and moves the position. */
+  *inTurn<T>(op: Op<T>): Op<T> {
+    if (this.#isTaken) {
+      if (drivenSync()) throw new SyncUnavailableError('this operation comes after one that is under way, it')
+      this.#users++
+      yield new Promise<void>((resolve) => this.#turns.push(resolve))
+    } else {
+      this.#isTaken = true
+      this.#users++
+    }
+    try {
+      return yield* op
+    } finally {
+      const next = this.#turns.shift()
+      if (next === undefined) this.#isTaken = false
+      else next()
+      if (--this.#users === 0) this.#idle?.()
+    }
+  }
+
+  get isBusy(): boolean {
+    return this.#users > 0
+  }
+
+  /** Resolves when nothing is under way. For one waiter: the close. */
+  idle(): Promise<void> {
+    return this.#users === 0 ? Promise.resolve() : new Promise((resolve) => (this.#idle = resolve))
+  }
+}
+
+/** The descriptors of a volume. */
+export class Descriptors {
+  readonly #core: Core
+  readonly #table: (Description | undefined)[] = []
+  readonly #free: number[] = []
+  #open = 0
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** EMFILE when the table is full. To be asked before anything is opened. */
+  assertRoom(): void {
+    if (this.#open >= OPEN_MAX) throw new FilesystemError('EMFILE')
+  }
+
+  add(file: OpenFile): Description {
+    const slot = this.#free.pop() ?? this.#table.length
+    const description = new Description(file, slot + FIRST)
+    this.#table[slot] = description
+    this.#open++
+    return description
+  }
+
+  /** ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE for what is no descriptor at all; undefined for one that is not open. */
+  find(fd: unknown): Description | undefined {
+    assertInteger(fd, 'fd', 0, 0x7fff_ffff)
+    return this.#table[fd - FIRST]
+  }
+
+  /** The description of `fd`. EBADF. */
+  get(fd: number): Description {
+    const description = this.#table[fd - FIRST]
+    if (description === undefined) throw new FilesystemError('EBADF')
+    return description
+  }
+
+  /** Forgets the number at once, and closes the file when nothing is under way on it. */
+  *close(description: Description): Op<void> {
+    const slot = description.fd - FIRST
+    if (this.#table[slot] !== description) throw new FilesystemError('EBADF')
+    this.#table[slot] = undefined
+    this.#free.push(slot)
+    this.#open--
+    if (drivenSync()) {
+      // What a last close reclaims is reclaimed behind the caller's back; after a crash the next open does it.
+      void runAsync(this.#finish(description)).catch(() => {})
+      return
+    }
+    yield* this.#finish(description)
+  }
+
+  *#finish(description: Description): Op<void> {
+    if (description.isBusy) yield description.idle()
+    yield* closeFile(this.#core, description.file)
+  }
+}

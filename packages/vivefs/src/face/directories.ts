@@ -1,0 +1,242 @@
+/** Operations on directories as a whole: readdir, rm. */
+import { constants as os } from 'node:os'
+import type { Call } from '../core/call.ts'
+import { listEntries, type ListedEntry } from '../core/directory.ts'
+import { removeDirectory, unlinkEntry } from '../core/link.ts'
+import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../core/mode.ts'
+import { resolve, walk } from '../core/walk.ts'
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import { assertBoolean, assertInteger, assertObject, systemError, toOptions } from './arguments.ts'
+import { type Face, located } from './context.ts'
+import { Dirent } from './dirent.ts'
+import { type Path, toPath } from './paths.ts'
+
+/** Entries that one transaction lists. */
+export const PAGE_ENTRIES = 4096
+
+/** ENOTDIR, EACCES. */
+function assertReadable(call: Call, inode: Inode): void {
+  if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
+  if (!mayAccess(call.who, inode, R_OK)) throw new FilesystemError('EACCES')
+}
+
+/** One page of a directory behind `cookie`. */
+export function* listPage(call: Call, directory: Inode, cookie: bigint, limit: number): Op<ListedEntry[]> {
+  const entries = directory.entries === 0 ? [] : yield* listEntries(call, directory, cookie, limit)
+  call.tx.onCommit(() => call.core.lazyTimes.touch(directory, call.now))
+  return entries
+}
+
+/** All entries of the directory at `path`, by pages; rights are checked once, as for an open directory. */
+function* listPath(face: Face, path: Path): Op<ListedEntry[]> {
+  const { core, who } = face
+  const first = yield* core.read(who, function* (call) {
+    const directory = yield* resolve(call, core.superblock.rootIno, path.bytes, 'follow')
+    assertReadable(call, directory)
+    return { ino: directory.ino, entries: yield* listPage(call, directory, 0n, PAGE_ENTRIES) }
+  })
+  const all = first.entries
+  for (let page = all; page.length === PAGE_ENTRIES; ) {
+    const { cookie } = page[page.length - 1]
+    page = yield* core.read(who, function* (call) {
+      const directory = yield* call.find(first.ino)
+      return directory === undefined ? [] : yield* listPage(call, directory, cookie, PAGE_ENTRIES)
+    })
+    all.push(...page)
+  }
+  return all
+}
+
+interface ReaddirOptions {
+  readonly withFileTypes?: boolean
+  readonly recursive?: boolean
+}
+
+/** An entry with its name as the caller wants it. */
+interface NamedEntry {
+  readonly name: string | Buffer
+  readonly type: number
+}
+
+/** Sorted by the bytes of the names, as libuv does it. */
+function named(entries: ListedEntry[], encoding: BufferEncoding | 'buffer' | null | undefined): NamedEntry[] {
+  if (!encoding || encoding === 'utf8' || encoding === 'utf-8') {
+    let isAscii = true
+    const out = entries.map(({ name, type }) => {
+      const text = name.toString()
+      if (text.length !== name.length) isAscii = false
+      return { name: text, type }
+    })
+    if (isAscii) return out.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+  entries.sort((a, b) => a.name.compare(b.name))
+  return entries.map(({ name, type }) => ({ name: encoding === 'buffer' ? name : name.toString(encoding || 'utf8'), type }))
+}
+
+/** Joins as path.join does it for one name. */
+export function joined(parent: string | Buffer, name: string | Buffer): string | Buffer {
+  if (typeof parent === 'string' && typeof name === 'string') {
+    return parent === '' ? name : parent.endsWith('/') ? parent + name : `${parent}/${name}`
+  }
+  const [a, b] = [Buffer.from(parent), Buffer.from(name)]
+  if (a.length === 0) return b
+  return Buffer.concat(a[a.length - 1] === 0x2f ? [a, b] : [a, Buffer.from('/'), b])
+}
+
+const toEntryPath = (parent: Path, name: string | Buffer): Path => {
+  const bytes = joined(parent.bytes, Buffer.from(name)) as Buffer
+  return { bytes, shown: bytes.toString() }
+}
+
+export function readdir(
+  face: Face,
+  path: unknown,
+  options?: unknown,
+): Op<string[] | Buffer[] | Dirent[]> {
+  const { encoding, withFileTypes = false, recursive = false } = toOptions<ReaddirOptions>(options, {})
+  const at = toPath(path)
+  if (recursive !== undefined && recursive !== null) assertBoolean(recursive, 'options.recursive')
+  return located('scandir', at, recursive ? deep() : flat())
+
+  function* flat(): Op<string[] | Buffer[] | Dirent[]> {
+    const entries = named(yield* listPath(face, at), encoding)
+    if (!withFileTypes) return entries.map(({ name }) => name) as string[]
+    const parent = encoding === 'buffer' ? at.bytes : at.shown
+    return entries.map(({ name, type }) => new Dirent(name, parent, type))
+  }
+
+  function* deep(): Op<string[] | Buffer[] | Dirent[]> {
+    const names: (string | Buffer)[] = []
+    const dirents: Dirent[] = []
+    const queue: { path: Path; below: string | Buffer }[] = [{ path: at, below: '' }]
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { path, below } = next
+      for (const { name, type } of named(yield* listPath(face, path), encoding)) {
+        const relative = joined(below, name)
+        if (withFileTypes) dirents.push(new Dirent(name, encoding === 'buffer' ? path.bytes : path.shown, type))
+        else names.push(relative)
+        if (type === S_IFDIR) queue.push({ path: toEntryPath(path, name), below: relative })
+      }
+    }
+    return withFileTypes ? dirents : (names as string[])
+  }
+}
+
+interface RmOptions {
+  readonly force?: boolean
+  readonly recursive?: boolean
+  readonly maxRetries?: number
+  readonly retryDelay?: number
+}
+
+/** A directory where rm was not told `recursive`: node's ERR_FS_EISDIR. */
+const isDirectoryError = (path: string): Error =>
+  systemError('ERR_FS_EISDIR', 'Path is a directory', {
+    code: 'EISDIR',
+    message: 'is a directory',
+    path,
+    syscall: 'rm',
+    errno: os.errno.EISDIR,
+  })
+
+export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
+  const at = toPath(path)
+  if (options !== undefined && options !== null) assertObject(options, 'options')
+  const { force = false, recursive = false, maxRetries = 0, retryDelay = 100 } = options ?? {}
+  assertBoolean(force, 'options.force')
+  assertBoolean(recursive, 'options.recursive')
+  assertInteger(maxRetries, 'options.maxRetries', 0, 0xffff_ffff)
+  assertInteger(retryDelay, 'options.retryDelay', 0, 0x7fff_ffff)
+  return remove()
+
+  function* remove(): Op<void> {
+    const { core, who } = face
+    const type = yield* located('lstat', at, lookAt(face, at))
+    if (type === undefined) {
+      if (force) return
+      throw new FilesystemError('ENOENT', { syscall: 'lstat', path: at.shown })
+    }
+    if (type === S_IFDIR) {
+      if (!recursive) throw isDirectoryError(at.shown)
+      return yield* removeTree(face, at)
+    }
+    const unlinking = core.run(
+      who,
+      function* (call) {
+        const { directory, name } = yield* walk(call, core.superblock.rootIno, at.bytes, 'parent')
+        yield* unlinkEntry(call, directory, name)
+      },
+      { reclaims: true },
+    )
+    yield* located('unlink', at, unlinking)
+  }
+}
+
+/** The type of what is there; undefined when nothing is. */
+function* lookAt(face: Face, path: Path): Op<number | undefined> {
+  try {
+    return yield* face.core.read(face.who, function* (call) {
+      const inode = yield* resolve(call, face.core.superblock.rootIno, path.bytes, 'nofollow')
+      return inode.mode & 0o170000
+    })
+  } catch (error) {
+    if (FilesystemError.is(error) && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Entries that one transaction of rm removes. */
+const REMOVE_ENTRIES = 64
+
+/** Empties a directory and removes it. Files go in bounded transactions; a name that came meanwhile goes too. */
+export function* removeTree(face: Face, path: Path): Op<void> {
+  const { core, who } = face
+  for (;;) {
+    let failed = path
+    const emptied = core.run(
+      who,
+      function* (call) {
+        failed = path
+        const directory = yield* resolve(call, core.superblock.rootIno, path.bytes, 'nofollow')
+        assertReadable(call, directory)
+        const page = yield* listPage(call, directory, 0n, REMOVE_ENTRIES)
+        const inner: Buffer[] = []
+        let current = directory
+        for (const { name, type } of page) {
+          if (type === S_IFDIR) {
+            inner.push(name)
+            continue
+          }
+          failed = toEntryPath(path, name)
+          yield* unlinkEntry(call, current, name)
+          current = yield* call.inode(directory.ino)
+        }
+        return { inner, isLast: page.length < REMOVE_ENTRIES }
+      },
+      { reclaims: true },
+    )
+    let step: { inner: Buffer[]; isLast: boolean }
+    try {
+      step = yield* emptied
+    } catch (error) {
+      if (FilesystemError.is(error) && error.syscall === undefined) {
+        throw error.locate({ syscall: failed === path ? 'scandir' : 'unlink', path: failed.shown })
+      }
+      throw error
+    }
+    for (const name of step.inner) yield* removeTree(face, toEntryPath(path, name))
+    if (step.isLast) break
+  }
+  const last = core.run(
+    who,
+    function* (call) {
+      const place = yield* walk(call, core.superblock.rootIno, path.bytes, 'parent')
+      if (place.last === 'root') throw new FilesystemError('EBUSY')
+      yield* removeDirectory(call, place.directory, place.name)
+    },
+    { reclaims: true },
+  )
+  yield* located('rmdir', path, last)
+}

@@ -1,0 +1,190 @@
+/** FileHandle of node:fs/promises: an open file as an object. */
+import { EventEmitter } from 'node:events'
+import type { ReadStream, WriteStream } from 'node:fs'
+import { createInterface, type Interface } from 'node:readline'
+import { ReadableStream } from 'node:stream/web'
+import { type Op, runAsync } from '../op.ts'
+import { assertBoolean, assertObject, coded } from './arguments.ts'
+import * as attributes from './attributes.ts'
+import type { Face } from './context.ts'
+import type { Description } from './descriptors.ts'
+import * as io from './io.ts'
+import { flink } from './names.ts'
+import { readFile } from './files.ts'
+import { openReadStream, openWriteStream } from './streams.ts'
+import { appendAny, writeAny } from './write-any.ts'
+
+const descriptions = new WeakMap<object, Description>()
+
+/** The open file behind a FileHandle of this package; undefined for anything else. */
+export const descriptionOf = (value: unknown): Description | undefined =>
+  typeof value === 'object' && value !== null ? descriptions.get(value) : undefined
+
+const invalidState = (what: string): Error => coded(Error, 'ERR_INVALID_STATE', `Invalid state: ${what}`)
+
+export class FileHandle extends EventEmitter {
+  readonly #face: Face
+  readonly #description: Description
+  #fd: number
+  #closing: Promise<void> | undefined
+  #isLocked = false
+
+  constructor(face: Face, description: Description) {
+    super()
+    this.#face = face
+    this.#description = description
+    this.#fd = description.fd
+    descriptions.set(this, description)
+  }
+
+  /** The number; -1 once it is closed. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  async #run<T>(syscall: string, start: (face: Face, description: Description) => Op<T>): Promise<T> {
+    if (this.#fd === -1) throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall })
+    return runAsync(start(this.#face, this.#description))
+  }
+
+  stat(options?: { bigint?: boolean }) {
+    return this.#run('fstat', (face, of) => attributes.fstat(face, of, options))
+  }
+
+  chmod(mode: unknown): Promise<void> {
+    return this.#run('fchmod', (face, of) => attributes.fchmod(face, of, mode))
+  }
+
+  chown(uid: unknown, gid: unknown): Promise<void> {
+    return this.#run('fchown', (face, of) => attributes.fchown(face, of, uid, gid))
+  }
+
+  utimes(atime: unknown, mtime: unknown): Promise<void> {
+    return this.#run('futimes', (face, of) => attributes.futimes(face, of, atime, mtime))
+  }
+
+  truncate(length: unknown = 0): Promise<void> {
+    return this.#run('ftruncate', (face, of) => attributes.ftruncate(face, of, length))
+  }
+
+  sync(): Promise<void> {
+    return this.#run('fsync', attributes.fsync)
+  }
+
+  datasync(): Promise<void> {
+    return this.#run('fdatasync', attributes.fdatasync)
+  }
+
+  async read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+    let buffer: NodeJS.ArrayBufferView | undefined
+    const bytesRead = await this.#run('read', (face, of) => {
+      const what = io.toReadInto(first, second, third, fourth)
+      buffer = what.buffer
+      return io.read(face, of, what)
+    })
+    return { __proto__: null, bytesRead, buffer }
+  }
+
+  async readv(buffers: unknown, position?: unknown) {
+    const bytesRead = await this.#run('readv', (face, of) => io.readv(face, of, buffers, position))
+    return { __proto__: null, bytesRead, buffers }
+  }
+
+  async write(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+    const bytesWritten = await this.#run('write', (face, of) => {
+      return io.write(face, of, io.toWriteFrom(first, second, third, fourth))
+    })
+    return { __proto__: null, bytesWritten, buffer: first }
+  }
+
+  async writev(buffers: unknown, position?: unknown) {
+    const bytesWritten = await this.#run('writev', (face, of) => io.writev(face, of, buffers, position))
+    return { __proto__: null, bytesWritten, buffers }
+  }
+
+  readFile(options?: unknown) {
+    return this.#run('readFile', (face, of) => readFile(face, of, options))
+  }
+
+  writeFile(data: unknown, options?: unknown): Promise<void> {
+    return this.#run('writeFile', (face, of) => writeAny(face, of, data, options))
+  }
+
+  /** Writes where the position is, as node's does. */
+  appendFile(data: unknown, options?: unknown): Promise<void> {
+    return this.#run('writeFile', (face, of) => appendAny(face, of, data, options))
+  }
+
+  /** Beyond node:fs: gives the file one more name, or its first one (O_TMPFILE). */
+  link(newPath: unknown): Promise<void> {
+    return this.#run('link', (face, of) => flink(face, of, newPath))
+  }
+
+  /** Beyond node:fs: the next data or hole at or behind `offset`. ENXIO when there is none. */
+  seek(what: 'data' | 'hole', offset: number): Promise<number> {
+    return this.#run('lseek', (face, of) => io.seek(face, of, what, offset))
+  }
+
+  /** Beyond node:fs: fallocate(2). */
+  allocate(offset: number, length: number, options?: io.FallocateOptions): Promise<void> {
+    return this.#run('fallocate', (face, of) => io.fallocate(face, of, offset, length, options))
+  }
+
+  createReadStream(options?: object): ReadStream {
+    return openReadStream(this.#face, this, options)
+  }
+
+  createWriteStream(options?: object): WriteStream {
+    return openWriteStream(this.#face, this, options)
+  }
+
+  readLines(options?: object): Interface {
+    return createInterface({ input: this.createReadStream(options), crlfDelay: Number.POSITIVE_INFINITY })
+  }
+
+  readableWebStream(options: { type?: string; autoClose?: boolean } = {}): ReadableStream {
+    if (this.#fd === -1) throw invalidState('The FileHandle is closed')
+    if (this.#closing !== undefined) throw invalidState('The FileHandle is closing')
+    if (this.#isLocked) throw invalidState('The FileHandle is locked')
+    assertObject(options, 'options')
+    const { autoClose = false } = options
+    assertBoolean(autoClose, 'options.autoClose')
+    this.#isLocked = true
+    const finish = async (): Promise<void> => {
+      if (autoClose) await this.close()
+    }
+    const stream = new ReadableStream({
+      type: 'bytes',
+      autoAllocateChunkSize: 16_384,
+      pull: async (controller) => {
+        const view = controller.byobRequest?.view as Uint8Array
+        const { bytesRead } = await this.read(view, 0, view.byteLength)
+        if (bytesRead === 0) {
+          controller.close()
+          await finish()
+        }
+        controller.byobRequest?.respond(bytesRead)
+      },
+      cancel: finish,
+    })
+    this.once('close', () => {
+      if (!stream.locked) void stream.cancel().catch(() => {})
+    })
+    return stream
+  }
+
+  /** Waits for what is under way, then closes. A second close is the same close; one after it does nothing. */
+  close(): Promise<void> {
+    if (this.#fd === -1) return this.#closing ?? Promise.resolve()
+    this.#fd = -1
+    this.#closing = runAsync(io.close(this.#face, this.#description)).finally(() => {
+      this.#closing = undefined
+    })
+    this.emit('close')
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

@@ -1,0 +1,276 @@
+/** Operations on whole files: readFile, writeFile, appendFile, copyFile. */
+import { constants } from 'node:fs'
+import type { Call } from '../core/call.ts'
+import { readContent } from '../core/content.ts'
+import { isDirectory } from '../core/mode.ts'
+import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
+import { walk } from '../core/walk.ts'
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import {
+  assertBoolean,
+  assertInteger,
+  assertNotAborted,
+  bytesOfView,
+  coded,
+  toMode,
+  toOptions,
+  wrongType,
+} from './arguments.ts'
+import { type Face, located } from './context.ts'
+import { Description } from './descriptors.ts'
+import { toFlags } from './flags.ts'
+import { FILE_MODE, readOn, writeOn } from './io.ts'
+import { openDescription, openPath } from './opening.ts'
+import { type Path, toPath } from './paths.ts'
+
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC = 0, O_DSYNC = 0, O_TRUNC, O_WRONLY } = constants
+
+/** A file up to this size is read by one transaction. */
+const READ_BYTES_MAX = 8 * 1024 * 1024
+/** The largest file that readFile reads, as in node. */
+const WHOLE_BYTES_MAX = 2 ** 31 - 1
+
+/** A path, or an open file, which stays open. */
+export type Target = Path | Description
+
+export const toTarget = (value: unknown): Target => (value instanceof Description ? value : toPath(value))
+
+interface ReadOptions {
+  readonly encoding?: BufferEncoding | 'buffer' | null
+  readonly flag?: string | number
+  readonly signal?: AbortSignal
+}
+
+const READ_DEFAULTS: ReadOptions = { flag: 'r' }
+
+export function readFile(face: Face, file: unknown, options?: unknown): Op<string | Buffer> {
+  const { encoding, flag, signal } = toOptions<ReadOptions>(options, READ_DEFAULTS)
+  assertNotAborted(signal)
+  const target = toTarget(file)
+  const flags = toFlags(flag, 'options.flag')
+  return decode()
+
+  function* decode(): Op<string | Buffer> {
+    const bytes = yield* target instanceof Description
+      ? readRest(face, target, signal)
+      : readPath(face, target, flags, signal)
+    return encoding && encoding !== 'buffer' ? bytes.toString(encoding) : bytes
+  }
+}
+
+const tooLarge = (size: number): Error =>
+  coded(RangeError as unknown as ErrorConstructor, 'ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB`)
+
+const isDirectoryRead = (): FilesystemError => new FilesystemError('EISDIR', { syscall: 'read' })
+
+/** A small file is one transaction; a large one is opened. */
+function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | undefined): Op<Buffer> {
+  if (flags === O_RDONLY) {
+    const { core, who } = face
+    const small = yield* located(
+      'open',
+      path,
+      core.read(who, function* (call) {
+        const { inode } = yield* walk(call, core.superblock.rootIno, path.bytes, 'follow')
+        if (inode === undefined) throw new FilesystemError('ENOENT')
+        yield* prepareOpen(call, inode, flags)
+        if (isDirectory(inode)) throw isDirectoryRead()
+        return inode.size > READ_BYTES_MAX ? undefined : yield* readSmall(call, inode)
+      }),
+    )
+    if (small !== undefined) return small
+  }
+  const description = yield* openDescription(face, path, flags, FILE_MODE)
+  try {
+    return yield* readRest(face, description, signal)
+  } finally {
+    yield* face.descriptors.close(description)
+  }
+}
+
+function* readSmall(call: Call, inode: Inode): Op<Buffer> {
+  const bytes = Buffer.allocUnsafe(inode.size)
+  yield* readContent(call, inode, 0, bytes)
+  call.tx.onCommit(() => call.core.lazyTimes.touch(inode, call.now))
+  return bytes
+}
+
+/** From the position to the end, in pieces. */
+function* readRest(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
+  const { ino, generation } = of.file
+  return yield* located('read', undefined, of.inTurn(whole()))
+
+  function* whole(): Op<Buffer> {
+    if (!of.file.canRead) throw new FilesystemError('EBADF')
+    const inode = yield* face.core.read(face.who, (call) => call.inode(ino, generation))
+    if (isDirectory(inode)) throw isDirectoryRead()
+    const bytes = Math.max(0, inode.size - of.position)
+    if (bytes > WHOLE_BYTES_MAX) throw tooLarge(inode.size)
+    const into = Buffer.allocUnsafe(bytes)
+    let done = 0
+    while (done < bytes) {
+      assertNotAborted(signal)
+      const read = yield* readOn(face, of, into.subarray(done, done + READ_BYTES_MAX))
+      if (read === 0) break
+      done += read
+    }
+    return into.subarray(0, done)
+  }
+}
+
+interface WriteOptions {
+  readonly encoding?: BufferEncoding | null
+  readonly mode?: number | string
+  readonly flag?: string | number
+  readonly flush?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** What a write of a whole file was told, checked. */
+export interface WholeWrite {
+  readonly target: Target
+  readonly flags: number
+  readonly mode: number
+  readonly flush: boolean
+  readonly encoding: BufferEncoding
+  readonly signal: AbortSignal | undefined
+}
+
+export function toWholeWrite(file: unknown, options: unknown, defaultFlag: string): WholeWrite {
+  const given = toOptions<WriteOptions>(options, { flag: defaultFlag, mode: FILE_MODE })
+  const flush = given.flush ?? false
+  assertBoolean(flush, 'options.flush')
+  const target = toTarget(file)
+  assertNotAborted(given.signal)
+  return {
+    target,
+    flags: toFlags(given.flag || defaultFlag, 'options.flag'),
+    mode: toMode(given.mode ?? FILE_MODE, 'mode'),
+    flush,
+    encoding: (given.encoding || 'utf8') as BufferEncoding,
+    signal: given.signal,
+  }
+}
+
+export function toData(data: unknown, encoding: BufferEncoding): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data, encoding)
+  if (ArrayBuffer.isView(data)) return bytesOfView(data)
+  throw wrongType('data', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+}
+
+export function writeFile(face: Face, file: unknown, data: unknown, options?: unknown): Op<void> {
+  const how = toWholeWrite(file, options, 'w')
+  return writeWhole(face, how, toData(data, how.encoding))
+}
+
+export function appendFile(face: Face, file: unknown, data: unknown, options?: unknown): Op<void> {
+  const how = toWholeWrite(file, options, 'a')
+  return writeWhole(face, how, toData(data, how.encoding))
+}
+
+/** Up to WRITE_BYTES_MAX a path is opened, truncated and written in one transaction. */
+export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<void> {
+  const { target } = how
+  if (target instanceof Description) return yield* writeOpen(face, target, data, how)
+  const isWritable = (how.flags & (O_WRONLY | O_RDWR)) !== 0
+  if (isWritable && data.length <= WRITE_BYTES_MAX) return yield* located('open', target, writeAtOnce(face, target, how, data))
+  const description = yield* openDescription(face, target, how.flags, how.mode)
+  try {
+    yield* writeOpen(face, description, data, how)
+  } finally {
+    yield* face.descriptors.close(description)
+  }
+}
+
+function writeAtOnce(face: Face, path: Path, how: WholeWrite, data: Uint8Array): Op<void> {
+  const { flags, mode } = how
+  const isDurable = how.flush || (flags & (O_SYNC | O_DSYNC)) !== 0
+  return face.core.run(
+    face.who,
+    function* (call) {
+      const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
+      const prepared = yield* prepareOpen(call, inode, flags, isNew)
+      if (data.length > 0) {
+        yield* writeInode(call, prepared, (flags & O_APPEND) !== 0 ? prepared.size : 0, data)
+      }
+    },
+    isDurable ? { durable: true } : {},
+  )
+}
+
+/** All of `data` at the position, in pieces, so that a signal is heard. */
+export function writeOpen(
+  face: Face,
+  of: Description,
+  data: Uint8Array,
+  { signal, flush }: Pick<WholeWrite, 'signal' | 'flush'>,
+): Op<void> {
+  return located('write', undefined, of.inTurn(pieces()))
+
+  function* pieces(): Op<void> {
+    for (let done = 0; done < data.length; ) {
+      assertNotAborted(signal)
+      const piece = data.subarray(done, done + WRITE_BYTES_MAX)
+      done += yield* writeOn(face, of, piece)
+    }
+    if (flush) yield* face.core.store.barrier()
+  }
+}
+
+const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
+const COPY_MODE_MAX = COPYFILE_EXCL | COPYFILE_FICLONE | COPYFILE_FICLONE_FORCE
+
+function toCopyMode(mode: unknown): number {
+  const bits = mode ?? 0
+  assertInteger(bits, 'mode', 0, COPY_MODE_MAX)
+  return bits
+}
+
+/** The copy has the mode of the source. A small file is copied by one transaction. */
+export function copyFile(face: Face, source: unknown, destination: unknown, mode?: unknown): Op<void> {
+  const from = toPath(source, 'src')
+  const to = toPath(destination, 'dest')
+  const bits = toCopyMode(mode)
+  return located('copyfile', from, copy(), to)
+
+  function* copy(): Op<void> {
+    if ((bits & COPYFILE_FICLONE_FORCE) !== 0) throw new FilesystemError('ENOTSUP')
+    const { core, who } = face
+    const flags = O_WRONLY | O_CREAT | ((bits & COPYFILE_EXCL) !== 0 ? O_EXCL : 0)
+    const isDone = yield* core.run(who, function* (call) {
+      const { inode } = yield* walk(call, core.superblock.rootIno, from.bytes, 'follow')
+      if (inode === undefined) throw new FilesystemError('ENOENT')
+      yield* prepareOpen(call, inode, O_RDONLY)
+      if (isDirectory(inode)) throw new FilesystemError('EISDIR')
+      const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)
+      const cleared = yield* prepareOpen(call, target, target.ino === inode.ino ? flags : flags | O_TRUNC, isNew)
+      if (target.ino === inode.ino) return true
+      call.edit(cleared, 'ctime').mode = inode.mode
+      if (inode.size > WRITE_BYTES_MAX) return false
+      if (inode.size > 0) yield* writeInode(call, cleared, 0, yield* readSmall(call, inode))
+      return true
+    })
+    if (!isDone) yield* copyLarge(face, from, to)
+  }
+}
+
+function* copyLarge(face: Face, from: Path, to: Path): Op<void> {
+  const source = yield* openDescription(face, from, O_RDONLY, 0)
+  try {
+    const target = yield* openDescription(face, to, O_WRONLY, 0)
+    try {
+      const buffer = Buffer.allocUnsafeSlow(WRITE_BYTES_MAX)
+      for (;;) {
+        const bytes = yield* readOn(face, source, buffer)
+        if (bytes === 0) return
+        yield* writeOn(face, target, buffer.subarray(0, bytes))
+      }
+    } finally {
+      yield* face.descriptors.close(target)
+    }
+  } finally {
+    yield* face.descriptors.close(source)
+  }
+}

@@ -1,0 +1,95 @@
+/** open(2) by path: creating, following links, unnamed files. */
+import { constants } from 'node:fs'
+import type { Call } from '../core/call.ts'
+import { createEntry, makeInode } from '../core/create.ts'
+import { assertWritableDirectory } from '../core/directory.ts'
+import { isDirectory, isSymlink, PERMISSIONS, S_IFREG } from '../core/mode.ts'
+import { O_DIRECTORY, O_NOFOLLOW, type OpenFile, openInode } from '../core/open-file.ts'
+import { walk } from '../core/walk.ts'
+import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
+import type { Op } from '../op.ts'
+import type { Description } from './descriptors.ts'
+import { endsWithSlash, type Path } from './paths.ts'
+import { type Face, located } from './context.ts'
+
+const { O_CREAT, O_EXCL, O_TRUNC, O_RDWR, O_WRONLY } = constants
+
+/** O_TMPFILE as on Linux, its O_DIRECTORY included; node:fs has no name for it. Elsewhere a bit that is free there. */
+export const O_TMPFILE = (process.platform === 'linux' ? 0o20_000_000 : 0x4000_0000) | O_DIRECTORY
+
+const isTemporary = (flags: number): boolean => (flags & O_TMPFILE) === O_TMPFILE
+
+/** The inode that an open with these flags is about, made if need be. */
+export interface Opening {
+  readonly inode: Inode
+  readonly isNew: boolean
+}
+
+/**
+ * Errors: ENOENT, EEXIST (O_EXCL), EISDIR (O_CREAT of a directory or with a trailing slash), ELOOP (O_NOFOLLOW), EINVAL
+ * (O_TMPFILE for reading only), ENOTDIR, and those of walking and creating.
+ */
+export function* openPath(call: Call, { core }: Face, path: Path, flags: number, mode: number): Op<Opening> {
+  const start = core.superblock.rootIno
+  if (isTemporary(flags)) return yield* makeTemporary(call, start, path, flags, mode)
+  const creates = (flags & O_CREAT) !== 0
+  const isExclusive = creates && (flags & O_EXCL) !== 0
+  const follows = !isExclusive && (flags & O_NOFOLLOW) === 0
+  const slash = endsWithSlash(path)
+  const place = yield* walk(call, start, path.bytes, creates && slash ? 'parent' : follows ? 'follow' : 'nofollow')
+  let { inode } = place
+  if (creates) {
+    if (place.last === 'name' && slash) throw new FilesystemError('EISDIR')
+    if (inode !== undefined && isExclusive) throw new FilesystemError('EEXIST')
+    if (inode !== undefined && isDirectory(inode)) throw new FilesystemError('EISDIR')
+    if (inode === undefined && place.trailingSlash) throw new FilesystemError('EISDIR')
+    if ((flags & O_DIRECTORY) !== 0) throw new FilesystemError(inode === undefined ? 'EINVAL' : 'ENOTDIR')
+    if (inode === undefined) {
+      inode = yield* createEntry(call, place.directory, place.name, { mode: S_IFREG | (mode & PERMISSIONS) })
+      return { inode, isNew: true }
+    }
+  }
+  if (inode === undefined) throw new FilesystemError('ENOENT')
+  if (isSymlink(inode) && (flags & O_DIRECTORY) !== 0) throw new FilesystemError('ENOTDIR')
+  return { inode, isNew: false }
+}
+
+/** A file without a name in the directory at `path`. It lives as long as it is open, or gets a name. */
+function* makeTemporary(call: Call, start: number, path: Path, flags: number, mode: number): Op<Opening> {
+  if ((flags & (O_WRONLY | O_RDWR)) === 0 || (flags & O_CREAT) !== 0) throw new FilesystemError('EINVAL')
+  const { inode: directory } = yield* walk(call, start, path.bytes, 'follow')
+  if (directory === undefined) throw new FilesystemError('ENOENT')
+  assertWritableDirectory(call, directory)
+  return { inode: yield* makeInode(call, directory, { mode: S_IFREG | (mode & PERMISSIONS) }), isNew: true }
+}
+
+/** What flags ask of the volume: whether the transaction may only read. */
+export function changesNothing(face: Face, flags: number): boolean {
+  const changes = (flags & (O_CREAT | O_TRUNC)) !== 0 || isTemporary(flags)
+  if (!face.core.options.readOnly) return !changes
+  // Existing files open for reading whatever the flags say; anything else meets EROFS.
+  if ((flags & (O_TRUNC | O_WRONLY | O_RDWR)) !== 0) throw new FilesystemError('EROFS')
+  return true
+}
+
+/** Opens `path`; the description has a number. */
+export function* openDescription(face: Face, path: Path, flags: number, mode: number): Op<Description> {
+  const { core, who, descriptors } = face
+  return yield* located('open', path, open())
+
+  function* open(): Op<Description> {
+    descriptors.assertRoom()
+    const file: OpenFile = yield* core.run(
+      who,
+      function* (call) {
+        const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
+        return yield* openInode(call, inode, isTemporary(flags) ? flags & ~O_DIRECTORY : flags, isNew)
+      },
+      { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC },
+    )
+    const description = descriptors.add(file)
+    description.isLinkable = isTemporary(flags) && (flags & O_EXCL) === 0
+    return description
+  }
+}

@@ -1,0 +1,42 @@
+/** `fs.promises`: the table of operations, driven asynchronously. */
+import { constants } from './constants.ts'
+import { type Op, runAsync } from '../op.ts'
+import type { Face } from './context.ts'
+import { cpAsync } from './cp.ts'
+import { openDirectory } from './dir.ts'
+import { descriptionOf, FileHandle } from './file-handle.ts'
+import { open } from './io.ts'
+import { byPath } from './operations.ts'
+import type { VivePromises } from './types.ts'
+import { appendAny, writeAny } from './write-any.ts'
+
+type Operation = (face: Face, ...args: never[]) => Op<unknown>
+
+/** Takes the FileHandle where a path may be one. */
+const takingHandles = (operation: (face: Face, file: unknown, ...rest: never[]) => Op<unknown>) =>
+  ((face: Face, file: unknown, ...rest: never[]) => operation(face, descriptionOf(file) ?? file, ...rest)) as Operation
+
+const own: Record<string, Operation> = {
+  ...(byPath as Record<string, Operation>),
+  appendFile: takingHandles(appendAny as never),
+  writeFile: takingHandles(writeAny as never),
+  readFile: takingHandles(byPath.readFile as never),
+  getxattr: takingHandles(byPath.getxattr as never),
+  setxattr: takingHandles(byPath.setxattr as never),
+  listxattr: takingHandles(byPath.listxattr as never),
+  removexattr: takingHandles(byPath.removexattr as never),
+}
+
+export function promisesOf(face: Face): VivePromises {
+  const out: Record<string, unknown> = { constants }
+  for (const [name, operation] of Object.entries(own)) {
+    const run = async (...args: never[]): Promise<unknown> => runAsync(operation(face, ...args))
+    Object.defineProperty(run, 'name', { value: name })
+    out[name] = run
+  }
+  out.open = async (path: unknown, flags?: unknown, mode?: unknown) =>
+    new FileHandle(face, await runAsync(open(face, path, flags, mode)))
+  out.opendir = async (path: unknown, options?: unknown) => runAsync(openDirectory(face, path, options))
+  out.cp = async (from: unknown, to: unknown, options?: unknown) => cpAsync(face, from, to, options)
+  return out as unknown as VivePromises
+}

@@ -1,0 +1,150 @@
+/** What stat answers: the 18 fields of node's Stats and BigIntStats, their methods, and `instanceof fs.Stats`. */
+import fs from 'node:fs'
+import { type Attributes, attributesOf } from '../core/attributes.ts'
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../core/mode.ts'
+import type { Inode, Timespec } from '../format/inode.ts'
+
+const milliseconds = ({ sec, nsec }: Timespec): number => sec * 1000 + nsec / 1_000_000
+const nanoseconds = ({ sec, nsec }: Timespec): bigint => BigInt(sec) * 1_000_000_000n + BigInt(nsec)
+
+/** The device number of Linux's makedev(3). */
+const deviceNumber = (major: number, minor: number): number =>
+  (minor & 0xff) + (major & 0xfff) * 2 ** 8 + Math.floor(minor / 2 ** 8) * 2 ** 20 + Math.floor(major / 2 ** 12) * 2 ** 44
+
+abstract class FileType {
+  abstract readonly mode: number | bigint
+
+  isDirectory(): boolean {
+    return this.#is(S_IFDIR)
+  }
+  isFile(): boolean {
+    return this.#is(S_IFREG)
+  }
+  isSymbolicLink(): boolean {
+    return this.#is(S_IFLNK)
+  }
+  isFIFO(): boolean {
+    return this.#is(S_IFIFO)
+  }
+  isSocket(): boolean {
+    return this.#is(S_IFSOCK)
+  }
+  isBlockDevice(): boolean {
+    return this.#is(S_IFBLK)
+  }
+  isCharacterDevice(): boolean {
+    return this.#is(S_IFCHR)
+  }
+  #is(type: number): boolean {
+    return (Number(this.mode) & S_IFMT) === type
+  }
+}
+
+/** The Dates are made when they are asked for; they can be overwritten, as in node. */
+function defineDates(prototype: object): void {
+  for (const name of ['atime', 'mtime', 'ctime', 'birthtime']) {
+    Object.defineProperty(prototype, name, {
+      enumerable: true,
+      configurable: true,
+      get(this: Record<string, unknown>) {
+        const value = new Date(Math.round(Number(this[`${name}Ms`])))
+        Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true })
+        return value
+      },
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true })
+      },
+    })
+  }
+}
+
+class Stats extends FileType {
+  readonly dev: number
+  readonly mode: number
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: number
+  readonly blksize: number
+  readonly ino: number
+  readonly size: number
+  readonly blocks: number
+  readonly atimeMs: number
+  readonly mtimeMs: number
+  readonly ctimeMs: number
+  readonly birthtimeMs: number
+
+  constructor(dev: number, of: Attributes) {
+    super()
+    this.dev = dev
+    this.mode = of.mode
+    this.nlink = of.nlink
+    this.uid = of.uid
+    this.gid = of.gid
+    this.rdev = deviceNumber(of.rdevMajor, of.rdevMinor)
+    this.blksize = of.blockBytes
+    this.ino = of.ino
+    this.size = of.size
+    this.blocks = of.blocks
+    this.atimeMs = milliseconds(of.atime)
+    this.mtimeMs = milliseconds(of.mtime)
+    this.ctimeMs = milliseconds(of.ctime)
+    this.birthtimeMs = milliseconds(of.birthtime)
+  }
+}
+
+class BigIntStats extends FileType {
+  readonly dev: bigint
+  readonly mode: bigint
+  readonly nlink: bigint
+  readonly uid: bigint
+  readonly gid: bigint
+  readonly rdev: bigint
+  readonly blksize: bigint
+  readonly ino: bigint
+  readonly size: bigint
+  readonly blocks: bigint
+  readonly atimeMs: bigint
+  readonly mtimeMs: bigint
+  readonly ctimeMs: bigint
+  readonly birthtimeMs: bigint
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly birthtimeNs: bigint
+
+  constructor(dev: number, of: Attributes) {
+    super()
+    this.dev = BigInt(dev)
+    this.mode = BigInt(of.mode)
+    this.nlink = BigInt(of.nlink)
+    this.uid = BigInt(of.uid)
+    this.gid = BigInt(of.gid)
+    this.rdev = BigInt(deviceNumber(of.rdevMajor, of.rdevMinor))
+    this.blksize = BigInt(of.blockBytes)
+    this.ino = BigInt(of.ino)
+    this.size = BigInt(of.size)
+    this.blocks = BigInt(of.blocks)
+    this.atimeNs = nanoseconds(of.atime)
+    this.mtimeNs = nanoseconds(of.mtime)
+    this.ctimeNs = nanoseconds(of.ctime)
+    this.birthtimeNs = nanoseconds(of.birthtime)
+    this.atimeMs = this.atimeNs / 1_000_000n
+    this.mtimeMs = this.mtimeNs / 1_000_000n
+    this.ctimeMs = this.ctimeNs / 1_000_000n
+    this.birthtimeMs = this.birthtimeNs / 1_000_000n
+  }
+}
+
+defineDates(Stats.prototype)
+defineDates(BigIntStats.prototype)
+// `instanceof fs.Stats` holds, without calling node's deprecated constructor.
+Object.setPrototypeOf(FileType.prototype, fs.Stats.prototype)
+
+export type StatsOf<Big extends boolean> = Big extends true ? fs.BigIntStats : fs.Stats
+
+/** `device` is the number that all files of a volume share. */
+export function statsOf(inode: Inode, device: number, isBig: boolean): fs.Stats | fs.BigIntStats {
+  const attributes = attributesOf(inode)
+  return (isBig ? new BigIntStats(device, attributes) : new Stats(device, attributes)) as unknown as fs.Stats
+}

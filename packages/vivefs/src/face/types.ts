@@ -1,0 +1,140 @@
+/** The types of a face: those of node:fs for what exists, and what POSIX has beyond it. */
+import type fs from 'node:fs'
+import type { RenameFlags } from '../core/rename.ts'
+import type { FallocateOptions } from './io.ts'
+import type { NodeKind, NodeOptions } from './names.ts'
+import type { SetXattrOptions, XattrOptions } from './xattrs.ts'
+
+type NodeFs = typeof fs
+type NodePromises = NodeFs['promises']
+type PathLike = fs.PathLike
+type Handle = fs.promises.FileHandle
+
+/** A FileHandle of node:fs/promises with what POSIX has beyond it. */
+export interface ViveFileHandle extends Handle {
+  /** Gives the file one more name; one opened with O_TMPFILE its first. */
+  link(newPath: PathLike): Promise<void>
+  /** Where data, or a hole, begins at or behind `offset`. ENXIO: nowhere. */
+  seek(what: 'data' | 'hole', offset: number): Promise<number>
+  /** fallocate(2). */
+  allocate(offset: number, length: number, options?: FallocateOptions): Promise<void>
+}
+
+/** Extended attributes and nodes, promised. */
+export interface PosixPromises {
+  open(path: PathLike, flags?: string | number, mode?: fs.Mode): Promise<ViveFileHandle>
+  rename(oldPath: PathLike, newPath: PathLike, flags?: RenameFlags): Promise<void>
+  mknod(path: PathLike, kind: NodeKind, options?: NodeOptions): Promise<void>
+  mkfifo(path: PathLike, mode?: fs.Mode): Promise<void>
+  getxattr(file: PathLike | Handle, name: string | Buffer, options?: XattrOptions): Promise<Buffer>
+  setxattr(
+    file: PathLike | Handle,
+    name: string | Buffer,
+    value: string | NodeJS.ArrayBufferView,
+    options?: SetXattrOptions,
+  ): Promise<void>
+  listxattr(file: PathLike | Handle, options?: XattrOptions): Promise<string[]>
+  removexattr(file: PathLike | Handle, name: string | Buffer, options?: XattrOptions): Promise<void>
+}
+
+type PromiseName =
+  | 'access'
+  | 'appendFile'
+  | 'chmod'
+  | 'chown'
+  | 'copyFile'
+  | 'cp'
+  | 'lchmod'
+  | 'lchown'
+  | 'link'
+  | 'lstat'
+  | 'lutimes'
+  | 'mkdir'
+  | 'mkdtemp'
+  | 'opendir'
+  | 'readdir'
+  | 'readFile'
+  | 'readlink'
+  | 'realpath'
+  | 'rm'
+  | 'rmdir'
+  | 'stat'
+  | 'statfs'
+  | 'symlink'
+  | 'truncate'
+  | 'unlink'
+  | 'utimes'
+  | 'writeFile'
+
+export type ViveConstants = NodeFs['constants'] & { readonly O_TMPFILE: number }
+
+export type VivePromises = Pick<NodePromises, PromiseName> & PosixPromises & { readonly constants: ViveConstants }
+
+type CallbackName =
+  | Exclude<PromiseName, 'lchmod'>
+  | 'close'
+  | 'exists'
+  | 'fchmod'
+  | 'fchown'
+  | 'fdatasync'
+  | 'fstat'
+  | 'fsync'
+  | 'ftruncate'
+  | 'futimes'
+  | 'open'
+  | 'read'
+  | 'readv'
+  | 'write'
+  | 'writev'
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void
+
+/** What POSIX has beyond node:fs, with callbacks. */
+export interface PosixCallbacks {
+  lchmod(path: PathLike, mode: fs.Mode, done: fs.NoParamCallback): void
+  rename(oldPath: PathLike, newPath: PathLike, done: fs.NoParamCallback): void
+  rename(oldPath: PathLike, newPath: PathLike, flags: RenameFlags, done: fs.NoParamCallback): void
+  mknod(path: PathLike, kind: NodeKind, options: NodeOptions, done: fs.NoParamCallback): void
+  mkfifo(path: PathLike, mode: fs.Mode, done: fs.NoParamCallback): void
+  getxattr(file: PathLike, name: string | Buffer, done: Done<Buffer>): void
+  setxattr(
+    file: PathLike,
+    name: string | Buffer,
+    value: string | NodeJS.ArrayBufferView,
+    done: fs.NoParamCallback,
+  ): void
+  listxattr(file: PathLike, done: Done<string[]>): void
+  removexattr(file: PathLike, name: string | Buffer, done: fs.NoParamCallback): void
+}
+
+export type ViveCallbacks = Pick<NodeFs, CallbackName> & PosixCallbacks
+
+type SyncName = `${CallbackName}Sync`
+
+/** What POSIX has beyond node:fs, at once. */
+export interface PosixSync {
+  lchmodSync(path: PathLike, mode: fs.Mode): void
+  renameSync(oldPath: PathLike, newPath: PathLike, flags?: RenameFlags): void
+  mknodSync(path: PathLike, kind: NodeKind, options?: NodeOptions): void
+  mkfifoSync(path: PathLike, mode?: fs.Mode): void
+  getxattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): Buffer
+  setxattrSync(
+    file: PathLike,
+    name: string | Buffer,
+    value: string | NodeJS.ArrayBufferView,
+    options?: SetXattrOptions,
+  ): void
+  listxattrSync(file: PathLike, options?: XattrOptions): string[]
+  removexattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): void
+}
+
+export type ViveSync = Pick<NodeFs, SyncName> & PosixSync
+
+/** Shaped like node:fs, for all of it that exists. */
+export interface ViveFileSystem
+  extends ViveCallbacks,
+    ViveSync,
+    Pick<NodeFs, 'createReadStream' | 'createWriteStream'> {
+  readonly promises: VivePromises
+  readonly constants: ViveConstants
+}
