@@ -14,4 +14,17 @@ export type { FsckCounts, FsckOptions, FsckProgress, FsckReport } from './fsck/r
 export { SyncUnavailableError } from './op.ts'
 export type { Runtime } from './runtime.ts'
 export type { Durability, StoreStatistics } from './store/store.ts'
+export {
+  type ExportOptions,
+  exportTree,
+  type ImportOptions,
+  importTree,
+  type TransferFinding,
+  type TransferOptions,
+  type TransferPhase,
+  type TransferProgress,
+  type TransferReport,
+  type VerifyOptions,
+  verifyTree,
+} from './transfer/index.ts'
 export { type OpenOptions, type View, ViveFS } from './vivefs.ts'

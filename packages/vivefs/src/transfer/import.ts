@@ -196,7 +196,10 @@ class ImportTask {
     let isStreaming = false
     try {
       const stat = fstatHost(fd)
-      if (!stat.isFile()) return this.#addOther(parent, name, hostPath, path, stat)
+      if (!stat.isFile()) {
+        this.#addOther(parent, name, hostPath, path, stat)
+        return
+      }
       if (this.#addLink(parent, name, path, stat)) return
       const link = this.#firstOf(stat)
       if (stat.size > SMALL_BYTES_MAX) {
@@ -230,7 +233,10 @@ class ImportTask {
     link: Link | undefined,
   ): Promise<void> {
     const meter = this.#meter
-    if (parent.ino === 0) return closeQuietly(fd)
+    if (parent.ino === 0) {
+      closeQuietly(fd)
+      return
+    }
     const whole = this.#wholeOf(stat)
     const place = (call: Call, directory: Inode, what: WholeInode): Op<Inode> =>
       this.#put(call, directory, bytesOfName(name), what)
@@ -250,7 +256,10 @@ class ImportTask {
 
   #addDirectory(parent: Directory, name: string, hostPath: Buffer, path: Buffer): void {
     const reason = this.#whyExcluded(hostPath)
-    if (reason !== undefined) return this.#meter.findings.add('skipped', path, reason)
+    if (reason !== undefined) {
+      this.#meter.findings.add('skipped', path, reason)
+      return
+    }
     const directory: Directory = { hostPath, path, attributes: this.#attributesOf(lstatHost(hostPath)), ino: 0 }
     this.#steps.push({
       path,
@@ -273,7 +282,10 @@ class ImportTask {
 
   #addOther(parent: Directory, name: string, hostPath: Buffer, path: Buffer, stat: BigIntStats): void {
     const meter = this.#meter
-    if (stat.isDirectory()) return this.#addDirectory(parent, name, hostPath, path)
+    if (stat.isDirectory()) {
+      this.#addDirectory(parent, name, hostPath, path)
+      return
+    }
     if (this.#addLink(parent, name, path, stat)) return
     const link = this.#firstOf(stat)
     const isLink = stat.isSymbolicLink()
