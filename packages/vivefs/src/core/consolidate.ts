@@ -6,9 +6,10 @@
  */
 import { decodeExtent, encodeExtent } from '../format/extent.ts'
 import { EPOCHS_MAX, type Inode } from '../format/inode.ts'
-import { extentKey, extentRange, parseExtentKey } from '../format/keys.ts'
-import type { Op } from '../op.ts'
-import { corruption } from './call.ts'
+import { decodeJob } from '../format/job.ts'
+import { extentKey, extentRange, jobRange, parseExtentKey } from '../format/keys.ts'
+import { type Op, pending } from '../op.ts'
+import { type Call, corruption } from './call.ts'
 import type { Core } from './core.ts'
 import { superuser } from './jobs.ts'
 
@@ -42,13 +43,27 @@ export function* consolidate(core: Core, ino: number): Op<void> {
           call.tx.del(key)
         }
         const isLast = rows.length < ROWS_PER_STEP || reached >= source.end
-        if (isLast) call.edit(inode).epochs = inode.epochs.slice(0, -1)
-        return { epoch: source.epoch, from: reached, isLast }
+        if (!isLast) return { epoch: source.epoch, from: reached, isLast, mustWait: false }
+        // A trim that counts takes its bytes from the inode only while the inode lists the epoch.
+        const mustWait = yield* isBeingCounted(call, ino, source.epoch)
+        if (!mustWait) call.edit(inode).epochs = inode.epochs.slice(0, -1)
+        return { epoch: source.epoch, from: reached, isLast: !mustWait, mustWait }
       },
       { reclaims: true },
     )
+    if (next?.mustWait) yield* pending(core.jobs.idle())
     isDone = next === undefined || next.isLast
     oldest = next?.epoch ?? -1
     from = next?.from ?? 0
   }
+}
+
+function* isBeingCounted(call: Call, ino: number, epoch: number): Op<boolean> {
+  for (const { key, value } of yield* call.tx.range(jobRange)) {
+    const job = decodeJob(key, value)
+    if (!job.ok) throw corruption('job', job.fault)
+    const { value: what } = job
+    if (what.kind === 'trim' && what.ino === ino && what.epoch === epoch && what.dataBytes < 0) return true
+  }
+  return false
 }
