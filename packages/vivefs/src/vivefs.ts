@@ -45,6 +45,11 @@ export interface OpenOptions {
   readonly owner?: { readonly uid: number; readonly gid: number }
   /** Who `vive.fs` acts as. Default: the process's own user, groups and umask. */
   readonly credentials?: Partial<Credentials>
+  /**
+   * Opens a damaged volume, for `fsck({ repair: true })`: no background work starts, and counters that cannot be read are
+   * zero. Default false: such damage throws.
+   */
+  readonly salvage?: boolean
   /** Clock and randomness, for tests that replay. */
   readonly runtime?: Runtime
 }
@@ -145,6 +150,7 @@ export class ViveFS {
           readOnly,
           extentCacheBytes: memoryBytes / 4,
           mustBeNew: create === 'exclusive',
+          salvage: options.salvage === true,
           create:
             create === false
               ? undefined

@@ -22,7 +22,7 @@ import {
 } from './format/superblock.ts'
 import { type Op, runAsync } from './op.ts'
 import type { Runtime } from './runtime.ts'
-import type { TransactionalStore } from './store/store.ts'
+import type { TransactionalStore, Tx } from './store/store.ts'
 
 export const ROOT_INO = 1
 
@@ -43,6 +43,8 @@ export interface MountOptions {
   readonly create: NewVolume | undefined
   /** Refuse when there is a volume. */
   readonly mustBeNew: boolean
+  /** Mount in spite of damage, for fsck: no background work starts, unreadable counters are zero. */
+  readonly salvage: boolean
 }
 
 interface Found {
@@ -55,8 +57,8 @@ interface Found {
  * ERR_VIVEFS_CORRUPTION.
  */
 export async function mountVolume(store: TransactionalStore, engine: Engine, options: MountOptions): Promise<Core> {
-  const { create, mustBeNew, runtime } = options
-  let found = await runAsync(readVolume(store))
+  const { create, mustBeNew, runtime, salvage } = options
+  let found = await runAsync(readVolume(store, salvage))
   if (found !== undefined && mustBeNew) throw new ViveError('ERR_VIVEFS_EXISTS', 'there is a volume already')
   if (found === undefined) {
     if (create === undefined || options.readOnly) {
@@ -74,34 +76,33 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     extentCacheBytes: options.extentCacheBytes,
     freeBytes: engine.freeBytes,
   })
-  if (!options.readOnly) {
+  if (!options.readOnly && !salvage) {
     await runAsync(reclaimOrphans(core))
     await runAsync(core.jobs.resume())
   }
   return core
 }
 
-function* readVolume(store: TransactionalStore): Op<Found | undefined> {
-  return yield* store.transact(
-    function* (tx) {
-      const row = yield* tx.get(superblockKey)
-      if (row === undefined) {
-        // The store's own marker apart, nothing may be there: a stranger's database is not ours to fill.
-        const [stranger] = yield* tx.range({ gt: Buffer.of(0), lt: Buffer.of(0xff, 0xff), limit: 1, keysOnly: true })
-        if (stranger === undefined) return undefined
-        throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', 'the database holds data, but no ViveFS volume')
-      }
-      const superblock = decodeSuperblock(row)
-      if (!superblock.ok) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${superblock.fault}`)
-      assertSupported(superblock.value)
-      const countersRow = yield* tx.get(countersKey)
-      if (countersRow === undefined) throw corruption('counters', 'missing')
-      const counters = decodeCounters(countersRow)
-      if (!counters.ok) throw corruption('counters', counters.fault)
-      return { superblock: superblock.value, counters: counters.value }
-    },
-    { readOnly: true },
-  )
+function* readVolume(store: TransactionalStore, salvage: boolean): Op<Found | undefined> {
+  return yield* store.transact((tx) => findVolume(tx, salvage), { readOnly: true })
+}
+
+function* findVolume(tx: Tx, salvage: boolean): Op<Found | undefined> {
+  const row = yield* tx.get(superblockKey)
+  if (row === undefined) {
+    // The store's own marker apart, nothing may be there: a stranger's database is not ours to fill.
+    const [stranger] = yield* tx.range({ gt: Buffer.of(0), lt: Buffer.of(0xff, 0xff), limit: 1, keysOnly: true })
+    if (stranger === undefined) return undefined
+    throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', 'the database holds data, but no ViveFS volume')
+  }
+  const superblock = decodeSuperblock(row)
+  if (!superblock.ok) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${superblock.fault}`)
+  assertSupported(superblock.value)
+  const countersRow = yield* tx.get(countersKey)
+  const counters = countersRow === undefined ? undefined : decodeCounters(countersRow)
+  if (counters?.ok) return { superblock: superblock.value, counters: counters.value }
+  if (salvage) return { superblock: superblock.value, counters: { inodes: 0, dataBytes: 0 } }
+  throw corruption('counters', counters?.fault ?? 'missing')
 }
 
 function assertSupported({ format, features }: Superblock): void {

@@ -10,7 +10,7 @@ import { runFsck } from '../src/fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from '../src/fsck/report.ts'
 import type { Runtime } from '../src/runtime.ts'
 import type { Database } from '../src/store/database.ts'
-import { LevelStore, type LevelStoreOptions, openLevelStore } from '../src/store/level-store.ts'
+import { LevelStore, type LevelStoreOptions, openLevelStore } from '../src/store/index.ts'
 import { mountVolume } from '../src/volume.ts'
 
 export const root: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
@@ -18,6 +18,7 @@ export const root: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
 export interface BareOptions extends LevelStoreOptions {
   readonly extentBytes?: number
   readonly readOnly?: boolean
+  readonly salvage?: boolean
   readonly seed?: number
 }
 
@@ -81,6 +82,7 @@ async function mount(store: LevelStore, options: BareOptions): Promise<BareVolum
     readOnly: options.readOnly ?? false,
     extentCacheBytes: 8 << 20,
     mustBeNew: false,
+    salvage: options.salvage ?? false,
     create: {
       volumeId: runtime.random(16).toString('hex'),
       extentBytes: options.extentBytes ?? 65_536,

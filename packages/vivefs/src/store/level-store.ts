@@ -228,7 +228,7 @@ export class LevelStore implements TransactionalStore {
   }
 
   #overtaken(tx: Transaction): boolean {
-    if (tx.suspended) return this.#conflicts.stale(tx)
+    if (tx.suspended) return this.#conflicts.stale(tx) || !tx.stands
     invariant(this.#committed.seq === tx.startSeq, 'I1: what never waited is not overtaken')
     return false
   }

@@ -38,6 +38,11 @@ export interface Tx {
   /** Only where `caps.merge` is true; otherwise throws. */
   merge(key: Bytes, operand: Bytes): void
   /**
+   * Something outside the rows that this run relied on (whether a file is open). It joins the conflict set: if `holds`
+   * answers false when the transaction is validated, the body runs again. `holds` must not throw.
+   */
+  relyOn(holds: () => boolean): void
+  /**
    * Writes a row whose value is made at the instant the transaction is ordered, after all `onCommit` effects ran. It
    * stays outside the conflict set: for hot counters, whose truth lives in memory. `make` must not throw.
    */

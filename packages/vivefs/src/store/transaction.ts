@@ -46,6 +46,7 @@ export class Transaction implements Tx, ReadSet {
   #index: KeyIndex | undefined
   #effects: (() => void)[] | undefined
   #lateRows: LateRow[] | undefined
+  #conditions: (() => boolean)[] | undefined
   #over = false
 
   readonly #bytesMax: number
@@ -112,6 +113,17 @@ export class Transaction implements Tx, ReadSet {
 
   merge(_key: Bytes, _operand: Bytes): void {
     throw new ViveError('ERR_VIVEFS_INTERNAL', 'merge on a store whose caps.merge is false')
+  }
+
+  relyOn(holds: () => boolean): void {
+    this.#assertOpen()
+    this.#conditions ??= []
+    this.#conditions.push(holds)
+  }
+
+  /** Whether all that the run relied on outside the rows is still so. */
+  get stands(): boolean {
+    return this.#conditions?.every((holds) => holds()) ?? true
   }
 
   putAtCommit(key: Bytes, make: () => Bytes): void {

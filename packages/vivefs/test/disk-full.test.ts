@@ -1,0 +1,111 @@
+/**
+ * A real full disk: a small tmpfs that is mounted for the test. Needs the right to mount; elsewhere the tests are
+ * reported as skipped.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { statfs, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ViveFS } from '../src/vivefs.ts'
+
+const DISK_MIB = 96
+
+function mount(): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'vivefs-full-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', directory], { stdio: 'ignore' })
+    return directory
+  } catch {
+    rmSync(directory, { recursive: true })
+    return undefined
+  }
+}
+
+function unmount(directory: string): void {
+  execFileSync('umount', ['-l', directory])
+  rmSync(directory, { recursive: true })
+}
+
+const probe = mount()
+if (probe !== undefined) unmount(probe)
+
+describe.skipIf(probe === undefined)('a full disk', () => {
+  let disk = ''
+
+  beforeEach(() => {
+    disk = mount() ?? ''
+  })
+  afterEach(() => unmount(disk))
+
+  const incompressible = (bytes: number, seed: number): Buffer => {
+    const data = Buffer.alloc(bytes)
+    let x = seed | 1
+    for (let i = 0; i + 4 <= bytes; i += 4) {
+      x ^= x << 13
+      x ^= x >>> 17
+      x ^= x << 5
+      data.writeInt32LE(x, i)
+    }
+    return data
+  }
+
+  /** Writes files of 1 MiB until the volume refuses; answers how many were acknowledged. */
+  async function fill(vive: ViveFS): Promise<{ files: number; code: string }> {
+    for (let files = 0; ; files++) {
+      try {
+        await vive.fs.promises.writeFile(`/fill-${files}`, incompressible(1 << 20, files + 1))
+      } catch (error) {
+        return { files, code: (error as NodeJS.ErrnoException).code ?? String(error) }
+      }
+      expect(files).toBeLessThan(DISK_MIB)
+    }
+  }
+
+  test('growing is refused with ENOSPC, reading and deleting go on, and space comes back', async () => {
+    const vive = await ViveFS.open(join(disk, 'volume'))
+    const { files, code } = await fill(vive)
+    expect(code).toBe('ENOSPC')
+    expect(files).toBeGreaterThan(20)
+    for (const n of [0, files - 1]) {
+      const read = await vive.fs.promises.readFile(`/fill-${n}`)
+      expect(read.equals(incompressible(1 << 20, n + 1))).toBe(true)
+    }
+    for (let n = 0; n < files; n++) await vive.fs.promises.unlink(`/fill-${n}`)
+    expect(await vive.fs.promises.readdir('/')).toEqual((await vive.fs.promises.readdir('/')).filter((name) => !name.startsWith('fill-') || name === `fill-${files}`))
+    await vive.close()
+
+    const again = await ViveFS.open(join(disk, 'volume'))
+    expect((await again.fsck()).clean).toBe(true)
+    await again.close()
+  })
+
+  test('when somebody else takes the last byte, the reserve is given up and deleting still works', async () => {
+    const vive = await ViveFS.open(join(disk, 'volume'))
+    for (let n = 0; n < 8; n++) await vive.fs.promises.writeFile(`/file-${n}`, incompressible(1 << 20, n + 1))
+    await takeAllSpace(join(disk, 'stranger'))
+    await expect(vive.fs.promises.writeFile('/more', incompressible(1 << 20, 99))).rejects.toMatchObject({ code: 'ENOSPC' })
+    for (let n = 0; n < 7; n++) await vive.fs.promises.unlink(`/file-${n}`)
+    await vive.sync()
+    expect((await vive.fs.promises.readFile('/file-7')).equals(incompressible(1 << 20, 8))).toBe(true)
+    await vive.close()
+
+    const again = await ViveFS.open(join(disk, 'volume'))
+    expect((await again.fs.promises.readdir('/')).filter((name) => name !== 'more')).toEqual(['file-7'])
+    expect((await again.fsck()).clean).toBe(true)
+    await again.close()
+  })
+
+  async function takeAllSpace(path: string): Promise<void> {
+    const { bavail, bsize } = await statfs(disk)
+    let bytes = bavail * bsize
+    while (bytes >= 4096) {
+      await writeFile(path, Buffer.alloc(bytes, 1), { flag: 'a' }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOSPC') throw error
+      })
+      const left = await statfs(disk)
+      bytes = left.bavail * left.bsize
+    }
+  }
+})
