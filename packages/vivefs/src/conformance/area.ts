@@ -1,0 +1,169 @@
+/** The directory of one test: paths, people, trees to start from, and what they look like afterwards. */
+import assert from 'node:assert/strict'
+import type { BigIntStats } from 'node:fs'
+import { type Person, people } from './people.ts'
+import type { NodeKind, SuiteExtras, SuiteFs, SuiteHandle, SuitePromises } from './target.ts'
+
+/** A node of a tree to start from. */
+export interface Plant {
+  readonly kind: 'directory' | 'symlink' | NodeKind
+  readonly content?: string | Buffer
+  readonly target?: string
+  /** The path, in the tree, of the inode that this is one more name of. */
+  readonly linkOf?: string
+  readonly mode?: number
+  readonly owner?: Person
+  readonly gid?: number
+}
+
+/** Paths relative to the area, parents before children. */
+export type Tree = Readonly<Record<string, Plant>>
+
+type Details = Pick<Plant, 'mode' | 'owner' | 'gid'>
+
+export const directory = (details: Details = {}): Plant => ({ kind: 'directory', ...details })
+export const file = (content: string | Buffer = 'content', details: Details = {}): Plant => ({
+  kind: 'file',
+  content,
+  ...details,
+})
+/** `target` is relative to the link, or begins with `@/`, which stands for the area. */
+export const symlink = (target: string, details: Details = {}): Plant => ({ kind: 'symlink', target, ...details })
+export const node = (kind: NodeKind, details: Details = {}): Plant => ({ kind, ...details })
+export const hardLink = (linkOf: string): Plant => ({ kind: 'file', linkOf })
+
+/** How the suite reaches the filesystem; answers of `fs` are good until the next remount. */
+export interface Access {
+  fs(who: Person): SuiteFs
+  /** Closes and opens the filesystem again. */
+  remount(): Promise<void>
+}
+
+export class Area {
+  /** Absolute path of the area's directory. */
+  readonly directory: string
+  readonly #access: Access
+  readonly #handles: SuiteHandle[] = []
+
+  constructor(access: Access, directory: string) {
+    this.#access = access
+    this.directory = directory
+  }
+
+  /** Absolute path; an empty one stays empty. */
+  path(relative: string): string {
+    if (relative === '' || relative.startsWith('/')) return relative
+    return relative === '.' ? this.directory : `${this.directory}/${relative}`
+  }
+
+  fs(who: Person = 'root'): SuiteFs {
+    return this.#access.fs(who)
+  }
+
+  /** node:fs/promises as `who`. */
+  as(who: Person): SuitePromises {
+    return this.fs(who).promises
+  }
+
+  get promises(): SuitePromises {
+    return this.as('root')
+  }
+
+  /** Closes and opens the filesystem again; handles are dead afterwards. */
+  remount(): Promise<void> {
+    this.#handles.length = 0
+    return this.#access.remount()
+  }
+
+  extras(who: Person = 'root'): Required<SuiteExtras> {
+    return this.fs(who).extras as Required<SuiteExtras>
+  }
+
+  /** Opens a file, to be closed at the end of the test if it is still open. */
+  async open(
+    relative: string,
+    flags: string | number = 'r',
+    mode?: number,
+    who: Person = 'root',
+  ): Promise<SuiteHandle> {
+    const handle = await this.as(who).open(this.path(relative), flags, mode)
+    this.#handles.push(handle)
+    return handle
+  }
+
+  stat(relative: string): Promise<BigIntStats> {
+    return this.promises.stat(this.path(relative), { bigint: true })
+  }
+
+  lstat(relative: string): Promise<BigIntStats> {
+    return this.promises.lstat(this.path(relative), { bigint: true })
+  }
+
+  async text(relative: string): Promise<string> {
+    return (await this.promises.readFile(this.path(relative))).toString()
+  }
+
+  /** Plants a tree, as root, with the modes and owners that it says. */
+  async plant(tree: Tree): Promise<void> {
+    for (const [relative, plant] of Object.entries(tree)) await this.#plant(this.path(relative), plant)
+    // Modes last: a parent that nobody may write can have children.
+    for (const [relative, plant] of Object.entries(tree)) await this.#dress(this.path(relative), plant)
+  }
+
+  async #plant(path: string, plant: Plant): Promise<void> {
+    const { kind, content = '', target = '', linkOf } = plant
+    if (linkOf !== undefined) return this.promises.link(this.path(linkOf), path)
+    if (kind === 'directory') {
+      if (path !== this.directory) await this.promises.mkdir(path)
+    } else if (kind === 'file') await this.promises.writeFile(path, content)
+    else if (kind === 'symlink') await this.promises.symlink(target.replace(/^@\//, `${this.directory}/`), path)
+    else await this.extras().mknod(path, kind, { mode: plant.mode ?? 0o644 })
+  }
+
+  async #dress(path: string, { kind, mode, owner, gid, linkOf }: Plant): Promise<void> {
+    if (linkOf !== undefined) return
+    if (owner !== undefined || gid !== undefined) {
+      const { uid } = people[owner ?? 'root']
+      await this.promises.lchown(path, uid, gid ?? people[owner ?? 'root'].gid)
+    }
+    if (mode !== undefined && kind !== 'symlink') await this.promises.chmod(path, mode)
+  }
+
+  /** Every path of the area, `.` first. Reads directories. */
+  async paths(relative = '.'): Promise<string[]> {
+    const found = [relative]
+    if (!(await this.lstat(relative)).isDirectory()) return found
+    for (const name of (await this.promises.readdir(this.path(relative))).sort()) {
+      found.push(...(await this.paths(relative === '.' ? name : `${relative}/${name}`)))
+    }
+    return found
+  }
+
+  /** Closes what was opened. */
+  async close(): Promise<void> {
+    for (const handle of this.#handles) if (handle.fd >= 0) await handle.close().catch(() => {})
+  }
+}
+
+/** Removes everything below `path`, and `path` itself. */
+export async function removeTree(promises: SuitePromises, path: Buffer): Promise<void> {
+  const stats = await promises.lstat(path, { bigint: true })
+  if (!stats.isDirectory()) return promises.unlink(path)
+  for (const name of await promises.readdir(path, 'buffer')) {
+    await removeTree(promises, Buffer.concat([path, Buffer.from('/'), name]))
+  }
+  await promises.rmdir(path)
+}
+
+/** Long enough for every clock of a filesystem to move on (Linux stamps files with its timer tick, up to 10 ms). */
+export const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 12))
+
+/** Fails unless `action` is refused with `code`. */
+export async function refuses(code: string, action: Promise<unknown>, what = code): Promise<void> {
+  const error = await action.then(
+    () => undefined,
+    (reason: NodeJS.ErrnoException) => reason,
+  )
+  assert.ok(error !== undefined, `${what}: ${code} expected, but it succeeded`)
+  assert.equal(error.code, code, `${what}: ${error.message}`)
+}
