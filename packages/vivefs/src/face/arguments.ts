@@ -97,7 +97,8 @@ export function assertBoolean(value: unknown, name: string): asserts value is bo
 }
 
 export function assertObject(value: unknown, name: string): asserts value is object {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw wrongType(name, 'of type object', value)
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw wrongType(name, 'of type object', value)
 }
 
 export function assertFunction(value: unknown, name: string): asserts value is (...args: unknown[]) => unknown {
@@ -112,7 +113,10 @@ export function assertSignal(value: unknown, name: string): asserts value is Abo
 }
 
 /** Options that everywhere may be a string (an encoding) or an object. */
-export function toOptions<T extends object>(options: unknown, defaults: T): T & { encoding?: BufferEncoding | 'buffer' | null } {
+export function toOptions<T extends object>(
+  options: unknown,
+  defaults: T,
+): T & { encoding?: BufferEncoding | 'buffer' | null } {
   if (options === null || options === undefined || typeof options === 'function') return defaults
   if (typeof options === 'string') {
     assertEncoding(options)

@@ -84,7 +84,7 @@ const isMissing = (error: unknown): boolean =>
 
 /** The synchronous forms: `throwIfNoEntry: false` answers undefined. */
 function forgiving(operation: typeof stat) {
-  return function (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats | undefined> {
+  return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats | undefined> => {
     const op = operation(face, path, options)
     return options?.throwIfNoEntry === false ? orUndefined(op) : op
   }

@@ -115,7 +115,10 @@ function transfer(
     const [args, callback] = splitCallback(given)
     const description = face.descriptors.find(args[0])
     const rest = args.slice(1)
-    if (description === undefined) return deliver(notOpen(syscall), callback, one)
+    if (description === undefined) {
+      deliver(notOpen(syscall), callback, one)
+      return
+    }
     const { op, buffer } = start(description, rest)
     deliver(op, callback, (count) => [count, buffer])
   }

@@ -1,7 +1,8 @@
 /** cp: copies files and trees by node's rules, on the operations of this face. */
+
+import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:os'
 import { posix } from 'node:path'
-import type { BigIntStats } from 'node:fs'
 import { FilesystemError } from '../errors.ts'
 import { type Op, pending, runAsync } from '../op.ts'
 import { assertBoolean, assertFunction, assertInteger, assertObject, systemError, wrongValue } from './arguments.ts'
@@ -128,11 +129,25 @@ class Copier {
       if (source.ino === target.ino) throw invalid('src and dest cannot be the same', to)
       if (source.isDirectory() && !target.isDirectory()) {
         const message = `cannot overwrite non-directory ${to} with directory ${from}`
-        throw refuse('ERR_FS_CP_DIR_TO_NON_DIR', 'Cannot overwrite non-directory with directory', EISDIR, 'EISDIR', message, to)
+        throw refuse(
+          'ERR_FS_CP_DIR_TO_NON_DIR',
+          'Cannot overwrite non-directory with directory',
+          EISDIR,
+          'EISDIR',
+          message,
+          to,
+        )
       }
       if (!source.isDirectory() && target.isDirectory()) {
         const message = `cannot overwrite directory ${to} with non-directory ${from}`
-        throw refuse('ERR_FS_CP_NON_DIR_TO_DIR', 'Cannot overwrite directory with non-directory', ENOTDIR, 'ENOTDIR', message, to)
+        throw refuse(
+          'ERR_FS_CP_NON_DIR_TO_DIR',
+          'Cannot overwrite directory with non-directory',
+          ENOTDIR,
+          'ENOTDIR',
+          message,
+          to,
+        )
       }
     }
     if (source.isDirectory() && isWithin(from, to)) {
@@ -144,7 +159,11 @@ class Copier {
   /** No directory above the target is the source itself. */
   *#assertNotBelow(from: string, source: BigIntStats, to: string): Op<void> {
     const top = posix.resolve('/', posix.dirname(from))
-    for (let above = posix.resolve('/', posix.dirname(to)); above !== top && above !== '/'; above = posix.dirname(above)) {
+    for (
+      let above = posix.resolve('/', posix.dirname(to));
+      above !== top && above !== '/';
+      above = posix.dirname(above)
+    ) {
       const stats = yield* this.#lookIfThere(above)
       if (stats?.ino === source.ino) throw invalid(`cannot copy ${from} to a subdirectory of self ${to}`, to)
     }

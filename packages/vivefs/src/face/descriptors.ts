@@ -1,6 +1,7 @@
 /** Open file descriptions and the numbers that lead to them. */
-import { closeFile, type OpenFile } from '../core/open-file.ts'
+
 import type { Core } from '../core/core.ts'
+import { closeFile, type OpenFile } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
 import { drivenSync, type Op, runAsync, SyncUnavailableError } from '../op.ts'
 import { assertInteger } from './arguments.ts'

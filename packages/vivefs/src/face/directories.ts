@@ -1,7 +1,7 @@
 /** Operations on directories as a whole: readdir, rm. */
 import { constants as os } from 'node:os'
 import type { Call } from '../core/call.ts'
-import { listEntries, type ListedEntry } from '../core/directory.ts'
+import { type ListedEntry, listEntries } from '../core/directory.ts'
 import { removeDirectory, unlinkEntry } from '../core/link.ts'
 import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../core/mode.ts'
 import { resolve, walk } from '../core/walk.ts'
@@ -72,7 +72,10 @@ function named(entries: ListedEntry[], encoding: BufferEncoding | 'buffer' | nul
     if (isAscii) return out.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
   entries.sort((a, b) => a.name.compare(b.name))
-  return entries.map(({ name, type }) => ({ name: encoding === 'buffer' ? name : name.toString(encoding || 'utf8'), type }))
+  return entries.map(({ name, type }) => ({
+    name: encoding === 'buffer' ? name : name.toString(encoding || 'utf8'),
+    type,
+  }))
 }
 
 /** Joins as path.join does it for one name. */
@@ -90,11 +93,7 @@ const toEntryPath = (parent: Path, name: string | Buffer): Path => {
   return { bytes, shown: bytes.toString() }
 }
 
-export function readdir(
-  face: Face,
-  path: unknown,
-  options?: unknown,
-): Op<string[] | Buffer[] | Dirent[]> {
+export function readdir(face: Face, path: unknown, options?: unknown): Op<string[] | Buffer[] | Dirent[]> {
   const { encoding, withFileTypes = false, recursive = false } = toOptions<ReaddirOptions>(options, {})
   const at = toPath(path)
   if (recursive !== undefined && recursive !== null) assertBoolean(recursive, 'options.recursive')

@@ -175,7 +175,8 @@ export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<v
   const { target } = how
   if (target instanceof Description) return yield* writeOpen(face, target, data, how)
   const isWritable = (how.flags & (O_WRONLY | O_RDWR)) !== 0
-  if (isWritable && data.length <= WRITE_BYTES_MAX) return yield* located('open', target, writeAtOnce(face, target, how, data))
+  if (isWritable && data.length <= WRITE_BYTES_MAX)
+    return yield* located('open', target, writeAtOnce(face, target, how, data))
   const description = yield* openDescription(face, target, how.flags, how.mode)
   try {
     yield* writeOpen(face, description, data, how)

@@ -18,8 +18,7 @@ export function open(face: Face, path: unknown, flags?: unknown, mode?: unknown)
   return openDescription(face, at, bits, mode === undefined || mode === null ? FILE_MODE : toMode(mode, 'mode'))
 }
 
-export const close = (face: Face, of: Description): Op<void> =>
-  located('close', undefined, face.descriptors.close(of))
+export const close = (face: Face, of: Description): Op<void> => located('close', undefined, face.descriptors.close(of))
 
 /** A position; undefined is the file's own. */
 function toPosition(position: unknown): number | undefined {
@@ -80,7 +79,8 @@ export function toReadInto(first: unknown, second?: unknown, third?: unknown, fo
 
 /** Reads; answers how many bytes, 0 at the end. */
 export function read(face: Face, of: Description, { into, position }: ReadInto): Op<number> {
-  if (position !== undefined) return located('read', undefined, of.use(readAt(face.core, face.who, of.file, position, into)))
+  if (position !== undefined)
+    return located('read', undefined, of.use(readAt(face.core, face.who, of.file, position, into)))
   return located('read', undefined, of.inTurn(readOn(face, of, into)))
 }
 

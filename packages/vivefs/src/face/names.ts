@@ -1,5 +1,6 @@
 /** Operations on names: mkdir, rmdir, unlink, rename, link, symlink, readlink, mknod, mkdtemp. */
 import { constants } from 'node:fs'
+import type { Call } from '../core/call.ts'
 import { createEntry } from '../core/create.ts'
 import { linkInode, removeDirectory, unlinkEntry } from '../core/link.ts'
 import {
@@ -17,7 +18,6 @@ import {
 } from '../core/mode.ts'
 import { type RenameFlags, renameEntry } from '../core/rename.ts'
 import { type Place, resolve, walk } from '../core/walk.ts'
-import type { Call } from '../core/call.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'

@@ -9,9 +9,9 @@ import { walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
+import { type Face, located } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { endsWithSlash, type Path } from './paths.ts'
-import { type Face, located } from './context.ts'
 
 const { O_CREAT, O_EXCL, O_TRUNC, O_RDWR, O_WRONLY } = constants
 

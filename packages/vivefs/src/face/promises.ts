@@ -1,6 +1,7 @@
 /** `fs.promises`: the table of operations, driven asynchronously. */
-import { constants } from './constants.ts'
+
 import { type Op, runAsync } from '../op.ts'
+import { constants } from './constants.ts'
 import type { Face } from './context.ts'
 import { cpAsync } from './cp.ts'
 import { openDirectory } from './dir.ts'

@@ -1,8 +1,9 @@
 /** realpath: the name of a file without links, dots and double slashes. */
-import { findEntry, assertSearchable, isDot, isDotDot } from '../core/directory.ts'
+
+import type { Call } from '../core/call.ts'
+import { assertSearchable, findEntry, isDot, isDotDot } from '../core/directory.ts'
 import { isDirectory, isSymlink } from '../core/mode.ts'
 import { PATH_BYTES_MAX, SYMLINKS_MAX } from '../core/walk.ts'
-import type { Call } from '../core/call.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Op } from '../op.ts'
 import { encoded, toOptions } from './arguments.ts'

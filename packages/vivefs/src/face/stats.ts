@@ -9,7 +9,10 @@ const nanoseconds = ({ sec, nsec }: Timespec): bigint => BigInt(sec) * 1_000_000
 
 /** The device number of Linux's makedev(3). */
 const deviceNumber = (major: number, minor: number): number =>
-  (minor & 0xff) + (major & 0xfff) * 2 ** 8 + Math.floor(minor / 2 ** 8) * 2 ** 20 + Math.floor(major / 2 ** 12) * 2 ** 44
+  (minor & 0xff) +
+  (major & 0xfff) * 2 ** 8 +
+  Math.floor(minor / 2 ** 8) * 2 ** 20 +
+  Math.floor(major / 2 ** 12) * 2 ** 44
 
 abstract class FileType {
   abstract readonly mode: number | bigint

@@ -1,0 +1,120 @@
+/** Runs the same calls on node:fs in a temporary directory and on a volume, and compares every outcome. */
+import nodeFs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { expect } from 'vitest'
+import { ViveFS } from 'vivefs'
+
+type AnyFs = typeof nodeFs
+
+/** Three ways to call the same function. */
+export type Form = 'promises' | 'callback' | 'sync'
+export const forms: readonly Form[] = ['promises', 'callback', 'sync']
+
+type Anything = (...args: unknown[]) => unknown
+const functionsOf = (of: object): Record<string, Anything> => of as Record<string, Anything>
+
+/** One side of a comparison. */
+export interface Side {
+  readonly fs: AnyFs
+  readonly root: string
+  readonly isReal: boolean
+}
+
+function plain(value: unknown, root: string): unknown {
+  if (typeof value === 'string') return value.split(root).join('<root>')
+  if (Buffer.isBuffer(value)) return `bytes:${value.toString('latin1').split(root).join('<root>')}`
+  if (Array.isArray(value)) return value.map((each) => plain(each, root))
+  if (value instanceof Error) {
+    const error = value as NodeJS.ErrnoException & { dest?: string }
+    const fields: Record<string, unknown> = {}
+    for (const key of ['name', 'code', 'errno', 'syscall', 'path', 'dest', 'message'] as const) {
+      if (error[key] !== undefined) fields[key] = plain(error[key], root)
+    }
+    return { thrown: fields }
+  }
+  if (value instanceof nodeFs.Dirent) {
+    return { dirent: plain(value.name, root), type: typeOf(value), parent: plain(value.parentPath, root) }
+  }
+  if (value instanceof nodeFs.Stats) {
+    const { mode, nlink, uid, gid, size } = value
+    return { mode, nlink, uid, gid, size: value.isDirectory() ? 'any' : size, type: typeOf(value) }
+  }
+  if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each, root)]))
+  }
+  return value
+}
+
+function typeOf(of: nodeFs.Dirent | nodeFs.Stats): string {
+  const names = ['isDirectory', 'isFile', 'isSymbolicLink', 'isFIFO', 'isSocket', 'isBlockDevice'] as const
+  return names.filter((name) => of[name]()).join()
+}
+
+/** Calls a function in one form; answers what came, errors included, without the names of this machine. */
+export async function outcome(side: Side, form: Form, name: string, args: readonly unknown[]): Promise<unknown> {
+  const { fs, root } = side
+  try {
+    if (form === 'promises') return plain(await functionsOf(fs.promises)[name](...args), root)
+    if (form === 'sync') return plain(functionsOf(fs)[`${name}Sync`](...args), root)
+    return await new Promise((resolve, reject) => {
+      functionsOf(fs)[name](...args, (error: unknown, value: unknown) => {
+        if (error) reject(error)
+        else resolve(plain(value, root))
+      })
+    })
+  } catch (error) {
+    return plain(error, root)
+  }
+}
+
+/** A call: the function, and its arguments made from the root of a side. */
+export type Step = readonly [name: string, args: (at: (name: string) => string, side: Side) => readonly unknown[]]
+
+/** Both sides, empty. */
+export async function openSides(): Promise<{ real: Side; ours: Side; close: () => Promise<void> }> {
+  const real = await nodeFs.promises.mkdtemp(path.join(nodeFs.realpathSync(os.tmpdir()), 'vivefs-face-'))
+  const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
+  const root = '/volume-root'
+  await vive.fs.promises.mkdir(root)
+  return {
+    real: { fs: nodeFs, root: real, isReal: true },
+    ours: { fs: vive.fs as unknown as AnyFs, root, isReal: false },
+    close: async () => {
+      await vive.close()
+      await nodeFs.promises.rm(real, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Runs the steps on both sides and compares them one by one. */
+export async function compare(form: Form, steps: readonly Step[], isSkipped: (step: Step) => boolean = () => false) {
+  const { real, ours, close } = await openSides()
+  try {
+    const differences: unknown[] = []
+    for (const [index, step] of steps.entries()) {
+      if (isSkipped(step)) continue
+      const [name, args] = step
+      const results: unknown[] = []
+      for (const side of [real, ours]) {
+        results.push(
+          await outcome(
+            side,
+            form,
+            name,
+            args((below) => side.root + (below && `/${below}`), side),
+          ),
+        )
+      }
+      try {
+        expect(results[1]).toEqual(results[0])
+      } catch {
+        const shown = args((below) => `<root>/${below}`, ours)
+        differences.push({ step: index, name, args: shown, node: results[0], ours: results[1] })
+      }
+    }
+    expect(differences).toEqual([])
+  } finally {
+    await close()
+  }
+}
