@@ -1,7 +1,7 @@
 import { type Medium, openMemory } from '@vivefs/media'
 import { describe, expect, test } from 'vitest'
 import { isPfaofError, Volume } from '../src/index.ts'
-import { CUTS, type Cut, images, recoverUntilCut, runUntilCut } from './crash.ts'
+import { CUTS, type Cut, closeAll, images, recoverUntilCut, runUntilCut } from './crash.ts'
 
 /**
  * Every media operation of a fixed trace is a crash point. After each: everything synced is there, each file is a prefix of what was appended that
@@ -33,7 +33,10 @@ async function check(
   try {
     volume = await Volume.open({ media })
   } catch (error) {
-    if (!run.created && isPfaofError(error) && ['PFAOF_NO_VOLUME', 'PFAOF_WRONG_MEDIUM'].includes(error.code)) return
+    if (!run.created && isPfaofError(error) && ['PFAOF_NO_VOLUME', 'PFAOF_WRONG_MEDIUM'].includes(error.code)) {
+      await closeAll(media)
+      return
+    }
     throw new Error(`${where}: does not open`, { cause: error })
   }
   try {
@@ -42,11 +45,13 @@ async function check(
     throw new Error(`${where}\n${run.trace.log.slice(-12).join('\n')}\n${(error as Error).message}`, { cause: error })
   }
   await volume.close()
+  await closeAll(media)
 }
 
 async function crashAt(kind: string, cutAt: number, cuts: readonly Cut[], inRecovery: boolean): Promise<boolean> {
   const run = await runUntilCut(KINDS[kind]!, { seed: SEED, operations: 200, cutAt, appendBytesMax: 12 << 10 })
   if (run.operations < cutAt) {
+    await closeAll(run.media)
     if (run.error !== undefined) throw run.error
     return false
   }
@@ -63,8 +68,10 @@ async function crashAt(kind: string, cutAt: number, cuts: readonly Cut[], inReco
           await images(left, again, second),
           `${where}, recovery cut at ${second} keep ${again.keep} ${again.order}`,
         )
+      await closeAll(left)
     }
   }
+  await closeAll(run.media)
   return true
 }
 

@@ -114,5 +114,15 @@ export async function recoverUntilCut(
   } catch (error) {
     if (left > 0) throw error
   }
-  return left > 0 ? undefined : faulty
+  if (left <= 0) return faulty
+  await closeAll(faulty)
+  return undefined
+}
+
+/** Lets go of media; those behind `fault` too. Memory of a medium is only returned when it is closed. */
+export async function closeAll(media: Readonly<Record<string, Medium>> | undefined): Promise<void> {
+  for (const medium of Object.values(media ?? {})) {
+    await medium.close()
+    if ('inner' in medium) await (medium as FaultMedium).inner.close()
+  }
 }

@@ -2,7 +2,7 @@ import { type FaultMedium, type Medium, openFault, openMemory, openZns, SeededRa
 import { test } from 'vitest'
 import { Trace } from '../src/conformance/trace.ts'
 import { Volume } from '../src/index.ts'
-import { countDown } from './crash.ts'
+import { closeAll, countDown } from './crash.ts'
 
 /**
  * Random cycles of work, loss of power and recovery on one volume, against the oracle. VIVEFS_DEEP=1: 10,000 of them.
@@ -61,6 +61,7 @@ async function runSeed(seed: number): Promise<void> {
     const keep = [0, 0.3, 0.5, 0.9, 1][Math.floor(random.next() * 5)]!
     const order = random.next() < 0.5 ? 'in-order' : 'reordered'
     for (const name of names) next[name] = await media[name]!.crashImage({ keep, order, seed: seed + cycle })
+    await closeAll(media)
     inner = next
     try {
       const volume = await Volume.open({ media: inner })
@@ -73,6 +74,7 @@ async function runSeed(seed: number): Promise<void> {
     }
     trace.log.push(`-- cycle ${cycle}`)
   }
+  await closeAll(inner)
 }
 
 test(`${CYCLES} cycles of work and loss of power`, { timeout: 3_600_000 }, async () => {
