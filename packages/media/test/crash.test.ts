@@ -145,7 +145,7 @@ describe('crash at every operation', () => {
     })
   }
 
-  it('a fixed trace, cut at every one of its operations, three ways each', async () => {
+  it('a fixed trace, cut at every one of its operations', async () => {
     for (const [name, create] of media.filter(([kind]) => kind !== 'directory')) {
       const probe = openFault(create())
       await work(probe, new SeededRandom(42), 4, 40)
@@ -153,7 +153,8 @@ describe('crash at every operation', () => {
       await probe.close()
       expect(total).toBeGreaterThan(30)
       for (let nth = 1; nth <= total; nth++) {
-        for (const keep of [0, 0.5, 1]) {
+        // By default each cut takes one of the three ways in turn; VIVEFS_DEEP=1 takes all of them.
+        for (const keep of deep ? [0, 0.5, 1] : [[0, 0.5, 1][nth % 3]!]) {
           const crash: CrashOptions = { keep, order: nth % 2 === 0 ? 'in-order' : 'reordered', seed: nth }
           const medium = openFault(create(), { rules: [{ on: 'any', nth, effect: { kind: 'power-cut' } }], crash })
           const expected = await work(medium, new SeededRandom(42), 4, 40)
