@@ -171,8 +171,12 @@ export class VolumeFile implements AppendFile {
       if (next !== writer) yield* this.#enter(next, ordinal, fileOffset)
       writer = next
     }
-    yield* writer.turn.take()
+    const { gate } = writer.medium
+    gate.begin()
+    let held = false
     try {
+      yield* writer.turn.take()
+      held = true
       if (!ZonePool.accepts(writer, cursor.left)) return // somebody else took the room; try again
       const bytes = Math.min(cursor.left, writer.payloadMax)
       const parts = cursor.take(bytes)
@@ -180,7 +184,7 @@ export class VolumeFile implements AppendFile {
       const { id: fileId, syncedSize: syncedOffset } = this
       const before = writer.at
       const at = yield* writer.append({ flags, payloadBytes: bytes, fileId, ordinal, fileOffset, syncedOffset }, parts)
-      const { number, gate } = writer.medium
+      const { number } = writer.medium
       this.#dirty.set(number, gate.written)
       const head =
         bytes >= PAGE_BYTES
@@ -190,10 +194,11 @@ export class VolumeFile implements AppendFile {
       const place = { map: maps[maps.length - 1]!, end: this.ends[this.ends.length - 1]! }
       written.push({ ...place, at, span: writer.at - before, bytes, head, fileOffset })
     } catch (error) {
-      this.#core.pool.failed(writer)
+      if (held) this.#core.pool.failed(writer)
       throw error
     } finally {
-      writer.turn.release()
+      if (held) writer.turn.release()
+      gate.end()
     }
   }
 

@@ -16,9 +16,29 @@ export class FlushGate {
   flushes = 0
   failure: Error | undefined
   #running: Promise<void> | undefined
+  #begun = 0
+  #ended = 0
+  #drained: { target: number; resolve: () => void }[] = []
 
   constructor(medium: Medium) {
     this.#medium = medium
+  }
+
+  /** An append is on its way; it waits for no flush. `end` follows, whatever becomes of it. */
+  begin(): void {
+    this.#begun++
+  }
+
+  end(): void {
+    this.#ended++
+    while (this.#drained[0] !== undefined && this.#drained[0].target <= this.#ended) this.#drained.shift()!.resolve()
+  }
+
+  /** Waits for the appends that are on their way now, so that one flush serves them all. */
+  async #settled(): Promise<void> {
+    const target = this.#begun
+    if (this.#ended >= target) return
+    await new Promise<void>((resolve) => this.#drained.push({ target, resolve }))
   }
 
   /** Waits until the append with serial number `target` is durable. */
@@ -38,22 +58,25 @@ export class FlushGate {
   }
 
   #start(): Promise<void> {
-    const covers = this.written
-    this.flushes++
-    const flush = this.#medium.flush().then(
-      () => {
-        this.#running = undefined
-        this.flushed = Math.max(this.flushed, covers)
-      },
-      (error: unknown) => {
-        this.#running = undefined
-        this.failure = error instanceof Error ? error : new Error(String(error))
-        throw error
-      },
-    )
+    const flush = this.#flush()
     flush.catch(() => {}) // every waiter sees it too, and `failure` stays
     this.#running = flush
     return flush
+  }
+
+  async #flush(): Promise<void> {
+    await this.#settled()
+    const covers = this.written
+    this.flushes++
+    try {
+      await this.#medium.flush()
+      this.flushed = Math.max(this.flushed, covers)
+    } catch (error) {
+      this.failure = error instanceof Error ? error : new Error(String(error))
+      throw error
+    } finally {
+      this.#running = undefined
+    }
   }
 
   #flushNow(): void {
