@@ -1,6 +1,8 @@
 /** A volume in a directory, on `level` (LevelDB). The package is loaded only when such a volume is opened. */
+import { statfsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { Level } from 'level'
 import { ViveError } from '../errors.ts'
 import { FORMAT_VERSION } from '../format/superblock.ts'
 import type { Engine, EngineOptions } from './engine.ts'
@@ -13,7 +15,15 @@ const HOLDER_FILE = 'holder.json'
 const RESERVE_FILE = 'reserve'
 
 /** Measured on imports (docs/decisions/0007-leveldb-settings.md). */
-const SETTINGS = { writeBufferSize: 16 * 1024 * 1024, maxFileSize: 16 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 }
+const BUFFER_BYTES_MAX = 16 * 1024 * 1024
+const BUFFER_BYTES_MIN = 1024 * 1024
+const CACHE_BYTES = 16 * 1024 * 1024
+
+/** LevelDB's memtable and table size: smaller on a small disk, where its compactions must fit beside the data. */
+function bufferBytesFor(directory: string): number {
+  const { blocks, bsize } = statfsSync(directory)
+  return Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, 2 ** Math.floor(Math.log2((blocks * bsize) / 64))))
+}
 
 /**
  * Opens or makes the volume directory. Errors: ERR_VIVEFS_NOT_A_VOLUME (nothing there and `create` false, or other
@@ -31,7 +41,14 @@ export async function openLevelEngine(where: string, options: EngineOptions): Pr
   const { Level } = await import('level')
   const location = join(directory, ENGINE_DIRECTORY)
   const holderPath = join(directory, HOLDER_FILE)
-  const database = new Level<Buffer, Buffer>(location, { keyEncoding: 'buffer', valueEncoding: 'buffer', ...SETTINGS })
+  const bufferBytes = bufferBytesFor(directory)
+  const database = new Level<Buffer, Buffer>(location, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    writeBufferSize: bufferBytes,
+    maxFileSize: bufferBytes,
+    cacheSize: CACHE_BYTES,
+  })
   try {
     await database.open()
   } catch (cause) {
@@ -39,9 +56,12 @@ export async function openLevelEngine(where: string, options: EngineOptions): Pr
   }
   try {
     await writeHolder(holderPath)
-    const reserve = new DiskReserve(directory, join(directory, RESERVE_FILE), async () => {
-      await database.close()
-      await database.open()
+    const reserve = new DiskReserve(directory, join(directory, RESERVE_FILE), bufferBytes, {
+      reopen: async () => {
+        await database.close()
+        await database.open()
+      },
+      compact: () => compactAll(database),
     })
     await reserve.prepare()
     return {
@@ -57,6 +77,12 @@ export async function openLevelEngine(where: string, options: EngineOptions): Pr
     await database.close()
     throw error
   }
+}
+
+/** `compactRange` is classic-level's own, beyond abstract-level. */
+async function compactAll(database: Level<Buffer, Buffer>): Promise<void> {
+  const { compactRange } = database as unknown as { compactRange?: (from: Buffer, to: Buffer) => Promise<void> }
+  await compactRange?.call(database, Buffer.of(0), Buffer.of(0xff))
 }
 
 async function assertMayCreate(directory: string, create: boolean): Promise<void> {

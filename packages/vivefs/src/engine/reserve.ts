@@ -8,28 +8,43 @@ import { open, rm, stat } from 'node:fs/promises'
 import { FilesystemError } from '../errors.ts'
 import type { SpaceGuard } from '../store/store.ts'
 
-const MARGIN_BYTES_MAX = 48 * 1024 * 1024
-const RESERVE_BYTES_MAX = 16 * 1024 * 1024
+/**
+ * A compaction of LevelDB writes its output before it deletes its input: a few memtables' worth from level 0 and the
+ * 10 MiB of level 1. Margin and reserve each hold one such step.
+ */
+const COMPACTION_BUFFERS = 6
+const LEVEL_ONE_BYTES = 12 * 1024 * 1024
 /** A disk with more than this free needs no reserve yet. */
 const ROOMY_BYTES = 1024 * 1024 * 1024
 const LOOK_AGAIN_MS = 1000
 
+const COMPACT_AGAIN_MS = 2000
+
+/** What the reserve needs of the database. */
+export interface ReclaimableDatabase {
+  /** Closes and opens it: after a failed write it takes no other until then. */
+  reopen(): Promise<void>
+  /** Rewrites what is live, so that what was deleted gives its space back. */
+  compact(): Promise<void>
+}
+
 export class DiskReserve implements SpaceGuard {
   readonly #directory: string
   readonly #path: string
-  readonly #reopen: () => Promise<void>
+  readonly #database: ReclaimableDatabase
   readonly #marginBytes: number
   readonly #reserveBytes: number
   #budgetBytes = 0
   #lookedAtMs = 0
+  #compacting = false
+  #compactedAtMs = 0
 
-  constructor(directory: string, path: string, reopen: () => Promise<void>) {
+  constructor(directory: string, path: string, writeBufferBytes: number, database: ReclaimableDatabase) {
     this.#directory = directory
     this.#path = path
-    this.#reopen = reopen
-    const { blocks, bsize } = statfsSync(directory)
-    this.#marginBytes = Math.min(MARGIN_BYTES_MAX, Math.floor((blocks * bsize) / 4))
-    this.#reserveBytes = Math.min(RESERVE_BYTES_MAX, Math.floor((blocks * bsize) / 16))
+    this.#database = database
+    this.#marginBytes = LEVEL_ONE_BYTES + COMPACTION_BUFFERS * writeBufferBytes
+    this.#reserveBytes = this.#marginBytes
   }
 
   /** Bytes that growing commits may still take. */
@@ -47,6 +62,7 @@ export class DiskReserve implements SpaceGuard {
     this.#budgetBytes = Math.floor(free / 8) - bytes
     if (free < bytes + this.#marginBytes / 8) {
       this.#budgetBytes = 0
+      this.#compact(now)
       throw new FilesystemError('ENOSPC')
     }
   }
@@ -61,7 +77,7 @@ export class DiskReserve implements SpaceGuard {
     if (size === 0) return false
     await rm(this.#path, { force: true })
     this.#budgetBytes = 0
-    await this.#reopen()
+    await this.#database.reopen()
     return true
   }
 
@@ -73,14 +89,28 @@ export class DiskReserve implements SpaceGuard {
     if (this.#diskFreeBytes() < this.#reserveBytes + this.#marginBytes) return
     const file = await open(this.#path, 'w')
     try {
-      const zeros = Buffer.alloc(Math.min(this.#reserveBytes, 1024 * 1024), 0x5a)
-      for (let at = 0; at < this.#reserveBytes; at += zeros.length) {
-        await file.write(zeros, 0, Math.min(zeros.length, this.#reserveBytes - at), at)
+      const filler = Buffer.alloc(Math.min(this.#reserveBytes, 1024 * 1024), 0x5a)
+      for (let at = 0; at < this.#reserveBytes; at += filler.length) {
+        await file.write(filler, 0, Math.min(filler.length, this.#reserveBytes - at), at)
       }
       await file.sync()
     } finally {
       await file.close()
     }
+  }
+
+  /** What was deleted takes space until the database compacts; on a full disk that is worth doing at once. */
+  #compact(nowMs: number): void {
+    if (this.#compacting || nowMs - this.#compactedAtMs < COMPACT_AGAIN_MS) return
+    this.#compacting = true
+    void this.#database
+      .compact()
+      // A compaction that fails leaves its mark in the database; the next batch meets it.
+      .catch(() => {})
+      .finally(() => {
+        this.#compacting = false
+        this.#compactedAtMs = Date.now()
+      })
   }
 
   #diskFreeBytes(): number {
