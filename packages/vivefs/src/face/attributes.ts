@@ -58,7 +58,7 @@ function changeOpen(face: Face, of: Description, syscall: string, changes: Attri
   return located(syscall, undefined, of.use(change))
 }
 
-interface BigOption {
+export interface BigOption {
   readonly bigint?: boolean
   readonly throwIfNoEntry?: boolean
 }

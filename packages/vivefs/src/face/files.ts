@@ -244,9 +244,9 @@ export function copyFile(face: Face, source: unknown, destination: unknown, mode
       const { inode } = yield* walk(call, core.superblock.rootIno, from.bytes, 'follow')
       if (inode === undefined) throw new FilesystemError('ENOENT')
       yield* prepareOpen(call, inode, O_RDONLY)
-      if (isDirectory(inode)) throw new FilesystemError('EISDIR')
       const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)
       const cleared = yield* prepareOpen(call, target, target.ino === inode.ino ? flags : flags | O_TRUNC, isNew)
+      if (isDirectory(inode)) throw new FilesystemError('EISDIR')
       if (target.ino === inode.ino) return true
       call.edit(cleared, 'ctime').mode = inode.mode
       if (inode.size > WRITE_BYTES_MAX) return false

@@ -63,47 +63,43 @@ export function mkdir(face: Face, path: unknown, options?: unknown): Op<string |
   return located('mkdir', at, make)
 }
 
-/** mkdir -p in one transaction; answers the first directory that was made. */
+/** mkdir -p in one transaction; answers the first directory that was made, as the caller wrote it. */
 function* makeDirectories(face: Face, path: Path, mode: number): Op<string | undefined> {
   const { bytes } = path
   return yield* face.core.run(face.who, function* (call) {
-    const whole = yield* findDirectory(call, face, bytes)
-    if (whole === true) return undefined
-    // Back to the deepest directory that exists, then forward.
-    const ends: number[] = []
-    let end = trimSlashes(bytes, bytes.length)
-    for (let isThere: boolean = whole; !isThere; ) {
-      ends.push(end)
-      end = parentEnd(bytes, end)
-      if (end === 0) break
-      isThere = yield* findDirectory(call, face, bytes.subarray(0, end))
+    const start = call.core.superblock.rootIno
+    // Back to the deepest name that exists, then forward.
+    const missing: number[] = []
+    for (let end = bytes.length; end > 0 || missing.length === 0; end = parentEnd(bytes, trimSlashes(bytes, end))) {
+      const inode = yield* findOrMiss(call, start, bytes.subarray(0, end))
+      if (inode === undefined) missing.push(end)
+      else if (isDirectory(inode)) break
+      else
+        throw new FilesystemError(missing.length === 0 ? 'EEXIST' : 'ENOTDIR', at(missing[missing.length - 1] ?? end))
     }
     let first: string | undefined
-    for (const stop of ends.reverse()) {
-      const part = bytes.subarray(0, stop)
-      const place = yield* walk(call, face.core.superblock.rootIno, part, 'follow')
-      if (place.inode !== undefined) continue
+    for (const end of missing.reverse()) {
+      const place = yield* walk(call, start, bytes.subarray(0, end), 'parent')
+      if (place.last !== 'name') continue
+      // A dangling link is in the way of its own name.
+      if (place.inode !== undefined) throw new FilesystemError(end === bytes.length ? 'ENOENT' : 'ENOTDIR', at(end))
       yield* createEntry(call, place.directory, place.name, { mode })
-      first ??= part.toString()
+      first ??= bytes.toString('utf8', 0, end)
     }
     return first
   })
+
+  function at(end: number): { syscall: string; path: string } {
+    return { syscall: 'mkdir', path: bytes.toString('utf8', 0, end) }
+  }
 }
 
-/** Whether a directory is there. EEXIST: something else is; ENOTDIR: something else is on the way. */
-function* findDirectory(call: Call, face: Face, bytes: Buffer): Op<boolean> {
+/** The inode at a path; undefined for ENOENT, whichever component it is of. */
+function* findOrMiss(call: Call, start: number, bytes: Buffer): Op<Inode | undefined> {
   try {
-    const { inode } = yield* walk(call, face.core.superblock.rootIno, bytes, 'follow')
-    if (inode === undefined) {
-      // A dangling link is in the way of its own name.
-      const own = yield* walk(call, face.core.superblock.rootIno, bytes, 'parent')
-      if (own.inode !== undefined) throw new FilesystemError('ENOENT')
-      return false
-    }
-    if (!isDirectory(inode)) throw new FilesystemError('EEXIST')
-    return true
+    return (yield* walk(call, start, bytes, 'follow')).inode
   } catch (error) {
-    if (FilesystemError.is(error) && error.code === 'ENOENT' && bytes.length > 0) return false
+    if (FilesystemError.is(error) && error.code === 'ENOENT' && bytes.length > 0) return undefined
     throw error
   }
 }

@@ -3,7 +3,7 @@
 import type { Call } from '../core/call.ts'
 import { assertSearchable, findEntry, isDot, isDotDot } from '../core/directory.ts'
 import { isDirectory, isSymlink } from '../core/mode.ts'
-import { PATH_BYTES_MAX, SYMLINKS_MAX } from '../core/walk.ts'
+import { SYMLINKS_MAX } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Op } from '../op.ts'
 import { encoded, toOptions } from './arguments.ts'
@@ -53,7 +53,7 @@ function* resolveNames(face: Face, path: Path, met: Buffer[]): Op<Buffer> {
 function* expand(call: Call, path: Path, met: Buffer[]): Op<Buffer> {
   met.length = 0
   const { rootIno } = call.core.superblock
-  if (path.bytes.length >= PATH_BYTES_MAX) throw new FilesystemError('ENAMETOOLONG')
+  if (path.bytes.length === 0) throw new FilesystemError('ENOENT')
   let rest: Buffer = path.bytes
   let at = 0
   let links = 0

