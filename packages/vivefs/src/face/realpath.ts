@@ -5,6 +5,8 @@ import { assertSearchable, findEntry, isDot, isDotDot } from '../core/directory.
 import { isDirectory, isSymlink } from '../core/mode.ts'
 import { SYMLINKS_MAX } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
+import { NAME_BYTES_MAX } from '../format/dirent.ts'
+import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { encoded, toOptions } from './arguments.ts'
 import { type Face, located } from './context.ts'
@@ -16,85 +18,96 @@ const SLASH_BYTES = Buffer.from('/')
 const joinNames = (names: readonly Buffer[]): Buffer =>
   names.length === 0 ? SLASH_BYTES : Buffer.concat(names.flatMap((name) => [SLASH_BYTES, name]))
 
-/** As libuv's realpath: the refusal names the path that was asked for. */
+/** How far a resolution came. */
+interface Progress {
+  /** The names from the root, the one that was looked up last included. */
+  names: Buffer[]
+  /** The outermost link whose target is being resolved. */
+  link: Buffer[] | undefined
+}
+
+/** As libuv's realpath: the refusal names the path that was asked for, and a file has no slash behind it. */
 export function realpath(face: Face, path: unknown, options?: unknown): Op<string | Buffer> {
   const { encoding } = toOptions(options, {})
   const at = toPath(path)
   return located('realpath', at, canonical())
 
   function* canonical(): Op<string | Buffer> {
-    return encoded(yield* resolveNames(face, at, []), encoding)
+    return encoded(yield* resolveNames(face, at, { names: [], link: undefined }, true), encoding)
   }
 }
 
-/** As node's own realpath in JavaScript: the refusal names the component it met. */
+/** As node's own realpath in JavaScript: the refusal names the component, or the link, that it looked at. */
 export function realpathByLstat(face: Face, path: unknown, options?: unknown): Op<string | Buffer> {
   const { encoding } = toOptions(options, {})
   const at = toPath(path)
   return canonical()
 
   function* canonical(): Op<string | Buffer> {
-    const met: Buffer[] = []
+    const progress: Progress = { names: [], link: undefined }
     try {
-      return encoded(yield* resolveNames(face, at, met), encoding)
+      return encoded(yield* resolveNames(face, at, progress, false), encoding)
     } catch (error) {
       if (!FilesystemError.is(error)) throw error
-      const syscall = error.code === 'ELOOP' ? 'stat' : 'lstat'
-      throw error.locate({ syscall, path: joinNames(met).toString() })
+      const { names, link } = progress
+      throw error.locate({ syscall: link === undefined ? 'lstat' : 'stat', path: joinNames(link ?? names).toString() })
     }
   }
 }
 
-/** `met` holds the names of the component that was looked up last. */
-function* resolveNames(face: Face, path: Path, met: Buffer[]): Op<Buffer> {
-  return yield* face.core.read(face.who, (call) => expand(call, path, met))
-}
+const resolveNames = (face: Face, path: Path, progress: Progress, isStrict: boolean): Op<Buffer> =>
+  face.core.read(face.who, (call) => expand(call, path, progress, isStrict))
 
-function* expand(call: Call, path: Path, met: Buffer[]): Op<Buffer> {
-  met.length = 0
+function* expand(call: Call, path: Path, progress: Progress, isStrict: boolean): Op<Buffer> {
+  progress.names = []
+  progress.link = undefined
   const { rootIno } = call.core.superblock
   if (path.bytes.length === 0) throw new FilesystemError('ENOENT')
   let rest: Buffer = path.bytes
   let at = 0
   let links = 0
+  /** Bytes of the caller's own path behind the outermost link. */
+  let own = 0
   let current = yield* call.inode(rootIno)
   for (;;) {
     while (at < rest.length && rest[at] === SLASH) at++
-    if (at >= rest.length) return joinNames(met)
+    if (rest.length - at <= own) progress.link = undefined
+    if (at >= rest.length) return joinNames(progress.names)
     let end = rest.indexOf(SLASH, at)
     if (end < 0) end = rest.length
     const name = rest.subarray(at, end)
     at = end
-    if (!isDirectory(current) || !isDot(name)) met.push(name)
+    if (!isDirectory(current) || !isDot(name)) progress.names.push(name)
     assertSearchable(call, current)
     if (isDot(name)) continue
     if (isDotDot(name)) {
-      met.splice(-2)
+      progress.names.splice(-2)
       current = yield* call.inode(current.ino === rootIno ? rootIno : current.parent)
       continue
     }
-    if (name.length > 255) throw new FilesystemError('ENAMETOOLONG')
+    if (name.length > NAME_BYTES_MAX) throw new FilesystemError('ENAMETOOLONG')
     const entry = yield* findEntry(call, current, name)
     if (entry === undefined) throw new FilesystemError('ENOENT')
-    const inode = yield* call.referenced(entry.ino)
+    current = yield* enter(entry.ino)
+  }
+
+  /** The inode of a component, or where a link leads on from. */
+  function* enter(ino: number): Op<Inode> {
+    const inode = yield* call.referenced(ino)
     if (!isSymlink(inode)) {
-      current = inode
-      if (at < rest.length && !isDirectory(inode)) assertOnlySlashes(rest, at, met)
-      continue
+      if (isStrict && at < rest.length && !isDirectory(inode)) throw new FilesystemError('ENOTDIR')
+      return inode
+    }
+    if (progress.link === undefined) {
+      progress.link = [...progress.names]
+      own = rest.length - at
     }
     if (++links > SYMLINKS_MAX) throw new FilesystemError('ELOOP')
-    met.pop()
-    rest = Buffer.concat([inode.target, rest.subarray(end)])
+    progress.names.pop()
+    rest = Buffer.concat([inode.target, rest.subarray(at)])
     at = 0
-    if (rest[0] === SLASH) {
-      current = yield* call.inode(rootIno)
-      met.length = 0
-    }
+    if (rest[0] !== SLASH) return current
+    progress.names = []
+    return yield* call.inode(rootIno)
   }
-}
-
-/** A file with a slash behind it is refused as a directory it is not. */
-function assertOnlySlashes(rest: Buffer, at: number, _met: Buffer[]): void {
-  for (let i = at; i < rest.length; i++) if (rest[i] !== SLASH) return
-  throw new FilesystemError('ENOTDIR')
 }

@@ -72,7 +72,7 @@ const reading: Step[] = [
   ...each('readdir', () => ['buffer']),
   ...each('readlink'),
   ...each('readlink', () => ['buffer']),
-  ...each('realpath').filter((step) => !String(step[1]((name) => name, undefined as never)[0]).includes('loop')),
+  ...each('realpath'),
   ...each('chmod', () => [0o640]),
   ...each('chown', () => [process.getuid?.() ?? 0, process.getgid?.() ?? 0]),
   ...each('lchown', () => [-1, -1]),
@@ -137,10 +137,10 @@ const pairs = (name: string, ...rest: unknown[]): Step[] =>
 const withoutReaddir = (steps: Step[], form: string): Step[] =>
   form === 'sync' ? steps.filter(([name]) => name !== 'readdir' && name !== 'rm') : steps
 
-describe.each(forms)('%s', (form) => {
-  test('what only looks', () => compare(form, withoutReaddir([...tree, ...reading], form)))
+test.each(forms)('%s: what only looks', (form) => compare(form, withoutReaddir([...tree, ...reading], form)))
 
-  if (form === 'sync') return
+// The other forms drive the same operations.
+describe.each(['promises'] as const)('%s', (form) => {
   test('mkdir', () =>
     compare(
       form,
