@@ -1,7 +1,7 @@
 /** Users and groups by name, kept in the volume: `vive.users` and `vive.groups`. */
 import type { Call } from './core/call.ts'
-import { corruption } from './core/call.ts'
 import type { Core } from './core/core.ts'
+import { corruption } from './core/corruption.ts'
 import { superuser } from './core/jobs.ts'
 import { FilesystemError, ViveError } from './errors.ts'
 import {

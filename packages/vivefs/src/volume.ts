@@ -1,7 +1,7 @@
 /** Makes or mounts a volume on an open database: superblock, counters, leases, and what the last session left. */
 
-import { corruption } from './core/call.ts'
 import { type AtimePolicy, Core } from './core/core.ts'
+import { corruption } from './core/corruption.ts'
 import { superuser } from './core/jobs.ts'
 import { isDirectory, S_IFDIR } from './core/mode.ts'
 import { reclaimOrphan } from './core/open-file.ts'

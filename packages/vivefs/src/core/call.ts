@@ -2,25 +2,20 @@
  * One operation in flight: its transaction, its caller, its instant, and the inodes it has changed. Every operation of
  * the core takes a Call; the inodes it edits are encoded once, at the end.
  */
-import { FilesystemError, ViveError } from '../errors.ts'
+import { FilesystemError } from '../errors.ts'
 import { decodeInode, encodeInode, type Inode, type Timespec } from '../format/inode.ts'
 import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
-import type { RowFault } from '../format/row.ts'
 import { encodeCounters } from '../format/superblock.ts'
 import type { Op } from '../op.ts'
 import type { Bytes, Tx } from '../store/store.ts'
 import { deleteContent, isBigContent } from './content.ts'
 import type { Core } from './core.ts'
+import { corruption } from './corruption.ts'
 import type { Credentials } from './mode.ts'
 
 /** Decoded inodes by the row they came from: a cached row is decoded and checked once. */
 const decoded = new WeakMap<Bytes, Inode>()
-
-/** What a damaged row means to a caller: EIO, with the place attached. */
-export function corruption(what: string, fault: RowFault | 'missing' | 'reference'): FilesystemError {
-  return new FilesystemError('EIO', { cause: new ViveError('ERR_VIVEFS_CORRUPTION', `${what}: ${fault}`, { fault }) })
-}
 
 export class Call {
   readonly core: Core

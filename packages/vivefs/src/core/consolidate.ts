@@ -9,8 +9,9 @@ import { EPOCHS_MAX, type Inode } from '../format/inode.ts'
 import { decodeJob } from '../format/job.ts'
 import { extentKey, extentRange, jobRange, parseExtentKey } from '../format/keys.ts'
 import { type Op, pending } from '../op.ts'
-import { type Call, corruption } from './call.ts'
+import type { Call } from './call.ts'
 import type { Core } from './core.ts'
+import { corruption } from './corruption.ts'
 import { superuser } from './jobs.ts'
 
 const ROWS_PER_STEP = 64

@@ -17,7 +17,8 @@ import { EPOCHS_MAX, type Inode, NO_CUT, TAILS_MAX, type Tail } from '../format/
 import { BASE_PART, extentKey, midPart, PARTS_PER_TIER, smallPart } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
-import { type Call, corruption } from './call.ts'
+import type { Call } from './call.ts'
+import { corruption } from './corruption.ts'
 import { extentId } from './extent-cache.ts'
 
 export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER

@@ -5,7 +5,8 @@ import type { Inode } from '../format/inode.ts'
 import { direntKey, direntRange, hashOfDirentKey, nameOfDirentKey } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
-import { type Call, corruption } from './call.ts'
+import type { Call } from './call.ts'
+import { corruption } from './corruption.ts'
 import { isDirectory, mayAccess, typeOf, W_OK, X_OK } from './mode.ts'
 
 const SLASH = 0x2f

@@ -16,8 +16,9 @@ import {
 } from '../format/keys.ts'
 import { type Op, runAsync } from '../op.ts'
 import type { Row } from '../store/store.ts'
-import { type Call, corruption } from './call.ts'
+import type { Call } from './call.ts'
 import type { Core } from './core.ts'
+import { corruption } from './corruption.ts'
 import type { Credentials } from './mode.ts'
 
 const QUEUE_MAX = 1024

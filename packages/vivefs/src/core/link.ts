@@ -23,13 +23,7 @@ import { isDirectory, isStickyBound } from './mode.ts'
  * Gives an inode one more name. Errors: EPERM (a directory), EEXIST, EMLINK, ENOENT (the inode has no name, and is not
  * `isLinkable`: made by O_TMPFILE), EXDEV (another project), and those of adding a name.
  */
-export function* linkInode(
-  call: Call,
-  inode: Inode,
-  directory: Inode,
-  name: Bytes,
-  isLinkable = false,
-): Op<Inode> {
+export function* linkInode(call: Call, inode: Inode, directory: Inode, name: Bytes, isLinkable = false): Op<Inode> {
   assertName(name)
   if (isDot(name) || isDotDot(name)) throw new FilesystemError('EEXIST')
   assertSearchable(call, directory)

@@ -6,7 +6,8 @@ import { nameOfXattrKey, xattrKey, xattrRange } from '../format/keys.ts'
 import { check, FRAME_BYTES, RowKind } from '../format/row.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
-import { type Call, corruption } from './call.ts'
+import type { Call } from './call.ts'
+import { corruption } from './corruption.ts'
 import { isDirectory, isFile, isOwner, isStickyBound, mayAccess, R_OK, W_OK } from './mode.ts'
 
 export const XATTR_NAME_BYTES_MAX = 255
