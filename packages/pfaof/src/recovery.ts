@@ -139,6 +139,7 @@ export function* serve(
   core.write(journal, claim)
   yield* journal.rotate()
   yield* claim.verify()
+  for (const allocator of core.allocators) allocator.cleanQuarantine()
 }
 
 /** Seals every file that its writer left unsealed, with what is whole of it. */

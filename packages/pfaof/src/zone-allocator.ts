@@ -5,6 +5,8 @@ import { Turn } from './turn.ts'
 import type { VolumeMedium } from './volume-medium.ts'
 import { ZoneWriter } from './zone-writer.ts'
 
+const EPOCH_CLASSES = 4
+
 /**
  * Which zones of one medium are free, in use, or waiting for their reset. A zone is in use while an extent of the file table,
  * a table overflow, a reader or a writer refers to it. It is reset when it is needed, and only when the edit that freed it is
@@ -17,6 +19,8 @@ export class ZoneAllocator {
   readonly #empty: Set<number> = new Set()
   /** Dead zones, with the serial number of the table edit that freed them. */
   readonly #dead: Map<number, number> = new Map()
+  /** Dead zones of a shared store: the writer before may be about to delete them, so this epoch does not use their names. */
+  readonly #quarantine: number[] = []
   readonly #writers: Set<ZoneWriter> = new Set()
   readonly #turn = new Turn()
   readonly #durable: (serial: number) => Op<void>
@@ -52,6 +56,7 @@ export class ZoneAllocator {
       else {
         this.#usable++
         if (state === 'empty') this.#empty.add(zone)
+        else if (this.#medium.keyed) this.#quarantine.push(zone)
         else if (this.#resettable) this.#dead.set(zone, 0)
       }
     }
@@ -133,16 +138,30 @@ export class ZoneAllocator {
   }
 
   *#takeEmpty(): Op<number> {
-    const ready = this.#empty.values().next()
-    if (!ready.done) {
-      this.#empty.delete(ready.value)
-      return ready.value
+    const ready = this.#pickEmpty()
+    if (ready !== undefined) {
+      this.#empty.delete(ready)
+      return ready
     }
     const [zone, serial] = this.#dead.entries().next().value as [number, number]
     yield* this.#durable(serial)
     yield* this.#medium.reset(zone)
     this.#dead.delete(zone)
     return zone
+  }
+
+  /** On a shared store successive writers take different names first: one that does not know yet that it was fenced is not met. */
+  #pickEmpty(): number | undefined {
+    if (this.#medium.keyed) {
+      for (const zone of this.#empty) if (zone % EPOCH_CLASSES === this.#epoch % EPOCH_CLASSES) return zone
+    }
+    for (const zone of this.#empty) return zone
+    return undefined
+  }
+
+  /** Gives the space of quarantined zones back; the next writer may use them. Call once the volume is claimed. */
+  cleanQuarantine(): void {
+    for (const zone of this.#quarantine.splice(0)) this.#housekeeping.run(() => runAsync(this.#medium.reset(zone)))
   }
 
   /** Empties one dead zone ahead of need, so that a synchronous append can move on to it. */

@@ -92,6 +92,14 @@ export class Oracle {
     return all
   }
 
+  /** Whether the names of a running volume are those of the newest state. */
+  isLive(volume: Volume): boolean {
+    const names = new Map([...volume.list()].map((info) => [info.name!, info.id]))
+    const snapshots = [...volume.snapshots()].map(({ name }) => name).sort()
+    const want = [sorted(this.table.names), [...this.table.snapshots.keys()].sort()]
+    return JSON.stringify([sorted(names), snapshots]) === JSON.stringify(want)
+  }
+
   /** Compares a running volume with what it must hold. */
   async checkLive(volume: Volume): Promise<void> {
     const names = new Map([...volume.list()].map((info) => [info.name!, info.id]))

@@ -162,12 +162,12 @@ export class Trace {
     this.oracle.durableSince(file.id)
   }
 
-  /** An edit that was refused for want of space is not in the table. */
-  async #orUndo(edit: () => Promise<void>): Promise<void> {
+  /** An edit that failed for want of space is in the table or not, and the volume says which. */
+  async #orUndo(volume: Volume, edit: () => Promise<void>): Promise<void> {
     try {
       await edit()
     } catch (error) {
-      if (EXPECTED.some((code) => isPfaofError(error, code))) this.oracle.undo()
+      if (EXPECTED.some((code) => isPfaofError(error, code)) && !this.oracle.isLive(volume)) this.oracle.undo()
       throw error
     }
   }
@@ -175,7 +175,7 @@ export class Trace {
   async #delete(volume: Volume, name: string): Promise<void> {
     this.log.push(`delete ${name}`)
     this.oracle.change((names) => names.delete(name))
-    await this.#orUndo(() => runAsync(volume.delete(name)))
+    await this.#orUndo(volume, () => runAsync(volume.delete(name)))
   }
 
   async #rename(volume: Volume, name: string): Promise<void> {
@@ -187,7 +187,7 @@ export class Trace {
       names.delete(name)
       names.set(to, id)
     })
-    await runAsync(volume.renameReplace(name, to))
+    await this.#orUndo(volume, () => runAsync(volume.renameReplace(name, to)))
     this.oracle.synced(id, size)
     this.oracle.tableDurable()
   }
@@ -211,7 +211,7 @@ export class Trace {
         new Map([...names].map(([file, id]) => [file, { id, size: this.oracle.files.get(id)!.size }])),
       )
     })
-    await runAsync(volume.snapshot(name))
+    await this.#orUndo(volume, () => runAsync(volume.snapshot(name)))
     for (const id of this.oracle.table.names.values()) this.oracle.synced(id, this.oracle.files.get(id)!.size)
     this.oracle.tableDurable()
   }
@@ -221,7 +221,7 @@ export class Trace {
     if (name === undefined) return
     this.log.push(`drop snapshot ${name}`)
     this.oracle.change((_, snapshots) => snapshots.delete(name))
-    await this.#orUndo(() => runAsync(volume.dropSnapshot(name)))
+    await this.#orUndo(volume, () => runAsync(volume.dropSnapshot(name)))
     this.oracle.tableDurable()
   }
 
