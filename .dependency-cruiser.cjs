@@ -6,10 +6,30 @@ const own = (name) => `^packages/${name}/src`
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: { path: '^packages' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'media-stands-alone', severity: 'error', from: { path: own('media') }, to: { path: '^packages/(pfaof|lsm|vivefs)' } },
-    { name: 'pfaof-knows-media-only', severity: 'error', from: { path: own('pfaof') }, to: { path: '^packages/(lsm|vivefs)' } },
-    { name: 'lsm-knows-pfaof-and-media', severity: 'error', from: { path: own('lsm') }, to: { path: '^packages/vivefs' } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^packages' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'media-stands-alone',
+      severity: 'error',
+      from: { path: own('media') },
+      to: { path: '^packages/(pfaof|lsm|vivefs)' },
+    },
+    {
+      name: 'pfaof-knows-media-only',
+      severity: 'error',
+      from: { path: own('pfaof') },
+      to: { path: '^packages/(lsm|vivefs)' },
+    },
+    {
+      name: 'lsm-knows-pfaof-and-media',
+      severity: 'error',
+      from: { path: own('lsm') },
+      to: { path: '^packages/vivefs' },
+    },
     {
       name: 'core-knows-abstract-level-only',
       comment: 'engines are imported lazily by vivefs/src/engine and nowhere else',
@@ -21,7 +41,10 @@ module.exports = {
       name: 'only-public-entry-points-of-a-sibling',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },
-      to: { path: '^packages/([^/]+)/src/(?!index\\.ts|conformance/index\\.ts|fsal/index\\.ts)', pathNot: '^packages/$1/' },
+      to: {
+        path: '^packages/([^/]+)/src/(?!index\\.ts|conformance/index\\.ts|fsal/index\\.ts)',
+        pathNot: '^packages/$1/',
+      },
     },
     {
       name: 'examples-import-public-entry-points',
@@ -29,13 +52,21 @@ module.exports = {
       from: { path: '^examples' },
       to: { path: '^packages/[^/]+/src/(?!index\\.ts|conformance/index\\.ts|fsal/index\\.ts)' },
     },
-    { name: 'no-unresolvable', severity: 'error', from: { path: '^packages' }, to: { couldNotResolve: true, pathNot: '^(vivefs|@vivefs)' } },
+    {
+      name: 'no-unresolvable',
+      severity: 'error',
+      from: { path: '^packages' },
+      to: { couldNotResolve: true, pathNot: '^(vivefs|@vivefs)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules|dist' },
     exclude: { path: '(^|/)(dist|docs/reference)/' },
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 }
