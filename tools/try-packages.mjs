@@ -97,7 +97,7 @@ try {
   }
   const listing = call(
     process.execPath,
-    ['node_modules/vivefs/dist/cli.js', 'ls', join(project, 'volume'), '--json'],
+    ['node_modules/vivefs/bin/vivefs.js', 'ls', join(project, 'volume'), '--json'],
     project,
   )
   if (!listing.toString().includes('"a"')) throw new Error(`vivefs ls does not list the directory: ${listing}`)
