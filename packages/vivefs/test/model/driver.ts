@@ -58,6 +58,8 @@ export interface DriverOptions {
   readonly rarities: Rarities
   /** Work below this directory of an open volume that others use too. */
   readonly below?: { readonly volume: BareVolume; readonly name: string }
+  /** Called after every step: all of it is acknowledged. */
+  readonly afterStep?: () => void
 }
 
 export class Driver {
@@ -67,6 +69,7 @@ export class Driver {
   readonly #open: () => Promise<BareVolume>
   readonly #rarities: Rarities
   readonly #below: DriverOptions['below']
+  readonly #afterStep: () => void
   #volume!: BareVolume
   #opened: Opened[] = []
   /** Nodes that are there, and a few that are gone. */
@@ -80,6 +83,7 @@ export class Driver {
     this.#open = options.open
     this.#rarities = options.rarities
     this.#below = options.below
+    this.#afterStep = options.afterStep ?? (() => {})
   }
 
   get volume(): BareVolume {
@@ -126,6 +130,7 @@ export class Driver {
     for (let n = 0; n < count; n++) {
       try {
         await this.#step()
+        this.#afterStep()
       } catch (error) {
         if (error instanceof Error) error.message += `\nlast operations:\n${this.#log.slice(-12).join('\n')}`
         throw error

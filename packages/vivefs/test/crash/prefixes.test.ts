@@ -1,0 +1,79 @@
+/**
+ * A batch is the unit: whatever prefix of the sequence of batches a crash leaves, it is a sound volume, and it holds
+ * every operation that was acknowledged by then.
+ */
+import { expect, test } from 'vitest'
+import { memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { Driver, noRarities } from '../model/driver.ts'
+import { fingerprint, fingerprintOf } from '../model/fingerprint.ts'
+import { isDeep, Random } from '../seed.ts'
+import { SimulatedDatabase } from '../store/simulated-database.ts'
+
+const superuser = { uid: 0, gid: 0, groups: [], umask: 0o022 }
+
+test('every prefix of the batches is a sound volume', { timeout: 600_000 }, async () => {
+  const seeds = isDeep ? [11, 12, 13, 14, 15] : [11]
+  for (const seed of seeds) {
+    const recorded = new SimulatedDatabase()
+    const expected = new Map<number, string[]>()
+    const note = (): void => {
+      expected.set(recorded.batches.length, fingerprintOf(driver.oracle.root))
+    }
+    const driver: Driver = new Driver({
+      random: new Random(seed),
+      people: [superuser],
+      open: () => openBareOn(recorded, { extentBytes: 4096, seed }),
+      rarities: noRarities(),
+      afterStep: note,
+    })
+    await driver.start()
+    note()
+    await driver.run(200)
+    await driver.meetRarePaths()
+    await driver.finish()
+
+    const image = memoryDatabase()
+    await image.open()
+    let jobsPending = 0
+    let orphans = 0
+    for (const [n, { rows }] of recorded.batches.entries()) {
+      await image.batch(
+        rows.map(({ type, key, value }) =>
+          type === 'put'
+            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
+            : { type: 'del' as const, key: Buffer.from(key) },
+        ),
+      )
+      const where = `seed ${seed}, after batch ${n + 1} of ${recorded.batches.length}`
+      const volume = await openBare(image, { readOnly: true, seed })
+      const report = await volume.fsck()
+      expect(report.findings, where).toEqual([])
+      jobsPending += report.counts.jobs
+      orphans += report.counts.orphans
+      const tree = expected.get(n + 1)
+      if (tree !== undefined) expect(await fingerprint(volume.fsal), where).toEqual(tree)
+      await volume.close()
+      if (report.counts.jobs + report.counts.orphans > 0 && n % 5 === 0) await finishWork(image, where, tree)
+    }
+    console.log(`prefixes: seed ${seed}, ${recorded.batches.length} batches, ${expected.size} trees compared`)
+    expect(jobsPending).toBeGreaterThan(0)
+    expect(orphans).toBeGreaterThan(0)
+  }
+})
+
+/** The next open takes up jobs and orphans: in a copy, so that the sequence goes on as it was. */
+async function finishWork(
+  image: ReturnType<typeof memoryDatabase>,
+  where: string,
+  tree: string[] | undefined,
+): Promise<void> {
+  const copy = memoryDatabase()
+  for await (const [key, value] of image.iterator()) await copy.put(key, value)
+  const volume = await openBare(copy)
+  await volume.core.jobs.idle()
+  const report = await volume.fsck()
+  expect(report.findings, `${where}, reopened`).toEqual([])
+  expect(report.counts).toMatchObject({ jobs: 0, orphans: 0 })
+  if (tree !== undefined) expect(await fingerprint(volume.fsal), `${where}, reopened`).toEqual(tree)
+  await volume.close()
+}
