@@ -39,12 +39,18 @@ function keyOf(call: Call, directory: Inode, name: Bytes): Buffer {
   return direntKey(directory.ino, hashName({ high: nameSeedHigh, low: nameSeedLow }, name), name)
 }
 
+/** Decoded entries by the row they came from: a cached row is decoded and checked once. */
+const decoded = new WeakMap<Bytes, Dirent>()
+
 export function* findEntry(call: Call, directory: Inode, name: Bytes): Op<Dirent | undefined> {
   const key = keyOf(call, directory, name)
   const row = yield* call.tx.get(key)
   if (row === undefined) return undefined
+  const known = decoded.get(row)
+  if (known !== undefined) return known
   const verdict = decodeDirent(key, row)
   if (!verdict.ok) throw corruption(`entry of directory ${directory.ino}`, verdict.fault)
+  decoded.set(row, verdict.value)
   return verdict.value
 }
 
