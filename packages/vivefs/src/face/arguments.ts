@@ -18,6 +18,10 @@ function received(value: unknown): string {
     const name = value.constructor?.name
     return name ? `an instance of ${name}` : inspect(value, { depth: -1 })
   }
+  if (typeof value === 'string') {
+    const text = value.length > 28 ? `${value.slice(0, 25)}...` : value
+    return `type string (${text.includes("'") ? JSON.stringify(text) : `'${text}'`})`
+  }
   let text = inspect(value, { colors: false })
   if (text.length > 28) text = `${text.slice(0, 25)}...`
   return `type ${typeof value} (${text})`
@@ -122,7 +126,7 @@ export function toOptions<T extends object>(
     assertEncoding(options)
     return { ...defaults, encoding: options as BufferEncoding }
   }
-  if (typeof options !== 'object') throw wrongType('options', 'of type string or an instance of Object', options)
+  if (typeof options !== 'object') throw wrongType('options', 'one of type string or object', options)
   const whole = { ...defaults, ...options } as T & { encoding?: BufferEncoding | 'buffer' | null; signal?: unknown }
   assertEncoding(whole.encoding)
   assertSignal(whole.signal, 'options.signal')
@@ -134,6 +138,18 @@ export function assertEncoding(encoding: unknown): void {
   if (typeof encoding !== 'string' || !Buffer.isEncoding(encoding)) {
     throw wrongValue('encoding', encoding, 'is invalid encoding')
   }
+}
+
+/** The mode of access and copyFile, which node checks outside of JavaScript. */
+export function toFlagBits(value: unknown, max: number): number {
+  if (value === undefined || value === null) return 0
+  if (typeof value !== 'number') {
+    throw named(new TypeError('mode must be int32 or null/undefined'), 'ERR_INVALID_ARG_TYPE')
+  }
+  if (Number.isNaN(value)) throw named(new RangeError('mode is out of range'), 'ERR_OUT_OF_RANGE')
+  const bits = Math.trunc(value)
+  if (bits < 0 || bits > max) throw named(new RangeError(`mode is out of range: >= 0 && <= ${max}`), 'ERR_OUT_OF_RANGE')
+  return bits
 }
 
 /** Permission bits from a number or an octal string. */

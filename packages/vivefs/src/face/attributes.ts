@@ -9,7 +9,7 @@ import { resolve } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { assertInteger, outOfRange, toId, toMode, wrongType } from './arguments.ts'
+import { assertInteger, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
 import { type Face, located } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
@@ -18,12 +18,12 @@ import { statsOf } from './stats.ts'
 type Following = 'follow' | 'nofollow'
 
 /** Numbers of seconds, numeric strings and Dates, as node:fs takes them. */
-export function toTime(value: unknown, name: string): Timespec {
+export function toTime(value: unknown): Timespec {
   let seconds: number
   if (typeof value === 'string' && +value === Number(value) && value.trim() !== '') seconds = +value
   else if (typeof value === 'number' && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value
   else if (value instanceof Date) seconds = value.getTime() / 1000
-  else throw wrongType(name, 'of type number or an instance of Date', value)
+  else throw wrongType('time', 'an instance of Date or an Time in seconds', value)
   return timespec(seconds)
 }
 
@@ -115,9 +115,7 @@ const ACCESS_MASK = R_OK | W_OK | X_OK
 
 export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
   const at = toPath(path)
-  const mask = mode ?? 0
-  assertInteger(mask, 'mode')
-  if (mask < 0 || mask > ACCESS_MASK) throw outOfRange('mode', `>= 0 && <= ${ACCESS_MASK}`, mode)
+  const mask = toFlagBits(mode, ACCESS_MASK)
   return located(
     'access',
     at,
@@ -143,14 +141,14 @@ export function* exists(face: Face, path: unknown): Op<boolean> {
 
 export function chmod(face: Face, path: unknown, mode: unknown): Op<void> {
   const at = toPath(path)
-  const bits = toMode(mode, 'mode') & PERMISSIONS
+  const bits = toMode(mode ?? undefined, 'mode') & PERMISSIONS
   return located('chmod', at, changePath(face, at, 'follow', { mode: bits }))
 }
 
 /** As on Linux, a symbolic link has no mode of its own to change. */
 export function lchmod(face: Face, path: unknown, mode: unknown): Op<void> {
   const at = toPath(path)
-  const bits = toMode(mode, 'mode') & PERMISSIONS
+  const bits = toMode(mode ?? undefined, 'mode') & PERMISSIONS
   const change = face.core.run(face.who, function* (call) {
     const inode = yield* resolve(call, rootOf(face), at.bytes, 'nofollow')
     if (isSymlink(inode)) throw new FilesystemError('EOPNOTSUPP')
@@ -160,7 +158,7 @@ export function lchmod(face: Face, path: unknown, mode: unknown): Op<void> {
 }
 
 export const fchmod = (face: Face, of: Description, mode: unknown): Op<void> =>
-  changeOpen(face, of, 'fchmod', { mode: toMode(mode, 'mode') & PERMISSIONS })
+  changeOpen(face, of, 'fchmod', { mode: toMode(mode ?? undefined, 'mode') & PERMISSIONS })
 
 function chownBy(syscall: 'chown' | 'lchown', how: Following) {
   return (face: Face, path: unknown, uid: unknown, gid: unknown): Op<void> => {
@@ -179,7 +177,7 @@ export const fchown = (face: Face, of: Description, uid: unknown, gid: unknown):
 function utimesBy(syscall: 'utime' | 'lutime', how: Following) {
   return (face: Face, path: unknown, atime: unknown, mtime: unknown): Op<void> => {
     const at = toPath(path)
-    const times = { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') }
+    const times = { atime: toTime(atime), mtime: toTime(mtime) }
     return located(syscall, at, changePath(face, at, how, times))
   }
 }
@@ -188,12 +186,12 @@ export const utimes = utimesBy('utime', 'follow')
 export const lutimes = utimesBy('lutime', 'nofollow')
 
 export const futimes = (face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> =>
-  changeOpen(face, of, 'futime', { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') })
+  changeOpen(face, of, 'futime', { atime: toTime(atime), mtime: toTime(mtime) })
 
 function toLength(length: unknown): number {
-  const size = length ?? 0
-  assertInteger(size, 'len')
-  return Math.max(0, size)
+  if (length === undefined) return 0
+  assertInteger(length, 'len')
+  return Math.max(0, length)
 }
 
 /** node:fs opens the file for it, so that is the call that refuses a path. */

@@ -82,8 +82,29 @@ function deliver<T>(op: Op<T>, callback: Callback, spread: (value: T) => unknown
   )
 }
 
-/** The callback is the last argument that is a function. */
-function splitCallback(args: unknown[]): [unknown[], Callback] {
+/** Functions without optional arguments: where their callback is. */
+const callbackAt: Readonly<Record<string, number>> = {
+  chmod: 2,
+  chown: 3,
+  fchmod: 2,
+  fchown: 3,
+  fdatasync: 1,
+  fsync: 1,
+  futimes: 3,
+  lchown: 3,
+  link: 2,
+  lutimes: 3,
+  unlink: 1,
+  utimes: 3,
+}
+
+/** The callback is where it has to be, or the last argument that is a function. */
+function splitCallback(args: unknown[], name = ''): [unknown[], Callback] {
+  const fixed = callbackAt[name]
+  if (fixed !== undefined) {
+    assertFunction(args[fixed], 'cb')
+    return [args.slice(0, fixed), args[fixed] as Callback]
+  }
   let at = args.length - 1
   while (at >= 0 && typeof args[at] !== 'function') at--
   const callback = args[at < 0 ? args.length - 1 : at]
@@ -95,7 +116,7 @@ const one = (value: unknown): unknown[] => (value === undefined ? [] : [value])
 
 function callbackOf(face: Face, name: string, operation: Operation) {
   const run = (...given: unknown[]): void => {
-    const [args, callback] = splitCallback(given)
+    const [args, callback] = splitCallback(given, name)
     deliver(operation(face, ...(args as never[])), callback, one)
   }
   Object.defineProperty(run, 'name', { value: name })

@@ -142,7 +142,7 @@ const isDirectoryError = (path: string): Error =>
 
 export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
   const at = toPath(path)
-  if (options !== undefined && options !== null) assertObject(options, 'options')
+  if (options !== undefined) assertObject(options, 'options')
   const { force = false, recursive = false, maxRetries = 0, retryDelay = 100 } = options ?? {}
   assertBoolean(force, 'options.force')
   assertBoolean(recursive, 'options.recursive')

@@ -10,10 +10,10 @@ import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import {
   assertBoolean,
-  assertInteger,
   assertNotAborted,
   bytesOfView,
   coded,
+  toFlagBits,
   toMode,
   toOptions,
   wrongType,
@@ -223,17 +223,11 @@ export function writeOpen(
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
 const COPY_MODE_MAX = COPYFILE_EXCL | COPYFILE_FICLONE | COPYFILE_FICLONE_FORCE
 
-function toCopyMode(mode: unknown): number {
-  const bits = mode ?? 0
-  assertInteger(bits, 'mode', 0, COPY_MODE_MAX)
-  return bits
-}
-
 /** The copy has the mode of the source. A small file is copied by one transaction. */
 export function copyFile(face: Face, source: unknown, destination: unknown, mode?: unknown): Op<void> {
   const from = toPath(source, 'src')
   const to = toPath(destination, 'dest')
-  const bits = toCopyMode(mode)
+  const bits = toFlagBits(mode, COPY_MODE_MAX)
   return located('copyfile', from, copy(), to)
 
   function* copy(): Op<void> {

@@ -21,7 +21,7 @@ import { type Place, resolve, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { assertBoolean, assertUint32, encoded, toMode, toOptions, wrongType, wrongValue } from './arguments.ts'
+import { assertBoolean, assertUint32, coded, encoded, toMode, toOptions, wrongType, wrongValue } from './arguments.ts'
 import { type Face, located } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
@@ -46,7 +46,7 @@ export function mkdir(face: Face, path: unknown, options?: unknown): Op<string |
   if (typeof options === 'number' || typeof options === 'string') mode = toMode(options, 'mode')
   else if (typeof options === 'object' && options !== null) {
     const given = options as { mode?: unknown; recursive?: unknown }
-    if (given.mode !== undefined && given.mode !== null) mode = toMode(given.mode, 'options.mode')
+    if (given.mode !== undefined && given.mode !== null) mode = toMode(given.mode, 'mode')
     if (given.recursive !== undefined) {
       assertBoolean(given.recursive, 'options.recursive')
       isRecursive = given.recursive
@@ -210,11 +210,12 @@ export function flink(face: Face, of: Description, newPath: unknown): Op<void> {
 const linkTypes = ['dir', 'file', 'junction', undefined, null]
 
 export function symlink(face: Face, target: unknown, path: unknown, type?: unknown): Op<void> {
-  if (!linkTypes.includes(type as string)) {
-    throw wrongValue('type', type, "must be one of: 'dir', 'file', 'junction', null, undefined")
-  }
   const to = toPath(target, 'target')
   const at = toPath(path)
+  if (!linkTypes.includes(type as string)) {
+    const text = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`
+    throw coded(Error, 'ERR_FS_INVALID_SYMLINK_TYPE', text)
+  }
   const make = face.core.run(face.who, function* (call) {
     if (to.bytes.length === 0) throw new FilesystemError('ENOENT')
     const place = yield* walkTo(call, face, at)

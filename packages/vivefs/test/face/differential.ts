@@ -2,6 +2,7 @@
 import nodeFs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { expect } from 'vitest'
 import { ViveFS } from 'vivefs'
 
@@ -89,9 +90,9 @@ export async function openSides(): Promise<{ real: Side; ours: Side; close: () =
 }
 
 const brief = (value: unknown): string =>
-  JSON.stringify(value)
-    ?.replace(/x{20,}/g, 'x..x')
-    .replace(/(x\/){20,}/g, 'x/..') ?? 'undefined'
+  inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY })
+    .replace(/x{20,}/g, 'x..x')
+    .replace(/(x\/){20,}/g, 'x/..')
 
 /** Runs the steps on both sides and compares them one by one. */
 export async function compare(form: Form, steps: readonly Step[], isSkipped: (step: Step) => boolean = () => false) {
