@@ -242,7 +242,11 @@ export class VolumeFile implements AppendFile {
     if (bytes <= 0) return 0
     const { layout } = this
     const target = bytes === into.length ? into : into.subarray(0, bytes)
-    if (layout.readNow(offset, target) !== undefined) return bytes
+    try {
+      if (layout.readNow(offset, target) !== undefined) return bytes
+    } catch (error) {
+      throw this.#core.readError(error)
+    }
     layout.acquire()
     try {
       yield* layout.read(offset, target)

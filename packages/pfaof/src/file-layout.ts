@@ -68,15 +68,20 @@ export class FileLayout {
     return maps[low]!
   }
 
-  /** Reads one verified chunk part on the spot; undefined: use {@link read}. */
+  /** Reads part of one chunk on the spot: verified before, or whole pages that are verified now. undefined: use {@link read}. */
   readNow(offset: number, into: Uint8Array): number | undefined {
     const map = this.#mapOf(offset)
     const place = map?.peek(offset)
     if (place === undefined) return undefined
     const from = offset - place.fileOffset
-    if (from + into.length > place.bytes || !isVerified(place, from, from + into.length)) return undefined
+    const to = from + into.length
+    if (to > place.bytes) return undefined
+    const verified = isVerified(place, from, to)
+    if (!verified && (from % PAGE_BYTES !== 0 || (to % PAGE_BYTES !== 0 && to !== place.bytes))) return undefined
     const got = map.medium.readNow(map.extent.zone, place.payloadAt + from, into)
-    if (got !== undefined && got !== into.length) throw this.#short(map, place)
+    if (got === undefined) return undefined
+    if (got !== into.length) throw this.#short(map, place)
+    if (!verified) this.#verify(map, place, from, into)
     return got
   }
 
@@ -104,16 +109,22 @@ export class FileLayout {
     const got = yield* map.medium.read(map.extent.zone, place.payloadAt + start, target)
     if (got !== target.length) throw this.#short(map, place)
     if (verified) return
-    for (let page = pageFrom / PAGE_BYTES, at = 0; at < target.length; page++, at += PAGE_BYTES) {
+    this.#verify(map, place, start, target)
+    if (target !== into) into.set(target.subarray(from - pageFrom, from - pageFrom + into.length))
+  }
+
+  /** Checks the whole pages in `bytes`, which start at `from` of the chunk (I13). */
+  #verify(map: ChunkMap, place: ChunkPlace, from: number, bytes: Uint8Array): void {
+    for (let page = from / PAGE_BYTES, at = 0; at < bytes.length; page++, at += PAGE_BYTES) {
       if (place.verified[page] === 1) continue
-      if (crc32(target.subarray(at, at + PAGE_BYTES)) !== place.crcs[page]) {
+      const whole = at === 0 && bytes.length <= PAGE_BYTES ? bytes : bytes.subarray(at, at + PAGE_BYTES)
+      if (crc32(whole) !== place.crcs[page]) {
         const where = `byte ${place.fileOffset + page * PAGE_BYTES} of file ${this.#fileId}, zone ${map.extent.zone} of ${map.medium.name}`
         throw new PfaofError('PFAOF_CORRUPTION', `the page at ${where} is not what was written (I13)`)
       }
       place.verified[page] = 1
     }
     if (!place.sound) place.sound = !place.verified.includes(0)
-    if (target !== into) into.set(target.subarray(from - pageFrom, from - pageFrom + into.length))
   }
 
   #short(map: ChunkMap, place: ChunkPlace): PfaofError {
