@@ -155,8 +155,25 @@ export async function removeTree(promises: SuitePromises, path: Buffer): Promise
   await promises.rmdir(path)
 }
 
-/** Long enough for every clock of a filesystem to move on (Linux stamps files with its timer tick, up to 10 ms). */
-export const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 12))
+let tickMs = 12
+
+/** Waits until the clock that stamps files has moved on; `measureTick` says how long that takes. */
+export const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, tickMs))
+
+/** Finds out how coarse the clock of a filesystem is (Linux: up to 10 ms, or fine where a file was looked at). */
+export async function measureTick(promises: SuitePromises, path: string): Promise<void> {
+  await promises.mkdir(path)
+  let longest = 0
+  for (let round = 0; round < 5; round++) {
+    const { ctimeNs } = await promises.stat(path, { bigint: true })
+    const begin = performance.now()
+    do await promises.chmod(path, 0o700)
+    while ((await promises.stat(path, { bigint: true })).ctimeNs === ctimeNs)
+    longest = Math.max(longest, performance.now() - begin)
+  }
+  await promises.rmdir(path)
+  tickMs = Math.min(Math.ceil(longest), 20) + 1
+}
 
 /** Fails unless `action` is refused with `code`. */
 export async function refuses(code: string, action: Promise<unknown>, what = code): Promise<void> {

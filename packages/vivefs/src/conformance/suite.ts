@@ -1,6 +1,6 @@
 /** Runs the themes over one implementation, with whatever test runner the caller has. */
 import assert from 'node:assert/strict'
-import { Area, removeTree } from './area.ts'
+import { Area, measureTick, removeTree } from './area.ts'
 import type { Case } from './case.ts'
 import { plantReadOnlyTree, READ_ONLY_DIRECTORY } from './matrix/read-only.ts'
 import { type Person, people } from './people.ts'
@@ -45,8 +45,15 @@ class Bench {
   }
 
   async volume(): Promise<SuiteVolume> {
-    this.#volume ??= this.#open()
+    this.#volume ??= this.#begin()
     return await this.#volume
+  }
+
+  async #begin(): Promise<SuiteVolume> {
+    const volume = await this.#open()
+    const parent = volume.directory ?? '/'
+    await measureTick(volume.fs.promises, `${parent === '/' ? '' : parent}/clock`)
+    return volume
   }
 
   async remount(readOnly: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 /** Volumes of vivefs as the suite takes them. */
 
+import assert from 'node:assert/strict'
 import { type OpenOptions, type View, ViveFS, type Where } from 'vivefs'
 import type { SuiteFs, SuiteVolume } from 'vivefs/conformance'
 
@@ -32,6 +33,10 @@ export async function openVolume(where: () => Where, options: OpenOptions = {}):
     async remount({ readOnly }) {
       await vive.close()
       vive = await ViveFS.open(where(), { ...options, owner, readOnly })
+    },
+    async check() {
+      const { findings } = await vive.fsck()
+      assert.deepEqual(findings, [], 'a clean fsck')
     },
     close: () => vive.close(),
   }

@@ -187,7 +187,7 @@ function* xattrCells(): Generator<Cell> {
   const long = `user.${'n'.repeat(251)}`
   for (const operation of operations) {
     yield xattr(operation, 'EACCES', 'no permission', 'user.color', { as: 'bob', tree: secret })
-    yield xattr(operation, 'EOPNOTSUPP', 'an unknown namespace', 'color.user')
+    yield xattr(operation, 'ENOTSUP', 'an unknown namespace', 'color.user')
     yield xattr(operation, 'ERANGE', 'a name of 256 bytes', long)
     yield xattr(operation, 'ERANGE', 'an empty name', '')
   }

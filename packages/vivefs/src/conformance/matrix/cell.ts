@@ -51,6 +51,9 @@ export function pathCell(
   }
 }
 
+/** C libraries differ in whether the letters that were tried last are left in the template. */
+const templateOf = (path: unknown): string => String(path).replace(/.{6}$/, 'XXXXXX')
+
 /** Fails unless `action` is refused exactly as the cell says. */
 async function assertRefused(cell: Cell, area: Area): Promise<void> {
   const { operation, errno } = cell
@@ -64,7 +67,7 @@ async function assertRefused(cell: Cell, area: Area): Promise<void> {
   assert.equal(error.errno, -constants.errno[errno], 'errno')
   const shown = cell.shows?.(area) ?? {}
   assert.equal(error.syscall, shown.syscall ?? syscallOf(operation), 'syscall')
-  assert.equal(error.path, shown.path, 'path')
+  assert.equal(operation === 'mkdtemp' ? templateOf(error.path) : error.path, shown.path, 'path')
   assert.equal(error.dest, shown.dest, 'dest')
   assert.ok(error.message.startsWith(`${errno}: `), `message: ${error.message}`)
 }

@@ -95,11 +95,6 @@ export function* readOnlyCells(): Generator<Cell> {
     cause: 'a read-only mount, a directory is there',
     isReadOnly: true,
   })
-  yield pathCell(roleOf('unlink'), 'missing', {
-    errno: 'ENOENT',
-    cause: 'a read-only mount, nothing there',
-    isReadOnly: true,
-  })
 }
 
 /** What a read-only mount still does. */

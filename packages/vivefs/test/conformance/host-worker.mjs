@@ -1,0 +1,139 @@
+/**
+ * The filesystem of the host for the suite: a hub that starts one process for each person and passes messages on.
+ *
+ * Hub: `node host-worker.mjs hub DIR`, in a mount namespace of its own, so that DIR can be mounted read-only and nothing
+ * is left behind. Person: `node host-worker.mjs person JSON`, which becomes that person for good.
+ */
+import { execFileSync, fork, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import { constants } from 'node:os'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const [, , role, argument] = process.argv
+
+if (role === 'hub') hub(argument)
+else person(JSON.parse(argument))
+
+function hub(directory) {
+  const workers = new Map()
+  execFileSync('mount', ['--bind', directory, directory])
+  process.on('disconnect', () => process.exit())
+  process.on('message', (message) => {
+    const { who, credentials, mount } = message
+    if (mount !== undefined) {
+      execFileSync('mount', ['-o', `remount,bind,${mount}`, directory])
+      process.send({ id: message.id })
+      return
+    }
+    let worker = workers.get(who)
+    if (worker === undefined) {
+      worker = fork(fileURLToPath(import.meta.url), ['person', JSON.stringify(credentials)], {
+        serialization: 'advanced',
+      })
+      worker.on('message', (answer) => process.send(answer))
+      workers.set(who, worker)
+    }
+    worker.send(message)
+  })
+}
+
+function person({ uid, gid, groups, umask }) {
+  // Python first: its own files may be out of an ordinary person's reach.
+  const extras = startExtras({ uid, gid, groups, umask })
+  process.umask(umask)
+  process.setgroups([...groups])
+  process.setgid(gid)
+  process.setuid(uid)
+  const objects = new Map()
+  let count = 0
+
+  const keep = (object, kind, more) => {
+    objects.set(++count, object)
+    return { $: kind, object: count, ...more }
+  }
+  const typeOf = (entry) =>
+    ['isFile', 'isDirectory', 'isSymbolicLink', 'isFIFO', 'isSocket'].find((method) => entry[method]())
+  const pack = (value) => {
+    if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
+    if (Array.isArray(value)) return value.map(pack)
+    if (typeof value.datasync === 'function') return keep(value, 'handle', { fd: value.fd })
+    if (typeof value.isFile === 'function' && 'mode' in value) return { $: 'stats', fields: { ...value } }
+    if (typeof value.isFile === 'function') return { $: 'dirent', name: value.name, type: typeOf(value) }
+    if (typeof value.closeSync === 'function') return keep(value, 'dir', {})
+    return { ...value }
+  }
+  const call = ({ target, object, method, args }) => {
+    if (target === 'promises') return fs.promises[method](...args)
+    if (target === 'object') return objects.get(object)[method](...args)
+    if (target === 'extras') return extras(method, args)
+    return new Promise((resolve, reject) => {
+      fs[method](...args, (error, result) => (error ? reject(error) : resolve(result)))
+    })
+  }
+  process.on('disconnect', () => process.exit())
+  process.on('message', async (message) => {
+    try {
+      process.send({ id: message.id, result: pack(await call(message)) })
+    } catch (error) {
+      const { code, errno, syscall, path, dest } = error
+      process.send({ id: message.id, error: { message: error.message, code, errno, syscall, path, dest } })
+    }
+  })
+}
+
+/** What node:fs has no function for, asked of the kernel by way of Python. Numbers of errors come back. */
+function startExtras(who) {
+  const code = `
+import ctypes, errno, json, os, stat, sys
+who = json.loads(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+os.umask(who["umask"]); os.setgroups(who["groups"]); os.setgid(who["gid"]); os.setuid(who["uid"])
+kinds = {"file": stat.S_IFREG, "fifo": stat.S_IFIFO, "socket": stat.S_IFSOCK, "block": stat.S_IFBLK, "character": stat.S_IFCHR}
+def checked(result):
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+def mknod(path, kind, o):
+    os.mknod(path, kinds[kind] | o["mode"], os.makedev(o.get("major", 0), o.get("minor", 0)))
+def rename(a, b, o):
+    flags = (1 if o.get("noReplace") else 0) | (2 if o.get("exchange") else 0)
+    checked(libc.renameat2(-100, os.fsencode(a), -100, os.fsencode(b), flags))
+def linkHandle(pid, fd, to):
+    checked(libc.linkat(-100, b"/proc/%d/fd/%d" % (pid, fd), -100, os.fsencode(to), 0x400))
+def setxattr(path, name, value, how=None):
+    os.setxattr(path, name, bytes.fromhex(value), {"any": 0, "create": 1, "replace": 2}[how or "any"])
+calls = {"mknod": mknod, "rename": rename, "linkHandle": linkHandle, "setxattr": setxattr,
+  "getxattr": lambda path, name: os.getxattr(path, name).hex(), "listxattr": os.listxattr, "removexattr": os.removexattr}
+for line in sys.stdin:
+    method, args = json.loads(line)
+    try:
+        print(json.dumps({"result": calls[method](*args)}), flush=True)
+    except OSError as error:
+        print(json.dumps({"code": errno.errorcode[error.errno]}), flush=True)
+`
+  const python = spawn('python3', ['-c', code, JSON.stringify(who)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const waiting = []
+  createInterface({ input: python.stdout }).on('line', (line) => waiting.shift()(JSON.parse(line)))
+  return async (method, args) => {
+    const sent = method === 'linkHandle' ? [process.pid, ...args] : args
+    const plain = sent.map((value) => (Buffer.isBuffer(value) ? value.toString('hex') : value))
+    const answer = await new Promise((resolve) => {
+      waiting.push(resolve)
+      python.stdin.write(`${JSON.stringify([method, plain])}\n`)
+    })
+    if (answer.code !== undefined) throw refusal(method, answer.code, args)
+    return method === 'getxattr' ? Buffer.from(answer.result, 'hex') : answer.result
+  }
+}
+
+function refusal(method, code, args) {
+  const isPair = method === 'rename'
+  return Object.assign(new Error(`${code}: ${method}`), {
+    code,
+    errno: -constants.errno[code],
+    syscall: method === 'linkHandle' ? 'link' : method,
+    path: args[0],
+    ...(isPair ? { dest: args[1] } : {}),
+  })
+}
