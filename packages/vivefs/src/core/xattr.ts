@@ -36,7 +36,7 @@ function assertAccess(call: Call, inode: Inode, name: Bytes, mask: number): void
       if (mask === W_OK && !isOwner(call.who, inode)) throw new FilesystemError('EPERM')
       return
     default:
-      throw new FilesystemError('EOPNOTSUPP')
+      throw new FilesystemError('ENOTSUP')
   }
 }
 
@@ -48,7 +48,7 @@ function* readValue(call: Call, key: Bytes): Op<Bytes | undefined> {
   return row.subarray(FRAME_BYTES)
 }
 
-/** Errors: ENODATA, EACCES, EINVAL, ERANGE, EOPNOTSUPP (an unknown namespace). The value is a copy. */
+/** Errors: ENODATA, EACCES, EINVAL, ERANGE, ENOTSUP (an unknown namespace). The value is a copy. */
 export function* getXattr(call: Call, inode: Inode, name: Bytes): Op<Buffer> {
   assertAccess(call, inode, name, R_OK)
   const value = inode.xattrs === 0 ? undefined : yield* readValue(call, xattrKey(inode.ino, name))
@@ -56,7 +56,7 @@ export function* getXattr(call: Call, inode: Inode, name: Bytes): Op<Buffer> {
   return Buffer.from(value)
 }
 
-/** Errors: EEXIST (create), ENODATA (replace), E2BIG, EACCES, EPERM, EINVAL, ERANGE, EOPNOTSUPP. */
+/** Errors: EEXIST (create), ENODATA (replace), E2BIG, EACCES, EPERM, EINVAL, ERANGE, ENOTSUP. */
 export function* setXattr(call: Call, inode: Inode, name: Bytes, value: Bytes, mode: XattrMode): Op<void> {
   assertAccess(call, inode, name, W_OK)
   if (value.length > XATTR_VALUE_BYTES_MAX) throw new FilesystemError('E2BIG')
@@ -69,7 +69,7 @@ export function* setXattr(call: Call, inode: Inode, name: Bytes, value: Bytes, m
   if (before === undefined) edited.xattrs++
 }
 
-/** Errors: ENODATA, EACCES, EPERM, EINVAL, ERANGE, EOPNOTSUPP. */
+/** Errors: ENODATA, EACCES, EPERM, EINVAL, ERANGE, ENOTSUP. */
 export function* removeXattr(call: Call, inode: Inode, name: Bytes): Op<void> {
   assertAccess(call, inode, name, W_OK)
   const key = xattrKey(inode.ino, name)
