@@ -77,8 +77,9 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     freeBytes: engine.freeBytes,
   })
   if (!options.readOnly && !salvage) {
-    await runAsync(reclaimOrphans(core))
+    // First the jobs that are there: an orphan's purge takes a number above theirs.
     await runAsync(core.jobs.resume())
+    await runAsync(reclaimOrphans(core))
   }
   return core
 }

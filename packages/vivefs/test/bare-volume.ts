@@ -10,7 +10,7 @@ import { runFsck } from '../src/fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from '../src/fsck/report.ts'
 import type { Runtime } from '../src/runtime.ts'
 import type { Database } from '../src/store/database.ts'
-import { LevelStore, type LevelStoreOptions, openLevelStore } from '../src/store/index.ts'
+import { type LevelStore, type LevelStoreOptions, openLevelStore } from '../src/store/index.ts'
 import { mountVolume } from '../src/volume.ts'
 
 export const root: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
@@ -63,8 +63,7 @@ export async function openBare(
 
 /** The same on anything with the narrow interface that the store needs. */
 export async function openBareOn(database: Database, options: BareOptions = {}): Promise<BareVolume> {
-  if (database.status !== 'open') await database.open()
-  return mount(new LevelStore(database, options), options)
+  return mount(await openLevelStore(database as never, options), options)
 }
 
 async function mount(store: LevelStore, options: BareOptions): Promise<BareVolume> {

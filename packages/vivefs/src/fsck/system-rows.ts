@@ -132,6 +132,8 @@ export class SystemRows {
   #visitJob(row: Row): void {
     const { findings, counts, jobs } = this.#census
     const id = numberOfKey(row.key)
+    // A salvaging mount has not looked at the jobs: those that a repair adds must not take their numbers.
+    this.#census.core.reserveJobIds(id)
     const verdict = decodeJob(row.key, row.value)
     if (!verdict.ok) {
       findings.add('ROW_DAMAGED', undefined, `the row of job ${id} is damaged (${verdict.fault})`, 'rows', dropRow(row))
