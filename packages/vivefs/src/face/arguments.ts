@@ -59,7 +59,8 @@ export function outOfRange(name: string, range: string, value: unknown): Error {
 }
 
 /** Any other of node's coded errors. */
-export const coded = (Type: ErrorConstructor, code: string, message: string): Error => named(new Type(message), code)
+export const coded = (Type: new (message: string) => Error, code: string, message: string): Error =>
+  named(new Type(message), code)
 
 /** The text of node's AbortError; `cause` is the signal's reason. */
 export function abortError(signal: AbortSignal): Error {

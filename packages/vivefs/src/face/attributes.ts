@@ -18,12 +18,12 @@ import { statsOf } from './stats.ts'
 type Following = 'follow' | 'nofollow'
 
 /** Numbers of seconds, numeric strings and Dates, as node:fs takes them. */
-export function toTime(value: unknown): Timespec {
+export function toTime(value: unknown, name = 'time'): Timespec {
   let seconds: number
   if (typeof value === 'string' && +value === Number(value) && value.trim() !== '') seconds = +value
   else if (typeof value === 'number' && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value
   else if (value instanceof Date) seconds = value.getTime() / 1000
-  else throw wrongType('time', 'an instance of Date or an Time in seconds', value)
+  else throw wrongType(name, 'an instance of Date or an Time in seconds', value)
   return timespec(seconds)
 }
 
@@ -186,7 +186,7 @@ export const utimes = utimesBy('utime', 'follow')
 export const lutimes = utimesBy('lutime', 'nofollow')
 
 export const futimes = (face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> =>
-  changeOpen(face, of, 'futime', { atime: toTime(atime), mtime: toTime(mtime) })
+  changeOpen(face, of, 'futime', { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') })
 
 function toLength(length: unknown): number {
   if (length === undefined) return 0

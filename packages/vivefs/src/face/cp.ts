@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { FilesystemError } from '../errors.ts'
 import { type Op, pending, runAsync } from '../op.ts'
-import { assertBoolean, assertFunction, assertInteger, assertObject, systemError, wrongValue } from './arguments.ts'
+import { assertBoolean, assertFunction, assertInteger, assertObject, coded, systemError } from './arguments.ts'
 import { chmod, lstat, stat, utimes } from './attributes.ts'
 import type { Face } from './context.ts'
 import { readdir } from './directories.ts'
@@ -45,7 +45,8 @@ function toCpOptions(options: unknown): CpOptions {
   whole.mode ??= 0
   assertInteger(whole.mode, 'mode', 0, 7)
   if (whole.dereference && whole.verbatimSymlinks) {
-    throw wrongValue('options.verbatimSymlinks', true, 'is not compatible with options.dereference')
+    const text = 'Option "dereference" cannot be used in combination with option "verbatimSymlinks"'
+    throw coded(TypeError, 'ERR_INCOMPATIBLE_OPTION_PAIR', text)
   }
   if (whole.filter !== undefined) assertFunction(whole.filter, 'options.filter')
   return whole
@@ -174,8 +175,14 @@ class Copier {
     const target = yield* this.#lookIfThere(to)
     if (source.isDirectory()) {
       if (!this.#how.recursive) {
-        const text = 'Recursive option not enabled, cannot copy a directory'
-        throw refuse('ERR_FS_EISDIR', text, EISDIR, 'EISDIR', `${from} is a directory (not copied)`, from)
+        throw refuse(
+          'ERR_FS_EISDIR',
+          'Path is a directory',
+          EISDIR,
+          'EISDIR',
+          `${from} is a directory (not copied)`,
+          from,
+        )
       }
       yield* this.#copyDirectory(from, source, to, target)
     } else if (source.isFile() || source.isCharacterDevice() || source.isBlockDevice()) {

@@ -78,6 +78,8 @@ export class FileHandle extends EventEmitter {
   async read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
     let buffer: NodeJS.ArrayBufferView | undefined
     const bytesRead = await this.#run('read', (face, of) => {
+      const isOptions = first !== undefined && first !== null && !ArrayBuffer.isView(first)
+      if (isOptions) assertObject(first, 'options')
       const what = io.toReadInto(first, second, third, fourth)
       buffer = what.buffer
       return io.read(face, of, what)

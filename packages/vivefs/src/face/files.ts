@@ -61,7 +61,7 @@ export function readFile(face: Face, file: unknown, options?: unknown): Op<strin
 }
 
 const tooLarge = (size: number): Error =>
-  coded(RangeError as unknown as ErrorConstructor, 'ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB`)
+  coded(RangeError, 'ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB`)
 
 const isDirectoryRead = (): FilesystemError => new FilesystemError('EISDIR', { syscall: 'read' })
 

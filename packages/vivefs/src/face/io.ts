@@ -92,8 +92,8 @@ export function* readOn(face: Face, of: Description, into: Uint8Array): Op<numbe
 }
 
 function toViews(buffers: unknown): readonly NodeJS.ArrayBufferView[] {
-  if (!Array.isArray(buffers)) throw wrongType('buffers', 'an instance of ArrayBufferView[]', buffers)
-  for (const each of buffers) if (!isView(each)) throw wrongType('buffers', 'an instance of ArrayBufferView[]', buffers)
+  if (!Array.isArray(buffers)) throw wrongType('buffers', 'an ArrayBufferView[]', buffers)
+  for (const each of buffers) if (!isView(each)) throw wrongType('buffers', 'an ArrayBufferView[]', buffers)
   return buffers
 }
 

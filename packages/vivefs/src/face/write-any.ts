@@ -1,6 +1,6 @@
 /** writeFile and appendFile of the promise face: data may also be an iterable or a stream. */
 import { type Op, pending } from '../op.ts'
-import { assertNotAborted } from './arguments.ts'
+import { assertNotAborted, bytesOfView } from './arguments.ts'
 import type { Face } from './context.ts'
 import { Description } from './descriptors.ts'
 import { toData, toWholeWrite, type WholeWrite, writeOpen, writeWhole } from './files.ts'
@@ -36,6 +36,10 @@ function* writeChunks(face: Face, how: WholeWrite, chunks: Chunks): Op<void> {
   }
 }
 
+/** A piece of an iterable: whatever makes a Buffer. */
+const toChunk = (value: unknown, encoding: BufferEncoding): Uint8Array =>
+  ArrayBuffer.isView(value) ? bytesOfView(value) : Buffer.from(value as string, encoding)
+
 function* pour(face: Face, of: Description, how: WholeWrite, chunks: Chunks): Op<void> {
   const isAsync = Symbol.asyncIterator in chunks
   const iterator = isAsync ? chunks[Symbol.asyncIterator]() : (chunks as Iterable<unknown>)[Symbol.iterator]()
@@ -48,7 +52,7 @@ function* pour(face: Face, of: Description, how: WholeWrite, chunks: Chunks): Op
         isDone = true
         break
       }
-      yield* writeOpen(face, of, toData(step.value, how.encoding), { signal: how.signal, flush: false })
+      yield* writeOpen(face, of, toChunk(step.value, how.encoding), { signal: how.signal, flush: false })
     }
     if (how.flush) yield* face.core.store.barrier()
   } finally {
