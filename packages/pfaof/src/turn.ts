@@ -19,8 +19,12 @@ export class Turn {
       return
     }
     if (this.#waiting.length >= WAITERS_MAX) throw new PfaofError('PFAOF_BUSY', `${WAITERS_MAX} operations wait`)
-    // The turn is handed over while it stays held, so nobody can step in between.
-    yield* wait(() => new Promise<void>((granted) => this.#waiting.push(granted)))
+    // The driver asks later than this line: by then the turn may be free. It is handed over while it stays held.
+    yield* wait(() => {
+      if (this.#held) return new Promise<void>((granted) => this.#waiting.push(granted))
+      this.#held = true
+      return Promise.resolve()
+    })
   }
 
   release(): void {
