@@ -36,6 +36,8 @@ export interface Node {
   /** Some entry calls it another type than its mode does. */
   isMistyped: boolean
   isOrphan: boolean
+  /** A directory with several names: the one that stays was seen. */
+  isNamed: boolean
   /** Bytes of content, those that wait for a counting trim included. */
   bytes: number
 }
@@ -89,6 +91,7 @@ export class Census {
         namedIn: 0,
         isMistyped: false,
         isOrphan: false,
+        isNamed: false,
         bytes: 0,
       }
       this.nodes.set(ino, node)

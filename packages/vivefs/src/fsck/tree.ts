@@ -53,10 +53,7 @@ export function checkNode(census: Census, salvage: Salvage, node: Node): void {
   }
   if (isDirectory) checkDirectory(census, node, isRoot)
   else if (node.entries > 0) findings.add('ENTRIES', ino, `${node.entries} entries in what is no directory`)
-  if (isRoot) {
-    if (node.names > 0) findings.add('DIRECTORY_LINKS', ino, 'an entry leads to the root')
-    return
-  }
+  if (isRoot) return
   if (!isDirectory && node.names > 0 && node.nlink !== node.names) {
     const message = `${node.names} names, the inode says ${node.nlink}`
     findings.add('NLINK', ino, message, 'fields', setFields(ino, { nlink: node.names }))
@@ -78,11 +75,8 @@ function checkDirectory(census: Census, node: Node, isRoot: boolean): void {
     const message = `${node.entries} entries, the inode says ${node.entriesClaimed}`
     findings.add('ENTRIES', ino, message, 'fields', setFields(ino, { entries: node.entries }))
   }
-  if (node.names > 1) {
-    const message = `${node.names} entries lead to one directory`
-    findings.add('DIRECTORY_LINKS', ino, message, 'tree', moveToLostAndFound(ino, node.namedIn))
-    return
-  }
+  // The second look at entries names those that are too many.
+  if (node.names > (isRoot ? 0 : 1)) census.suspectEntries++
   const parent = isRoot ? ino : node.namedIn
   if (node.parent !== parent && (isRoot || node.names === 1)) {
     const message = `the directory above is ${parent}, the inode says ${node.parent}`
@@ -177,6 +171,15 @@ export function checkRings(census: Census): void {
   }
 }
 
+/** Whether an entry gives a directory one name too many: the first one in the directory that it calls its own stays. */
+function isSurplus({ core }: Census, node: Node, directoryIno: number): boolean {
+  if (node.ino === core.superblock.rootIno) return true
+  if (node.type !== S_IFDIR || node.names <= 1) return false
+  if (node.isNamed || node.parent !== directoryIno) return true
+  node.isNamed = true
+  return false
+}
+
 /** Second look at entries, when some lead nowhere or to something of another type. */
 export function recheckEntry(census: Census, salvage: Salvage, row: Row): void {
   const parts = parseNodeKey(row.key)
@@ -189,6 +192,9 @@ export function recheckEntry(census: Census, salvage: Salvage, row: Row): void {
   if (node.row === 'missing' && !salvage.has(node)) {
     const message = `the entry ${name} leads to inode ${node.ino}, which does not exist`
     findings.add('ENTRY_DANGLING', parts.ino, message, 'tree', dropEntryRow(parts.ino, row.key, verdict.value))
+  } else if (isSurplus(census, node, parts.ino)) {
+    const message = `the entry ${name} leads to directory ${node.ino}, which has another name or is the root`
+    findings.add('DIRECTORY_LINKS', parts.ino, message, 'tree', dropEntryRow(parts.ino, row.key, verdict.value))
   } else if (node.row === 'sound' && node.type !== verdict.value.type) {
     const message = `the entry ${name} calls inode ${node.ino} type 0o${verdict.value.type.toString(8)}, it is 0o${node.type.toString(8)}`
     findings.add('ENTRY_TYPE', parts.ino, message, 'tree', retypeEntry(parts.ino, row.key, verdict.value, node.type))

@@ -29,7 +29,7 @@ test('every prefix of the batches is a sound volume', { timeout: 600_000 }, asyn
     await driver.start()
     note()
     await driver.run(200)
-    await driver.meetRarePaths()
+    await driver.meetRarePaths(isDeep ? 24 : 4)
     await driver.finish()
 
     const image = memoryDatabase()

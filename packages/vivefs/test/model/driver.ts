@@ -463,7 +463,7 @@ export class Driver {
   }
 
   /** What chance may have left out: many cuts of one file, a removal of a big one, of an open one, a reopening. */
-  async meetRarePaths(): Promise<void> {
+  async meetRarePaths(cuts = 24): Promise<void> {
     const { root } = this.oracle
     const [who] = this.#people
     for (const name of ['rare-one', 'rare-two']) {
@@ -484,7 +484,7 @@ export class Driver {
       this.oracle.write(who, node, 0, data)
       await runAsync(this.#fsal.write(who, node.handle, { offset: 0, data, file }))
       await this.#truncate(node, 150_000)
-      await this.#pileUp(opened, 24)
+      await this.#pileUp(opened, cuts)
       await this.#compareContent(node)
     }
     const gone = this.oracle.unlink(who, root, 'rare-two')
