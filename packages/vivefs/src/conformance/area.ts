@@ -105,9 +105,14 @@ export class Area {
 
   /** Plants a tree, as root, with the modes and owners that it says. */
   async plant(tree: Tree): Promise<void> {
-    for (const [relative, plant] of Object.entries(tree)) await this.#plant(this.path(relative), plant)
+    const plants = Object.entries(tree)
+    const depths = plants.map(([relative, { linkOf }]) => relative.split('/').length + (linkOf === undefined ? 0 : 100))
+    for (const depth of [...new Set(depths)].sort((one, other) => one - other)) {
+      const level = plants.filter((_, at) => depths[at] === depth)
+      await inParallel(level, ([relative, plant]) => this.#plant(this.path(relative), plant))
+    }
     // Modes last: a parent that nobody may write can have children.
-    for (const [relative, plant] of Object.entries(tree)) await this.#dress(this.path(relative), plant)
+    await inParallel(plants, ([relative, plant]) => this.#dress(this.path(relative), plant))
   }
 
   async #plant(path: string, plant: Plant): Promise<void> {
@@ -131,12 +136,10 @@ export class Area {
 
   /** Every path of the area, `.` first. Reads directories. */
   async paths(relative = '.'): Promise<string[]> {
-    const found = [relative]
-    if (!(await this.lstat(relative)).isDirectory()) return found
-    for (const name of (await this.promises.readdir(this.path(relative))).sort()) {
-      found.push(...(await this.paths(relative === '.' ? name : `${relative}/${name}`)))
-    }
-    return found
+    if (!(await this.lstat(relative)).isDirectory()) return [relative]
+    const names = (await this.promises.readdir(this.path(relative))).sort()
+    const below = await Promise.all(names.map((name) => this.paths(relative === '.' ? name : `${relative}/${name}`)))
+    return [relative, ...below.flat()]
   }
 
   /** Closes what was opened. */
@@ -145,14 +148,23 @@ export class Area {
   }
 }
 
+/** Does something with every item, a hundred at a time. */
+export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < items.length; at += 100) await Promise.all(items.slice(at, at + 100).map(work))
+}
+
 /** Removes everything below `path`, and `path` itself. */
 export async function removeTree(promises: SuitePromises, path: Buffer): Promise<void> {
-  const stats = await promises.lstat(path, { bigint: true })
-  if (!stats.isDirectory()) return promises.unlink(path)
-  for (const name of await promises.readdir(path, 'buffer')) {
-    await removeTree(promises, Buffer.concat([path, Buffer.from('/'), name]))
+  try {
+    await promises.unlink(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // EPERM is what POSIX says of directories, EISDIR what Linux says.
+    if (code !== 'EISDIR' && code !== 'EPERM') throw error
+    const names = await promises.readdir(path, 'buffer')
+    await inParallel(names, (name) => removeTree(promises, Buffer.concat([path, Buffer.from('/'), name])))
+    await promises.rmdir(path)
   }
-  await promises.rmdir(path)
 }
 
 let tickMs = 12

@@ -10,14 +10,17 @@ export type Snapshot = ReadonlyMap<string, BigIntStats>
 
 /** lstat of every path that exists. */
 export async function snapshot(area: Area, paths: Iterable<string>): Promise<Snapshot> {
+  const lookups = [...paths].map(
+    async (path): Promise<[string, BigIntStats | undefined]> => [
+      path,
+      await area.lstat(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+        throw error
+      }),
+    ],
+  )
   const found = new Map<string, BigIntStats>()
-  for (const path of paths) {
-    const stats = await area.lstat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
-      throw error
-    })
-    if (stats !== undefined) found.set(path, stats)
-  }
+  for (const [path, stats] of await Promise.all(lookups)) if (stats !== undefined) found.set(path, stats)
   return found
 }
 

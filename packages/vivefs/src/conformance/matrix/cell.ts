@@ -91,9 +91,10 @@ export function caseOf(cell: Cell): Case {
       await assertRefused(cell, area)
       assertSame(before, await snapshot(area, paths))
       assert.deepEqual((await area.paths()).sort(), paths.sort(), 'names afterwards')
-      for (const [path, { kind, content }] of Object.entries(tree)) {
+      const contents = Object.entries(tree).map(async ([path, { kind, content }]) => {
         if (kind === 'file' && content !== undefined) assert.equal(await area.text(path), content.toString(), path)
-      }
+      })
+      await Promise.all(contents)
     },
   }
 }
