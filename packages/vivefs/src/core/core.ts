@@ -68,8 +68,11 @@ export class Core {
    */
   *run<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions = {}): Op<T> {
     this.assertOpen()
+    if (this.options.readOnly && options.readOnly !== true) {
+      // What the body refuses for other reasons comes first (mkdir of what is there: EEXIST); its first change is EROFS.
+      return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), { readOnly: true })
+    }
     if (options.readOnly !== true) {
-      if (this.options.readOnly) throw new FilesystemError('EROFS')
       while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
     }
     if (options.readOnly === true)
