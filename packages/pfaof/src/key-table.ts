@@ -3,8 +3,9 @@ import { ChunkCursor } from './chunk-cursor.ts'
 import { decodeEdits } from './edit.ts'
 import { fromMedium, PfaofError } from './error.ts'
 import { FileTable } from './file-table.ts'
+import type { Housekeeping } from './housekeeping.ts'
 import { TABLE_FILE } from './label.ts'
-import { type Op, wait } from './op.ts'
+import { type Op, runAsync, wait } from './op.ts'
 import type { Superblock } from './superblock.ts'
 import { checkpointRecords, type TableLog } from './table-log.ts'
 import { applyRecord, type TableReplay } from './table-replay.ts'
@@ -122,6 +123,7 @@ export class KeyTableReplay implements TableReplay {
         if (i === 0) throw new PfaofError('PFAOF_CORRUPTION', `no generation of the file table on ${this.medium.name}`)
       }
     }
+    const followed = this.complete
     for (;;) {
       const records = yield* this.#read(this.next)
       if (records === undefined) break
@@ -137,6 +139,13 @@ export class KeyTableReplay implements TableReplay {
     }
     const newest = numbers[numbers.length - 1] ?? -1
     if (newest >= this.next) {
+      if (followed) {
+        // The writer has gone on so far that what came next was deleted: start again with its newest generation.
+        this.complete = false
+        this.table = new FileTable()
+        yield* this.advance()
+        return
+      }
       throw new PfaofError('PFAOF_CORRUPTION', `${tableKey(this.next)} is missing, but ${tableKey(newest)} is there`)
     }
   }
@@ -164,10 +173,15 @@ export class KeyTableLog implements TableLog {
   /** What was put under the next number without an answer: it may be there. */
   #unanswered: Buffer[] = []
 
+  readonly #housekeeping: Housekeeping
+  /** Number of the object that starts the current generation. */
+  #generationAt = 0
+
   /** `next`: the number of the first object to write. */
-  constructor(medium: VolumeMedium, next: number) {
+  constructor(medium: VolumeMedium, next: number, housekeeping: Housekeeping) {
     this.medium = medium
     this.#next = next
+    this.#housekeeping = housekeeping
   }
 
   get full(): boolean {
@@ -185,6 +199,9 @@ export class KeyTableLog implements TableLog {
       yield* this.#put([...checkpointRecords(table, block.generation)])
       this.#objects = 0
       this.#started = true
+      const before = this.#generationAt
+      this.#generationAt = this.#next - 1
+      if (before > 0) this.#housekeeping.run(() => runAsync(this.#trim(before)))
     } finally {
       this.#turn.release()
     }
@@ -214,6 +231,18 @@ export class KeyTableLog implements TableLog {
       this.#objects++
     } finally {
       this.#turn.release()
+    }
+  }
+
+  /** Deletes what lies before the generation before this one. A late writer of such a number still finds the newer claim (I11). */
+  *#trim(below: number): Op<void> {
+    for (const number of yield* listNumbers(this.medium)) {
+      if (number >= below) continue
+      try {
+        yield* wait(() => this.medium.medium.deleteKey!(tableKey(number)))
+      } catch (error) {
+        throw fromMedium(error, `delete of ${tableKey(number)}`)
+      }
     }
   }
 

@@ -36,7 +36,9 @@ export function* replayHome(medium: VolumeMedium): Op<HomeReplay | undefined> {
   if (medium.keyed) {
     const replay = new KeyTableReplay(medium)
     yield* replay.advance()
-    return replay.complete ? { medium, replay, log: () => new KeyTableLog(medium, replay.next) } : undefined
+    return replay.complete
+      ? { medium, replay, log: (core) => new KeyTableLog(medium, replay.next, core.housekeeping) }
+      : undefined
   }
   for (const label of yield* findGenerations(medium)) {
     const replay = new ZoneTableReplay(medium, label)
@@ -129,7 +131,7 @@ export function* serve(
     if (!medium.home) continue
     const home = homeOf(medium)
     if (home !== undefined) logs.push(home.log(core))
-    else if (medium.keyed) logs.push(new KeyTableLog(medium, 0))
+    else if (medium.keyed) logs.push(new KeyTableLog(medium, 0, core.housekeeping))
     else logs.push(new ZoneTableLog(medium, core.allocators[medium.number]!, undefined, []))
   }
   for (const medium of core.media) core.allocators[medium.number]!.load(claim.epoch, medium.ownZones)

@@ -32,10 +32,14 @@ export function* takeSnapshot(core: VolumeCore, name: string): Op<void> {
 
 export function* dropSnapshot(core: VolumeCore, name: string): Op<void> {
   core.checkWritable()
-  yield* core.commit(() => {
-    if (!core.table.snapshots.has(name)) throw new PfaofError('PFAOF_NOT_FOUND', `no snapshot ${name}`)
-    return [{ tag: 'dropSnapshot', name }]
-  })
+  yield* core.commit(
+    () => {
+      if (!core.table.snapshots.has(name)) throw new PfaofError('PFAOF_NOT_FOUND', `no snapshot ${name}`)
+      return [{ tag: 'dropSnapshot', name }]
+    },
+    undefined,
+    true,
+  )
   yield* core.syncTable(core.serial)
 }
 

@@ -1,12 +1,12 @@
 import { VolumeFile } from './append-file.ts'
 import type { Edit, Extent } from './edit.ts'
 import type { EpochClaim } from './epoch.ts'
-import { PfaofError } from './error.ts'
+import { fromMedium, isPfaofError, PfaofError } from './error.ts'
 import { FileLayout } from './file-layout.ts'
 import type { FileTable } from './file-table.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Journal } from './journal.ts'
-import type { Op } from './op.ts'
+import { type Op, wait } from './op.ts'
 import { SegmentCache } from './segment-cache.ts'
 import type { VolumeMedium } from './volume-medium.ts'
 import { ZoneAllocator } from './zone-allocator.ts'
@@ -28,6 +28,7 @@ export class VolumeCore {
   #claim: EpochClaim | undefined
   #closed = false
   #use = 0
+  #reserveSpent = false
 
   constructor(o: {
     media: readonly VolumeMedium[]
@@ -105,10 +106,41 @@ export class VolumeCore {
     )
   }
 
-  /** Writes edits to the table; a file's next sync covers its own. */
-  *commit(make: () => readonly Edit[], file?: VolumeFile): Op<void> {
-    yield* this.journal.commit(make)
+  /** Writes edits to the table; a file's next sync covers its own. `freeing`: an edit that gives space back may use the reserve for it. */
+  *commit(make: () => readonly Edit[], file?: VolumeFile, freeing = false): Op<void> {
+    try {
+      yield* this.journal.commit(make)
+    } catch (error) {
+      if (!freeing || !isPfaofError(error, 'PFAOF_NO_SPACE') || !(yield* this.#spendReserves())) throw error
+      yield* this.journal.commit(make)
+    }
     if (file !== undefined) file.editSerial = this.serial
+  }
+
+  /** Gives the space that home media keep back to the stores below; false when there is none left. */
+  *#spendReserves(): Op<boolean> {
+    let spent = false
+    for (const { home, medium, name } of this.media) {
+      if (!home || medium.spendReserve === undefined) continue
+      try {
+        if (yield* wait(() => medium.spendReserve!())) spent = true
+      } catch (error) {
+        throw fromMedium(error, `reserve of ${name}`)
+      }
+    }
+    this.#reserveSpent ||= spent
+    return spent
+  }
+
+  #refillReserves(): void {
+    if (!this.#reserveSpent || this.housekeeping.running > 0) return
+    this.#reserveSpent = false
+    for (const { medium } of this.media) {
+      if (medium.refillReserve === undefined) continue
+      this.housekeeping.run(async () => {
+        if (!(await medium.refillReserve!())) this.#reserveSpent = true
+      })
+    }
   }
 
   /** Makes table edits durable, and finds out whether this writer still has the volume (I11). */
@@ -117,6 +149,7 @@ export class VolumeCore {
     yield* journal.sync(serial)
     yield* this.#claim!.verify()
     for (const allocator of this.allocators) allocator.prepare(journal.durableSerial)
+    this.#refillReserves()
   }
 
   /** The file with this id, opened once however often it is asked for. */

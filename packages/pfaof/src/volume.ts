@@ -178,7 +178,7 @@ export class Volume {
   *delete(name: string): Op<void> {
     const core = this.#core
     core.checkWritable()
-    yield* core.commit(() => [{ tag: 'delete', id: this.#idOf(name) }])
+    yield* core.commit(() => [{ tag: 'delete', id: this.#idOf(name) }], undefined, true)
   }
 
   /** Makes every edit of the file table durable, deletes among them. */
