@@ -7,7 +7,7 @@ import { isDirectory, S_IFDIR } from './core/mode.ts'
 import { reclaimOrphan } from './core/open-file.ts'
 import type { Engine } from './engine/engine.ts'
 import { FilesystemError, ViveError } from './errors.ts'
-import { encodeInode } from './format/inode.ts'
+import { encodeInode, freshInode } from './format/inode.ts'
 import { countersKey, inodeKey, inodeLeaseKey, numberOfKey, orphanRange, superblockKey } from './format/keys.ts'
 import {
   type Counters,
@@ -146,37 +146,11 @@ function* makeVolume(store: TransactionalStore, runtime: Runtime, what: NewVolum
   }
   const counters: Counters = { inodes: 1, dataBytes: 0 }
   const rootKey = inodeKey(ROOT_INO)
+  const { extentBytes, owner } = what
   const root = encodeInode(rootKey, {
-    ino: ROOT_INO,
-    mode: S_IFDIR | 0o755,
-    uid: what.owner.uid,
-    gid: what.owner.gid,
+    ...freshInode({ ino: ROOT_INO, mode: S_IFDIR | 0o755, uid: owner.uid, gid: owner.gid, extentBytes, now }),
     nlink: 2,
-    size: 0,
-    allocatedBytes: 0,
-    rdevMajor: 0,
-    rdevMinor: 0,
-    atime: now,
-    mtime: now,
-    ctime: now,
-    birthtime: now,
-    generation: 1,
-    change: 1,
     parent: ROOT_INO,
-    projectId: 0,
-    flags: 0,
-    birth: 0,
-    extentBytes: what.extentBytes,
-    nextEpoch: 0,
-    exclusiveVerifier: 0,
-    keyId: 0,
-    baseIno: 0,
-    baseEpoch: 0,
-    entries: 0,
-    xattrs: 0,
-    epochs: [],
-    tails: [],
-    target: Buffer.alloc(0),
   })
   yield* store.transact(
     function* (tx) {

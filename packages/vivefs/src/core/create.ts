@@ -1,6 +1,6 @@
 /** Making inodes: open(O_CREAT), mkdir, mknod, symlink. */
 import { FilesystemError } from '../errors.ts'
-import type { Inode } from '../format/inode.ts'
+import { freshInode, type Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
@@ -22,7 +22,6 @@ import {
 
 export const LINKS_MAX = 0xffff_ffff
 export const TARGET_BYTES_MAX = 4095
-const NO_BYTES = Buffer.alloc(0)
 
 /** What a new inode is. */
 export interface NewInode {
@@ -46,37 +45,16 @@ export function* makeInode(call: Call, directory: Inode, what: NewInode): Op<Ino
   if (type === S_IFDIR && inheritsGroup) permissions |= S_ISGID
   const isSetGidProgram = type === S_IFREG && (permissions & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)
   if (isSetGidProgram && who.uid !== 0 && !isInGroup(who, gid)) permissions &= ~S_ISGID
-  const inode: Inode = {
-    ino: yield* core.allocateIno(call),
-    mode: type | permissions,
-    uid: who.uid,
-    gid,
-    nlink: 0,
-    size: what.target?.length ?? 0,
-    allocatedBytes: 0,
-    rdevMajor: what.rdevMajor ?? 0,
-    rdevMinor: what.rdevMinor ?? 0,
-    atime: now,
-    mtime: now,
-    ctime: now,
-    birthtime: now,
-    generation: 1,
-    change: 1,
-    parent: 0,
-    projectId: directory.projectId,
-    flags: 0,
-    birth: 0,
-    extentBytes: core.superblock.extentBytes,
-    nextEpoch: 0,
-    exclusiveVerifier: what.exclusiveVerifier ?? 0,
-    keyId: 0,
-    baseIno: 0,
-    baseEpoch: 0,
-    entries: 0,
-    xattrs: 0,
-    epochs: [],
-    tails: [],
-    target: what.target ?? NO_BYTES,
+  const ino = yield* core.allocateIno(call)
+  const { extentBytes } = core.superblock
+  const inode = freshInode({ ino, mode: type | permissions, uid: who.uid, gid, extentBytes, now })
+  inode.projectId = directory.projectId
+  inode.exclusiveVerifier = what.exclusiveVerifier ?? 0
+  inode.rdevMajor = what.rdevMajor ?? 0
+  inode.rdevMinor = what.rdevMinor ?? 0
+  if (what.target !== undefined) {
+    inode.target = what.target
+    inode.size = what.target.length
   }
   call.add(inode)
   return inode

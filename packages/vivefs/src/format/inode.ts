@@ -86,6 +86,41 @@ export interface Inode {
   target: Bytes
 }
 
+/** A new inode without names, links or content. */
+export function freshInode(
+  what: Pick<Inode, 'ino' | 'mode' | 'uid' | 'gid' | 'extentBytes'> & { readonly now: Timespec },
+): Inode {
+  const { now, ...given } = what
+  return {
+    ...given,
+    nlink: 0,
+    size: 0,
+    allocatedBytes: 0,
+    rdevMajor: 0,
+    rdevMinor: 0,
+    atime: now,
+    mtime: now,
+    ctime: now,
+    birthtime: now,
+    generation: 1,
+    change: 1,
+    parent: 0,
+    projectId: 0,
+    flags: 0,
+    birth: 0,
+    nextEpoch: 0,
+    exclusiveVerifier: 0,
+    keyId: 0,
+    baseIno: 0,
+    baseEpoch: 0,
+    entries: 0,
+    xattrs: 0,
+    epochs: [],
+    tails: [],
+    target: NO_BYTES,
+  }
+}
+
 const FIXED_BYTES = 164
 const EPOCH_BYTES = 10
 const TAIL_BYTES = 12
