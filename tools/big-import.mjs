@@ -20,6 +20,8 @@ const { values } = parseArgs({
     'limit-mb': { type: 'string', default: '500' },
     dir: { type: 'string', default: tmpdir() },
     'skip-fsck': { type: 'boolean', default: false },
+    // What it prints is JSON always.
+    json: { type: 'boolean' },
     import: { type: 'string' },
     volume: { type: 'string' },
   },

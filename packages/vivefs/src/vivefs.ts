@@ -100,6 +100,7 @@ export class ViveFS {
   readonly engine: string
   readonly #core: Core
   readonly #release: () => Promise<void>
+  #root: View | undefined
   #closing: Promise<void> | undefined
 
   private constructor(core: Core, credentials: Credentials, engine: string, release: () => Promise<void>) {
@@ -183,7 +184,8 @@ export class ViveFS {
 
   /** The volume as the superuser sees it. */
   get root(): View {
-    return this.as({ uid: 0, gid: 0, groups: [] })
+    this.#root ??= this.as({ uid: 0, gid: 0, groups: [] })
+    return this.#root
   }
 
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */
