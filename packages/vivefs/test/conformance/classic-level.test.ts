@@ -13,9 +13,10 @@ filesystemSuite({
   async open() {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'vivefs-conformance-'))
     const volume = await openVolume(() => `level:${directory}`)
+    const close = volume.close
     return Object.assign(volume, {
       close: async () => {
-        await volume.close()
+        await close()
         fs.rmSync(directory, { recursive: true, force: true })
       },
     })
