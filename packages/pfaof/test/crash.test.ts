@@ -12,12 +12,12 @@ const DEEP = process.env.VIVEFS_DEEP === '1'
 const SEED = Number(process.env.VIVEFS_SEED ?? 11)
 const ONLY = process.env.VIVEFS_CUT === undefined ? undefined : Number(process.env.VIVEFS_CUT)
 
-const memory = (o: { pointerSurvives?: boolean; blockBytes?: number }) => () =>
+const memory = (o: { pointerSurvives?: boolean; blockBytes?: number; zoneCount?: number }) => () =>
   openMemory({ zoneCount: 28, zoneBytes: 16 << 10, durability: 'flush', ...o })
 
 const KINDS: Record<string, () => Record<string, Medium>> = {
   'one medium that knows its pointers': () => ({ a: memory({})() }),
-  'one medium of preallocated space': () => ({ a: memory({ pointerSurvives: false })() }),
+  'one medium of preallocated space, nearly full': () => ({ a: memory({ pointerSurvives: false, zoneCount: 11 })() }),
   'two media in blocks': () => ({
     a: memory({ blockBytes: 512 })(),
     b: memory({ pointerSurvives: false, blockBytes: 512 })(),
@@ -49,7 +49,7 @@ async function check(
 }
 
 async function crashAt(kind: string, cutAt: number, cuts: readonly Cut[], inRecovery: boolean): Promise<boolean> {
-  const run = await runUntilCut(KINDS[kind]!, { seed: SEED, operations: 200, cutAt, appendBytesMax: 12 << 10 })
+  const run = await runUntilCut(KINDS[kind]!, { seed: SEED, operations: 200, cutAt, appendBytesMax: 30 << 10 })
   if (run.operations < cutAt) {
     await closeAll(run.media)
     if (run.error !== undefined) throw run.error

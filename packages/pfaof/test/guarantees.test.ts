@@ -83,6 +83,38 @@ describe('a failed flush', () => {
 })
 
 describe('recycled space', () => {
+  test('is not reset before the delete that freed it is durable (I7)', async () => {
+    const inner = openMemory({ ...GEOMETRY, zoneCount: 7 })
+    const medium = openFault(inner, {}) as FaultMedium
+    const volume = await Volume.create({ media: { m: medium } })
+    const bytes = (i: number) => Buffer.alloc(31_000, i + 1)
+    const names: string[] = []
+    const fill = async () => {
+      for (let i = names.length; ; i++) {
+        const file = await runAsync(volume.create({ name: `f${i}`, media: ['m'] }))
+        names.push(`f${i}`)
+        await runAsync(file.append([bytes(i)]))
+        await runAsync(file.seal())
+      }
+    }
+    await expect(fill()).rejects.toSatisfy(coded('PFAOF_NO_SPACE'))
+    // The empty zones of the reserve are taken first, then one that a delete freed.
+    for (let i = 0; i < 3; i++) {
+      await runAsync(volume.delete(`f${i}`))
+      const next = await runAsync(volume.create({ name: `next${i}`, media: ['m'] }))
+      await runAsync(next.append([bytes(99)]))
+    }
+    medium.cutPower()
+    const left = await medium.crashImage({ keep: 0 })
+    const again = await Volume.open({ media: { m: left } })
+    for (const { name, size } of again.list()) {
+      const into = Buffer.alloc(size)
+      await runAsync((await runAsync(again.open(name!))).read(0, into))
+      if (size > 0) expect(into.equals(name!.startsWith('next') ? bytes(99) : bytes(Number(name!.slice(1))))).toBe(true)
+    }
+    await again.close()
+  })
+
   test('bytes of its last use are never read, on media where they show', async () => {
     const medium = openMemory({ ...GEOMETRY, pointerSurvives: false })
     let volume = await Volume.create({ media: { m: medium } })
