@@ -2,10 +2,10 @@
 import type { BigIntStats, BigIntStatsFs, Stats, StatsFs } from 'node:fs'
 import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
-import { isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
+import { isDirectory, isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
 import { truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
-import { resolve } from '../core/walk.ts'
+import { resolve, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
@@ -40,10 +40,24 @@ function timespec(seconds: number): Timespec {
 
 const rootOf = (face: Face): number => face.core.superblock.rootIno
 
-const inspectPath = <T>(face: Face, path: Path, how: Following, look: (call: Call, inode: Inode) => T): Op<T> =>
-  face.core.read(face.who, function* (call) {
-    return look(call, yield* resolve(call, rootOf(face), path.bytes, how))
+/** What `look` says of the inode at a path; undefined when there is none and `isForgiving`. */
+function inspectPath<T>(
+  face: Face,
+  path: Path,
+  how: Following,
+  syscall: string,
+  look: (call: Call, inode: Inode) => T,
+  isForgiving = false,
+): Op<T> {
+  const inspect = face.core.read(face.who, function* (call) {
+    const { inode } = yield* walk(call, rootOf(face), path.bytes, how)
+    if (inode !== undefined) return look(call, inode)
+    if (isForgiving) return undefined as T
+    // The most frequent refusal: made once, with its place.
+    throw new FilesystemError('ENOENT', { syscall, path: path.shown })
   })
+  return located(syscall, path, inspect)
+}
 
 const changePath = (face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> =>
   face.core.run(face.who, function* (call) {
@@ -67,40 +81,36 @@ function statBy(syscall: 'stat' | 'lstat', how: Following) {
   return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats> => {
     const at = toPath(path)
     const isBig = options?.bigint === true
-    const { device } = face
-    return located(
-      syscall,
-      at,
-      inspectPath(face, at, how, (_call, inode) => statsOf(inode, device, isBig)),
-    )
+    return inspectPath(face, at, how, syscall, (_call, inode) => statsOf(inode, face.device, isBig))
   }
 }
 
 export const stat = statBy('stat', 'follow')
 export const lstat = statBy('lstat', 'nofollow')
 
-const isMissing = (error: unknown): boolean =>
-  FilesystemError.is(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-
 /** The synchronous forms: `throwIfNoEntry: false` answers undefined. */
-function forgiving(operation: typeof stat) {
+function forgivingStatBy(syscall: 'stat' | 'lstat', how: Following) {
   return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats | undefined> => {
-    const op = operation(face, path, options)
-    return options?.throwIfNoEntry === false ? orUndefined(op) : op
+    const at = toPath(path)
+    const isBig = options?.bigint === true
+    const isForgiving = options?.throwIfNoEntry === false
+    const op = inspectPath(face, at, how, syscall, (_call, inode) => statsOf(inode, face.device, isBig), isForgiving)
+    return isForgiving ? orUndefined(op) : op
   }
 }
 
+/** A component on the way may be missing, too. */
 function* orUndefined<T>(op: Op<T>): Op<T | undefined> {
   try {
     return yield* op
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (FilesystemError.is(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined
     throw error
   }
 }
 
-export const statSync = forgiving(stat)
-export const lstatSync = forgiving(lstat)
+export const statSync = forgivingStatBy('stat', 'follow')
+export const lstatSync = forgivingStatBy('lstat', 'nofollow')
 
 export function fstat(face: Face, of: Description, options?: BigOption | null): Op<Stats | BigIntStats> {
   const isBig = options?.bigint === true
@@ -116,23 +126,18 @@ const ACCESS_MASK = R_OK | W_OK | X_OK
 export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
   const at = toPath(path)
   const mask = toFlagBits(mode, ACCESS_MASK)
-  return located(
-    'access',
-    at,
-    inspectPath(face, at, 'follow', (call, inode) => {
-      if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
-      const isOrdinary = isFile(inode) || (inode.mode & 0o170000) === 0o040000
-      if ((mask & W_OK) !== 0 && isOrdinary && face.core.options.readOnly) throw new FilesystemError('EROFS')
-    }),
-  )
+  return inspectPath(face, at, 'follow', 'access', (call, inode) => {
+    if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+    const isStored = isFile(inode) || isDirectory(inode)
+    if ((mask & W_OK) !== 0 && isStored && face.core.options.readOnly) throw new FilesystemError('EROFS')
+  })
 }
 
 /** Whether something is there; no argument and no refusal makes it throw. */
 export function* exists(face: Face, path: unknown): Op<boolean> {
   try {
     const at = toPath(path)
-    yield* inspectPath(face, at, 'follow', () => undefined)
-    return true
+    return (yield* inspectPath(face, at, 'follow', 'access', () => true, true)) === true
   } catch (error) {
     if (FilesystemError.is(error) || error instanceof TypeError) return false
     throw error
@@ -202,10 +207,10 @@ export function truncate(face: Face, path: unknown, length?: unknown): Op<void> 
   return located('open', at, cut())
 
   function* cut(): Op<void> {
-    const ino = yield* inspectPath(face, at, 'follow', (_call, inode) => inode.ino)
+    const ino = yield* inspectPath(face, at, 'follow', 'open', (_call, inode) => inode.ino)
     yield* truncateInode(core, who, ino, function* (call) {
       const inode = yield* resolve(call, rootOf(face), at.bytes, 'follow')
-      if (!isFile(inode) && (inode.mode & 0o170000) !== 0o040000) throw new FilesystemError('ENXIO')
+      if (!isFile(inode) && !isDirectory(inode)) throw new FilesystemError('ENXIO')
       yield* changeAttributes(call, inode, { size })
     })
   }
@@ -232,23 +237,19 @@ const BLOCKS_UNKNOWN = 2 ** 40
 export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
   const at = toPath(path)
   const isBig = options?.bigint === true
-  return located(
-    'statfs',
-    at,
-    inspectPath(face, at, 'follow', () => {
-      const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core)
-      const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)
-      const numbers = {
-        type: FILESYSTEM_TYPE,
-        bsize: BLOCK_BYTES,
-        blocks: Math.ceil(usedBytes / BLOCK_BYTES) + free,
-        bfree: free,
-        bavail: free,
-        files: inodesMax,
-        ffree: inodesMax - inodes,
-      }
-      if (!isBig) return numbers as StatsFs
-      return Object.fromEntries(Object.entries(numbers).map(([key, n]) => [key, BigInt(n)])) as unknown as BigIntStatsFs
-    }),
-  )
+  return inspectPath(face, at, 'follow', 'statfs', () => {
+    const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core)
+    const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)
+    const numbers = {
+      type: FILESYSTEM_TYPE,
+      bsize: BLOCK_BYTES,
+      blocks: Math.ceil(usedBytes / BLOCK_BYTES) + free,
+      bfree: free,
+      bavail: free,
+      files: inodesMax,
+      ffree: inodesMax - inodes,
+    }
+    if (!isBig) return numbers as StatsFs
+    return Object.fromEntries(Object.entries(numbers).map(([key, n]) => [key, BigInt(n)])) as unknown as BigIntStatsFs
+  })
 }

@@ -74,6 +74,8 @@ const simple: Record<string, Operation> = {
   realpath: realpathByLstat as Operation,
 }
 
+const entries = Object.entries(simple)
+
 /** Hands an outcome to the callback, never in the same step, and outside of promises, so that what it throws is its own. */
 function deliver<T>(op: Op<T>, callback: Callback, spread: (value: T) => unknown[]): void {
   runAsync(op).then(
@@ -115,12 +117,13 @@ function splitCallback(args: unknown[], name = ''): [unknown[], Callback] {
 const one = (value: unknown): unknown[] => (value === undefined ? [] : [value])
 
 function callbackOf(face: Face, name: string, operation: Operation) {
-  const run = (...given: unknown[]): void => {
-    const [args, callback] = splitCallback(given, name)
-    deliver(operation(face, ...(args as never[])), callback, one)
+  const holder = {
+    [name](...given: unknown[]): void {
+      const [args, callback] = splitCallback(given, name)
+      deliver(operation(face, ...(args as never[])), callback, one)
+    },
   }
-  Object.defineProperty(run, 'name', { value: name })
-  return run
+  return holder[name]
 }
 
 /** Reads and writes call back with a count and the buffers. */
@@ -132,18 +135,20 @@ function transfer(
   counted: string,
   subject: string,
 ) {
-  const run = (...given: unknown[]): void => {
-    const [args, callback] = splitCallback(given)
-    const description = face.descriptors.find(args[0])
-    const rest = args.slice(1)
-    if (description === undefined) {
-      deliver(notOpen(syscall), callback, one)
-      return
-    }
-    const { op, buffer } = start(description, rest)
-    deliver(op, callback, (count) => [count, buffer])
+  const holder = {
+    [name](...given: unknown[]): void {
+      const [args, callback] = splitCallback(given)
+      const description = face.descriptors.find(args[0])
+      const rest = args.slice(1)
+      if (description === undefined) {
+        deliver(notOpen(syscall), callback, one)
+        return
+      }
+      const { op, buffer } = start(description, rest)
+      deliver(op, callback, (count) => [count, buffer])
+    },
   }
-  Object.defineProperty(run, 'name', { value: name })
+  const run = holder[name]
   const promised = (...args: unknown[]): Promise<unknown> =>
     new Promise((resolve, reject) => {
       run(...args, (error: unknown, count: number, buffer: unknown) => {
@@ -217,7 +222,7 @@ export function callbacksOf(face: Face): ViveCallbacks {
   let callbacks = made.get(face)
   if (callbacks === undefined) {
     const out: Record<string, unknown> = {}
-    for (const [name, operation] of Object.entries(simple)) out[name] = callbackOf(face, name, operation)
+    for (const [name, operation] of entries) out[name] = callbackOf(face, name, operation)
     Object.assign(out, transfersOf(face), { exists: existsOf(face) })
     Object.assign(out.realpath as object, { native: callbackOf(face, 'native', realpath as Operation) })
     out.close = closeOf(face)

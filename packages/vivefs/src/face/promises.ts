@@ -28,12 +28,17 @@ const own: Record<string, Operation> = {
   removexattr: takingHandles(byPath.removexattr as never),
 }
 
+const entries = Object.entries(own)
+
 export function promisesOf(face: Face): VivePromises {
   const out: Record<string, unknown> = { constants }
-  for (const [name, operation] of Object.entries(own)) {
-    const run = async (...args: never[]): Promise<unknown> => runAsync(operation(face, ...args))
-    Object.defineProperty(run, 'name', { value: name })
-    out[name] = run
+  for (const [name, operation] of entries) {
+    const holder = {
+      async [name](...args: never[]): Promise<unknown> {
+        return runAsync(operation(face, ...args))
+      },
+    }
+    out[name] = holder[name]
   }
   out.open = async (path: unknown, flags?: unknown, mode?: unknown) =>
     new FileHandle(face, await runAsync(open(face, path, flags, mode)))

@@ -27,10 +27,15 @@ const table: Record<string, Operation> = {
   stat: attributes.statSync as Operation,
 }
 
+const entries = Object.entries(table).map(([name, operation]) => [`${name}Sync`, operation] as const)
+
 function syncOf(face: Face, name: string, operation: Operation) {
-  const run = (...args: never[]): unknown => runSync(operation(face, ...args), name)
-  Object.defineProperty(run, 'name', { value: name })
-  return run
+  const holder = {
+    [name](...args: never[]): unknown {
+      return runSync(operation(face, ...args), name)
+    },
+  }
+  return holder[name]
 }
 
 function openFile(face: Face, fd: unknown, syscall: string): Description {
@@ -41,7 +46,7 @@ function openFile(face: Face, fd: unknown, syscall: string): Description {
 
 export function syncFaceOf(face: Face): ViveSync {
   const out: Record<string, unknown> = {}
-  for (const [name, operation] of Object.entries(table)) out[`${name}Sync`] = syncOf(face, `${name}Sync`, operation)
+  for (const [name, operation] of entries) out[name] = syncOf(face, name, operation)
   Object.assign(out, {
     readSync: (fd: unknown, ...args: [unknown?, unknown?, unknown?, unknown?]) => {
       const of = openFile(face, fd, 'read')

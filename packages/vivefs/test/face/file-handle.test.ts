@@ -40,7 +40,7 @@ describe('reading and writing', () => {
       seen((await handle.write('hello ')).bytesWritten)
       seen((await handle.write(Buffer.from('__world__'), 2, 5)).bytesWritten)
       seen((await handle.write('HE', 0)).bytesWritten)
-      seen((await handle.write(Buffer.from('!?'), { offset: 0, length: 1 })).bytesWritten)
+      seen((await handle.write(Buffer.from('!?'), 0, 1)).bytesWritten)
       seen(await handle.readFile('utf8'))
       seen((await handle.read(Buffer.alloc(4), 0, 4, 0)).buffer.toString())
       seen((await handle.read({ buffer: Buffer.alloc(5), position: 2 })).bytesRead)
