@@ -10,9 +10,11 @@
 import assert from 'node:assert/strict'
 import type { Medium } from '@vivefs/media'
 import type { AppendFile } from '../append-file.ts'
-import { isPfaofError, type PfaofErrorCode } from '../error.ts'
-import { type Op, runAsync } from '../op.ts'
+import { isPfaofError } from '../error.ts'
+import { runAsync } from '../op.ts'
 import { Volume } from '../volume.ts'
+import { content, type Declare, type Ground, noise, refused } from './ground.ts'
+import { lifeTests } from './life.ts'
 import { Trace } from './trace.ts'
 
 export { Oracle } from './oracle.ts'
@@ -37,33 +39,6 @@ export interface SuiteMedia {
   readonly operations?: number
   /** Cleans up behind the media; called after they were closed. */
   readonly dispose?: () => Promise<void> | void
-}
-
-interface Ground {
-  readonly media: Readonly<Record<string, Medium>>
-  readonly files: readonly string[]
-  readonly operations: number
-  readonly volume: Volume
-}
-
-async function refused(op: Op<unknown> | Promise<unknown>, code: PfaofErrorCode): Promise<void> {
-  const run = 'next' in op ? runAsync(op) : op
-  await assert.rejects(run, (error) => isPfaofError(error, code), `must fail with ${code}`)
-}
-
-async function content(file: AppendFile): Promise<Buffer> {
-  const into = Buffer.alloc(file.size)
-  assert.equal(await runAsync(file.read(0, into)), file.size)
-  return into
-}
-
-function noise(bytes: number, seed: number): Buffer {
-  const into = Buffer.alloc(bytes)
-  for (let i = 0, x = seed; i < bytes; i++) {
-    x = (Math.imul(x, 1664525) + 1013904223) >>> 0
-    into[i] = x >>> 24
-  }
-  return into
 }
 
 /** Declares the tests. */
@@ -105,8 +80,6 @@ export function appendFileSuite(options: AppendFileSuiteOptions): void {
     }
   })
 }
-
-type Declare = (name: string, body: (ground: Ground) => Promise<void>) => void
 
 function appendTests(test: Declare): void {
   test('appends of many buffers come back, whole and in part', async ({ volume, files }) => {
@@ -231,90 +204,5 @@ function tableTests(test: Declare): void {
     await refused(again.openSnapshot('s', 'a'), 'PFAOF_NOT_FOUND')
     await refused(again.dropSnapshot('s'), 'PFAOF_NOT_FOUND')
     await again.close()
-  })
-}
-
-function lifeTests(test: Declare): void {
-  test('what was closed opens as it was; close is idempotent', async ({ media, volume, files }) => {
-    const file = await runAsync(volume.create({ name: 'a', media: files }))
-    const bytes = noise(20_000, 9)
-    await runAsync(file.append([bytes]))
-    await Promise.all([volume.close(), volume.close()])
-    await refused(file.append([bytes]), 'PFAOF_CLOSED')
-    await refused(file.read(0, Buffer.alloc(1)), 'PFAOF_CLOSED')
-    const again = await Volume.open({ media })
-    assert(again.epoch > 1)
-    assert((await content(await runAsync(again.open('a')))).equals(bytes))
-    await again.close()
-  })
-
-  test('moving a file between media while it is read', async ({ media, volume, files }) => {
-    const bytes = noise(60_000, 5)
-    const [from, to] = [files[0]!, files[files.length - 1]!]
-    const file = await runAsync(volume.create({ name: 'a', media: [from] }))
-    for (let at = 0; at < bytes.length; at += 7000) await runAsync(file.append([bytes.subarray(at, at + 7000)]))
-    await refused(volume.move('a', to), 'PFAOF_NOT_SEALED')
-    await runAsync(file.seal())
-    let moving = true
-    const move = volume.move('a', to).finally(() => {
-      moving = false
-    })
-    while (moving) {
-      assert((await content(file)).equals(bytes))
-      // A cached read never waits: let the copy have its turn.
-      await new Promise((next) => setImmediate(next))
-    }
-    await move
-    assert((await content(file)).equals(bytes))
-    assert(volume.stat('a').extents.every(({ medium }) => medium === to))
-    const again = await Volume.open({ media })
-    assert((await content(await runAsync(again.open('a')))).equals(bytes))
-    await again.close()
-  })
-
-  test('a follower sees what the writer does', async ({ media, volume, files }) => {
-    const follower = await Volume.open({ media, readOnly: true })
-    await refused(follower.create({ name: 'x', media: files }), 'PFAOF_READ_ONLY')
-    const file = await runAsync(volume.create({ name: 'a', media: files }))
-    let all = Buffer.alloc(0)
-    for (let round = 1; round <= 6; round++) {
-      const bytes = noise(round * 1500, round)
-      all = Buffer.concat([all, bytes])
-      await runAsync(file.append([bytes]))
-      await runAsync(file.sync())
-      await runAsync(follower.refresh())
-      const seen = await runAsync(follower.open('a'))
-      assert.equal(seen.size, all.length)
-      assert((await content(seen)).equals(all))
-    }
-    await runAsync(file.seal())
-    await runAsync(volume.renameReplace('a', 'b'))
-    await runAsync(follower.refresh())
-    assert((await content(await runAsync(follower.open('b')))).equals(all))
-    await runAsync(volume.delete('b'))
-    await runAsync(volume.sync())
-    await runAsync(follower.refresh())
-    await refused(follower.open('b'), 'PFAOF_NOT_FOUND')
-    await follower.close()
-  })
-
-  test('reclaim empties zones of which little is alive', async ({ media, volume, files }) => {
-    const name = files[0]!
-    if (media[name]!.caps.reclaim === 'whole-medium') return
-    const keep = noise(3000, 1)
-    const zone = Math.min(media[name]!.caps.zoneCapacityBytes, 256 << 10)
-    for (let i = 0; i < 4; i++) {
-      const file = await runAsync(volume.create({ name: `keep${i}`, media: [name] }))
-      await runAsync(file.append([keep]))
-      await runAsync(file.seal())
-      const fill = await runAsync(volume.create({ name: `fill${i}`, media: [name] }))
-      await runAsync(fill.append([noise(Math.floor(zone * 0.8), i)]))
-      await runAsync(fill.seal())
-    }
-    for (let i = 0; i < 4; i++) await runAsync(volume.delete(`fill${i}`))
-    await runAsync(volume.sync())
-    await volume.reclaim(name, { zones: 10, liveShareMax: 0.5 })
-    for (let i = 0; i < 4; i++) assert((await content(await runAsync(volume.open(`keep${i}`)))).equals(keep))
-    for await (const finding of volume.scrub()) assert.fail(JSON.stringify(finding))
   })
 }
