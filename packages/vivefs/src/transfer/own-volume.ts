@@ -17,7 +17,12 @@ function readJson(path: Buffer): Record<string, unknown> {
 /** Whether a host directory is where the volume lives that this process has open. A copy of it is not. */
 export function isVolumeDirectory(path: Buffer, volumeId: string): boolean {
   const description = joinPath(path, VOLUME_FILE)
-  if (statSync(description, { throwIfNoEntry: false }) === undefined) return false
+  try {
+    if (statSync(description, { throwIfNoEntry: false }) === undefined) return false
+  } catch {
+    // A directory that we may not search is not one that we have a volume open in.
+    return false
+  }
   if (readJson(description).volumeId !== volumeId) return false
   return readJson(joinPath(path, HOLDER_FILE)).pid === process.pid
 }
