@@ -159,6 +159,7 @@ export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
     }
     if (type === S_IFDIR) {
       if (!recursive) throw isDirectoryError(at.shown)
+      yield* located('rmdir', at, assertRemovable(face, at))
       return yield* removeTree(face, at)
     }
     const unlinking = core.run(
@@ -185,6 +186,14 @@ function* lookAt(face: Face, path: Path): Op<number | undefined> {
     throw error
   }
 }
+
+/** Refuses what rmdir would refuse in the end, before anything is removed. EBUSY: the root; EINVAL and ENOTEMPTY: dots. */
+const assertRemovable = (face: Face, path: Path): Op<void> =>
+  face.core.read(face.who, function* (call) {
+    const { last } = yield* walk(call, face.core.superblock.rootIno, path.bytes, 'parent')
+    if (last === 'root') throw new FilesystemError('EBUSY')
+    if (last !== 'name') throw new FilesystemError(last === 'dot' ? 'EINVAL' : 'ENOTEMPTY')
+  })
 
 /** Entries that one transaction of rm removes. */
 const REMOVE_ENTRIES = 64

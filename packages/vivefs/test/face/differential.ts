@@ -2,7 +2,7 @@
 import nodeFs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { ViveFS } from 'vivefs'
 
@@ -113,12 +113,55 @@ export async function compare(form: Form, steps: readonly Step[], isSkipped: (st
           ),
         )
       }
-      try {
-        expect(results[1]).toEqual(results[0])
-      } catch {
+      if (!isDeepStrictEqual(results[0], results[1])) {
         const shown = args((below) => `<root>/${below}`, ours)
         differences.push(`${index} ${name}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
       }
+    }
+    expect(differences).toEqual([])
+  } finally {
+    await close()
+  }
+}
+
+/**
+ * Runs each case on the tree that `tree` makes, and compares its outcome and what it left. The tree is made anew, in
+ * another directory, after a case that succeeded on either side.
+ */
+export async function compareCases(form: Form, tree: readonly Step[], cases: readonly Step[], left: readonly Step[]) {
+  const { real, ours, close } = await openSides()
+  try {
+    const differences: string[] = []
+    let number = 0
+    let isFresh = false
+    const inCase = (side: Side): Side => ({ ...side, root: `${side.root}/${number}` })
+    const run = (side: Side, [name, args]: Step, how: Form = form): Promise<unknown> =>
+      outcome(
+        side,
+        how,
+        name,
+        args((below) => side.root + (below && `/${below}`), side),
+      )
+    for (const step of cases) {
+      if (!isFresh) {
+        number++
+        for (const side of [inCase(real), inCase(ours)]) {
+          for (const each of [['mkdir', (at: (name: string) => string) => [at('')]] as Step, ...tree]) {
+            await run(side, each, side.isReal ? 'sync' : 'promises')
+          }
+        }
+      }
+      const results = [await run(inCase(real), step), await run(inCase(ours), step)]
+      isFresh = results.every((result) => typeof result === 'object' && result !== null && 'thrown' in result)
+      for (const look of left) {
+        for (const [index, side] of [inCase(real), inCase(ours)].entries()) {
+          results[index] = [results[index], await run(side, look)]
+        }
+      }
+      if (isDeepStrictEqual(results[0], results[1])) continue
+      isFresh = false
+      const shown = step[1]((below) => `<root>/${below}`, ours)
+      differences.push(`${step[0]}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
     }
     expect(differences).toEqual([])
   } finally {
