@@ -1,4 +1,4 @@
-/** Time of one call of the node:fs face on a volume in memory: `npx tsx packages/vivefs/bench/face.ts`. */
+/** Time of one call of the node:fs face on a volume in memory: `npm run bench:face`. */
 import { ViveFS } from '../src/index.ts'
 
 const vive = await ViveFS.open('memory://', { durability: 'relaxed', memoryBytes: 256 << 20 })

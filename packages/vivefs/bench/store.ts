@@ -1,6 +1,5 @@
 /**
- * What the store itself costs: CPU microseconds per call, median of the rounds. Bundle it and run it with node, e.g.
- * `esbuild packages/vivefs/bench/store.ts --bundle --platform=node --format=esm --packages=external`.
+ * What the store itself costs: CPU microseconds per call, median of the rounds. `npm run bench:store`.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
