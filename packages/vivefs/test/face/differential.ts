@@ -83,7 +83,10 @@ export async function openSides(): Promise<{ real: Side; ours: Side; close: () =
     real: { fs: nodeFs, root: real, isReal: true },
     ours: { fs: vive.fs as unknown as AnyFs, root, isReal: false },
     close: async () => {
+      await vive.settle()
+      const { findings } = await vive.fsck()
       await vive.close()
+      expect(findings).toEqual([])
       await nodeFs.promises.rm(real, { recursive: true, force: true })
     },
   }

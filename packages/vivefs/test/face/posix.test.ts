@@ -8,7 +8,12 @@ let vive: ViveFS
 beforeEach(async () => {
   vive = await ViveFS.open('memory://', { durability: 'relaxed' })
 })
-afterEach(() => vive.close())
+afterEach(async () => {
+  await vive.settle()
+  const { findings } = await vive.fsck()
+  await vive.close()
+  expect(findings).toEqual([])
+})
 
 const code = async (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
