@@ -4,6 +4,7 @@
  *
  * It relies on I2 and on cuts applying to all epochs at once: an older epoch's `end` is never above a newer one's.
  */
+import { FilesystemError } from '../errors.ts'
 import { decodeExtent, encodeExtent } from '../format/extent.ts'
 import { EPOCHS_MAX, type Inode } from '../format/inode.ts'
 import { decodeJob } from '../format/job.ts'
@@ -15,12 +16,15 @@ import { corruption } from './corruption.ts'
 import { superuser } from './jobs.ts'
 
 const ROWS_PER_STEP = 64
+/** How often a merge waits for trims before it gives up. */
+const WAITS_MAX = 16
 
 export const needsConsolidation = (inode: Inode): boolean => inode.epochs.length >= EPOCHS_MAX
 
 export function* consolidate(core: Core, ino: number): Op<void> {
   let from = 0
   let oldest = -1
+  let waits = 0
   for (let isDone = false; !isDone; ) {
     const next = yield* core.run(
       superuser,
@@ -52,7 +56,11 @@ export function* consolidate(core: Core, ino: number): Op<void> {
       },
       { reclaims: true },
     )
-    if (next?.mustWait) yield* pending(core.jobs.idle())
+    if (next?.mustWait) {
+      // A volume whose jobs stand still (closing, or mounted for salvage) would never get there.
+      if (++waits > WAITS_MAX) throw new FilesystemError('EBUSY')
+      yield* pending(core.jobs.idle())
+    }
     isDone = next === undefined || next.isLast
     oldest = next?.epoch ?? -1
     from = next?.from ?? 0
