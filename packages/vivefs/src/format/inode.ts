@@ -90,9 +90,12 @@ export interface Inode {
 export function freshInode(
   what: Pick<Inode, 'ino' | 'mode' | 'uid' | 'gid' | 'extentBytes'> & { readonly now: Timespec },
 ): Inode {
-  const { now, ...given } = what
+  const { ino, mode, uid, gid, extentBytes, now } = what
   return {
-    ...given,
+    ino,
+    mode,
+    uid,
+    gid,
     nlink: 0,
     size: 0,
     allocatedBytes: 0,
@@ -108,6 +111,7 @@ export function freshInode(
     projectId: 0,
     flags: 0,
     birth: 0,
+    extentBytes,
     nextEpoch: 0,
     exclusiveVerifier: 0,
     keyId: 0,
