@@ -256,6 +256,19 @@ describe('faults of our own', () => {
     await volume.close()
   })
 
+  test('many truncate one file at once: none is refused because the others filled its data epochs', async () => {
+    const { volume } = await openSmall()
+    const { fsal } = volume
+    const handle = await cutFile(volume, 'file', 600_000, 300_000)
+    // Woken in pairs after each merge, the second of a pair is the smaller one.
+    const sizes = Array.from({ length: 40 }, (_, n) => 290_000 - 5000 * (n < 14 ? n : n ^ 1))
+    await Promise.all(sizes.map((size) => go(fsal.setattr(root, handle, { size }))))
+    const { size } = await go(fsal.getattr(root, handle, undefined))
+    expect(sizes).toContain(size)
+    await sizesOf(volume, handle)
+    await volume.close()
+  })
+
   test('jobs that wait keep their numbers when an orphan is reclaimed at the next open', async () => {
     const { volume, database } = await openSmall()
     const { fsal } = volume

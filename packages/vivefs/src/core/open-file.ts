@@ -204,10 +204,19 @@ function* truncateTo(call: Call, file: OpenFile, size: number): Op<void> {
   if (isChange && call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
 }
 
+const CUT_ATTEMPTS_MAX = 32
+
 /** Runs an operation that may cut a file, after making room in the file's list of data epochs. */
 export function* truncateInode<T>(core: Core, who: Credentials, ino: number, body: (call: Call) => Op<T>): Op<T> {
-  if (yield* core.read(who, (call) => isCrowded(call, ino))) yield* consolidate(core, ino)
-  return yield* core.run(who, body, { reclaims: true })
+  for (let attempt = 1; ; attempt++) {
+    if (yield* core.read(who, (call) => isCrowded(call, ino))) yield* consolidate(core, ino)
+    try {
+      return yield* core.run(who, body, { reclaims: true })
+    } catch (error) {
+      // Cuts by others may have filled the list in between.
+      if (attempt === CUT_ATTEMPTS_MAX || !FilesystemError.is(error) || error.code !== 'EBUSY') throw error
+    }
+  }
 }
 
 function* isCrowded(call: Call, ino: number): Op<boolean> {
