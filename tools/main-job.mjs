@@ -138,7 +138,7 @@ function compareDirectories(one, other) {
   const differences = []
   const inodes = new Map()
   const compare = (a, b, name) => {
-    const differ = (what) => differences.push(`${name}: ${what}`)
+    const differ = (message) => differences.push({ kind: 'export', path: name, message })
     const left = lstatSync(a, { bigint: true })
     const right = lstatSync(b, { bigint: true, throwIfNoEntry: false })
     if (right === undefined) return differ('missing in the export')
@@ -153,7 +153,8 @@ function compareDirectories(one, other) {
         names.delete(child)
         compare(join(a, child), join(b, child), join(name, child))
       }
-      for (const child of names) differences.push(`${join(name, child)}: only in the export`)
+      for (const child of names)
+        differences.push({ kind: 'export', path: join(name, child), message: 'only in the export' })
       return
     }
     if (left.isSymbolicLink()) {
@@ -209,8 +210,18 @@ if (bavail * bsize < tree.bytes * 3 + 256 * 1024 * 1024) {
   process.exit(1)
 }
 
+/**
+ * Whether an entry of the source was changed by somebody after this run began: what differs there is listed, but proves
+ * nothing.
+ */
+const isDisturbed = (path) => {
+  const stat = lstatSync(join(source, path), { throwIfNoEntry: false })
+  return stat === undefined || stat.ctimeMs >= startedAtMs
+}
+
 const cpSeconds = []
 const importSeconds = []
+const startedAtMs = Date.now()
 const started = performance.now()
 let vive
 let imported
@@ -253,8 +264,13 @@ try {
 
   const cpMedian = median(cpSeconds)
   const importMedian = median(importSeconds)
+  // An error of the export is never the source's fault.
+  const differing = [...imported.findings, ...verified.findings, ...comparing.result]
+  const disturbed = new Set(differing.map(({ path }) => path).filter(isDisturbed))
   const isSame =
-    imported.findingCount + verified.findingCount + exporting.result.findingCount + comparing.result.length === 0
+    exporting.result.findingCount === 0 &&
+    differing.length === imported.findingCount + verified.findingCount + comparing.result.length &&
+    differing.every(({ path }) => disturbed.has(path))
   const figures = {
     source,
     volume,
@@ -278,6 +294,7 @@ try {
     fsck: { clean: checked.clean, findings: checked.findingsTotal, seconds: checked.seconds },
     volumeBytes,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    changedMeanwhile: [...disturbed].slice(0, 20),
     same: isSame,
   }
   if (flags.json) console.log(JSON.stringify(figures, null, 2))
@@ -338,9 +355,11 @@ function show(figures) {
   console.log(
     `\nThe volume takes ${human(figures.volumeBytes)} on disk (${(figures.volumeBytes / Math.max(1, counts.contentBytes)).toFixed(2)} of the content). Peak memory ${human(figures.peakRssBytes)}.`,
   )
-  for (const finding of [...put.findings, ...verify.findings, ...got.findings])
+  for (const finding of [...put.findings, ...verify.findings, ...got.findings, ...compare.findings])
     console.log(`  ${finding.kind}: ${finding.path}: ${finding.message}`)
-  for (const text of compare.findings) console.log(`  ${text}`)
+  if (figures.changedMeanwhile.length > 0) {
+    console.log(`Changed by another program while this ran, and not counted: ${figures.changedMeanwhile.join(', ')}`)
+  }
   const cli = `node ${relative(process.cwd(), join(root, 'packages/vivefs/dist/cli.js'))}`
   const place = relative(process.cwd(), figures.volume) || figures.volume
   const first = list(source).find((name) => !name.startsWith('.')) ?? ''

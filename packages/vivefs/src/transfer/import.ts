@@ -31,10 +31,10 @@ import {
   lstatHost,
   measureHost,
   openHost,
-  readFully,
   splitDevice,
   timespecOf,
 } from './host.ts'
+import { type Awaited, ImportBatch, SMALL_BYTES_MAX } from './import-batch.ts'
 import { streamFile } from './import-file.ts'
 import { Meter } from './meter.ts'
 import { exclusion } from './own-volume.ts'
@@ -42,35 +42,17 @@ import { Pipeline } from './pipeline.ts'
 import type { ImportOptions, TransferReport } from './types.ts'
 import { makeDirectories, pathBytes } from './volume-tree.ts'
 
-/** Larger files stream. */
-const SMALL_BYTES_MAX = 1024 * 1024
-/** A batch is sent when it has this many entries or bytes. */
-const BATCH_ENTRIES = 256
-const BATCH_BYTES = 1024 * 1024
 const IN_FLIGHT = 32
 
-/** A directory on its way into the volume. `ino` is 0 until it is there. */
-interface Directory {
+/** A directory on its way into the volume. */
+interface Directory extends Awaited {
   readonly hostPath: Buffer
   readonly path: Buffer
   readonly attributes: AttributeChanges
-  ino: number
-}
-
-/** One entry's part of a batch. */
-interface Step {
-  readonly path: Buffer
-  /** Must be there before: without it the step is left out. */
-  readonly parent: Directory
-  readonly body: (call: Call, parent: Inode) => Op<void>
-  /** What the body gives a number to. */
-  readonly makes?: { ino: number }
-  readonly done: () => void
 }
 
 /** The first name of a file with several. */
-interface Link {
-  ino: number
+interface Link extends Awaited {
   remaining: bigint
 }
 
@@ -105,9 +87,7 @@ class ImportTask {
   readonly #whyExcluded: (path: Buffer) => string | undefined
   readonly #links = new Map<string, Link>()
   readonly #pending: Directory[] = []
-  readonly #arena = Buffer.allocUnsafeSlow(BATCH_BYTES + SMALL_BYTES_MAX + 1)
-  #arenaUsed = 0
-  #steps: Step[] = []
+  readonly #batch: ImportBatch
 
   constructor(vive: ViveFS, meter: Meter, options: ImportOptions) {
     this.#core = coreOf(vive)
@@ -117,6 +97,7 @@ class ImportTask {
     this.#overwrite = options.overwrite === true
     this.#pipeline = new Pipeline(this.#core, this.#who, options.concurrency ?? IN_FLIGHT)
     this.#whyExcluded = exclusion(vive.volumeId, options.exclude)
+    this.#batch = new ImportBatch(this.#pipeline, meter, (path, error) => this.#report(path, error))
   }
 
   async run(hostPath: Buffer, volumePath: Buffer): Promise<TransferReport> {
@@ -142,7 +123,7 @@ class ImportTask {
       this.#pending.push(root)
       for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop())
         await this.#importDirectory(next)
-      await this.#flush()
+      await this.#batch.flush()
     } finally {
       // Whatever happens: nothing of this import is on its way any more when it returns.
       await this.#pipeline.drain()
@@ -154,13 +135,13 @@ class ImportTask {
     try {
       for (const entry of listHost(directory.hostPath)) {
         await this.#importEntry(directory, entry)
-        if (this.#steps.length >= BATCH_ENTRIES || this.#arenaUsed >= BATCH_BYTES) await this.#flush()
+        if (this.#batch.isFull) await this.#batch.flush()
       }
     } catch (error) {
       this.#report(directory.path, error)
     }
     const { attributes } = directory
-    this.#steps.push({
+    this.#batch.add({
       path: directory.path,
       parent: directory,
       *body(call, inode) {
@@ -204,14 +185,12 @@ class ImportTask {
       const link = this.#firstOf(stat)
       if (stat.size > SMALL_BYTES_MAX) {
         isStreaming = true
-        await this.#flush()
+        await this.#batch.flush()
         return await this.#stream(parent, name, path, fd, stat, link)
       }
       const size = Number(stat.size)
-      // One byte more than there should be: a growing file shows, and the end is seen without a second read.
-      const bytes = readFully(fd, this.#arena, this.#arenaUsed, size + 1)
-      const content = this.#arena.subarray(this.#arenaUsed, this.#arenaUsed + bytes)
-      this.#arenaUsed += bytes
+      const content = this.#batch.read(fd, size)
+      const bytes = content.length
       if (bytes !== size) meter.findings.add('changed', path, 'it changed while it was read')
       const what = { ...this.#wholeOf(stat), content, isSparse: isSparseHost(stat) }
       this.#addPut(parent, name, path, what, link, () => {
@@ -261,7 +240,7 @@ class ImportTask {
       return
     }
     const directory: Directory = { hostPath, path, attributes: this.#attributesOf(lstatHost(hostPath)), ino: 0 }
-    this.#steps.push({
+    this.#batch.add({
       path,
       parent,
       body: (call, inode) => this.#placeDirectory(call, inode, bytesOfName(name), directory),
@@ -309,7 +288,7 @@ class ImportTask {
     done: () => void,
   ): void {
     const put = (call: Call, inode: Inode): Op<Inode> => this.#put(call, inode, bytesOfName(name), what)
-    this.#steps.push({
+    this.#batch.add({
       path,
       parent,
       *body(call, inode) {
@@ -351,7 +330,7 @@ class ImportTask {
     if (--link.remaining === 0n) this.#links.delete(identity)
     const clear = (call: Call, inode: Inode): Op<void> => this.#clear(call, inode, bytesOfName(name))
     const overwrite = this.#overwrite
-    this.#steps.push({
+    this.#batch.add({
       path,
       parent,
       *body(call, inode) {
@@ -377,43 +356,5 @@ class ImportTask {
 
   #wholeOf(stat: BigIntStats): WholeInode {
     return { ...(this.#attributesOf(stat) as WholeInode), mode: Number(stat.mode) }
-  }
-
-  /** Sends what was gathered as one transaction; after a refusal each entry by itself, to find out whose it is. */
-  async #flush(): Promise<void> {
-    const steps = this.#steps
-    this.#steps = []
-    if (steps.length > 0) {
-      try {
-        await this.#submit(steps)
-        for (const step of steps) step.done()
-      } catch (error) {
-        if (isFatal(error)) throw error
-        for (const { makes } of steps) if (makes !== undefined) makes.ino = 0
-        for (const step of steps) await this.#submitAlone(step)
-      }
-    }
-    this.#arenaUsed = 0
-    await this.#meter.breathe()
-  }
-
-  async #submitAlone(step: Step): Promise<void> {
-    // Its directory did not go in, which is a finding already.
-    if (step.parent.ino === 0) return
-    try {
-      await this.#submit([step])
-      step.done()
-    } catch (error) {
-      this.#report(step.path, error)
-    }
-  }
-
-  #submit(steps: readonly Step[]): Promise<void> {
-    return this.#pipeline.submit(function* (call) {
-      for (const { parent, body } of steps) {
-        if (parent.ino === 0) throw new FilesystemError('ENOENT')
-        yield* body(call, yield* call.inode(parent.ino))
-      }
-    })
   }
 }
