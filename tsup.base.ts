@@ -2,27 +2,25 @@ import type { Options } from 'tsup'
 
 type Entries = Record<string, string>
 
-/** ESM and CJS with types, for the entry points that other programs import. */
-export const library = (entry: Entries): Options => ({
-  entry,
-  format: ['esm', 'cjs'],
-  target: 'node20',
-  platform: 'node',
-  dts: true,
-  sourcemap: true,
-  splitting: true,
-  clean: false,
-})
+const common: Options = { target: 'node20', platform: 'node', sourcemap: true, clean: false }
+
+/**
+ * ESM and CJS with types, for the entry points that other programs import. CJS is built without shared chunks: tsup
+ * makes those by a second transform that does not know generators. State that must be one for all copies of a module
+ * hangs on `Symbol.for`.
+ */
+export const library = (entry: Entries): Options[] => [
+  { ...common, entry, format: ['esm'], splitting: true, dts: false },
+  { ...common, entry, format: ['cjs'], splitting: false, dts: false },
+  { ...common, entry, format: ['esm', 'cjs'], dts: { only: true } },
+]
 
 /** One ESM file with a shebang, for a command. */
 export const program = (entry: Entries): Options => ({
+  ...common,
   entry,
   format: ['esm'],
-  target: 'node20',
-  platform: 'node',
   dts: false,
-  sourcemap: true,
   splitting: false,
-  clean: false,
   banner: { js: '#!/usr/bin/env node' },
 })

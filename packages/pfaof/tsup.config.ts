@@ -2,6 +2,6 @@ import { defineConfig } from 'tsup'
 import { library, program } from '../../tsup.base.ts'
 
 export default defineConfig([
-  library({ index: 'src/index.ts', conformance: 'src/conformance/index.ts' }),
+  ...library({ index: 'src/index.ts', conformance: 'src/conformance/index.ts' }),
   program({ cli: 'src/cli/index.ts' }),
 ])
