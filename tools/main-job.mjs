@@ -360,7 +360,7 @@ function show(figures) {
   if (figures.changedMeanwhile.length > 0) {
     console.log(`Changed by another program while this ran, and not counted: ${figures.changedMeanwhile.join(', ')}`)
   }
-  const cli = `node ${relative(process.cwd(), join(root, 'packages/vivefs/dist/cli.js'))}`
+  const cli = 'npx vivefs'
   const place = relative(process.cwd(), figures.volume) || figures.volume
   const first = list(source).find((name) => !name.startsWith('.')) ?? ''
   console.log(`\nThe volume is in ${place}. Try next:
