@@ -7,8 +7,8 @@ const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, imp
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^@vivefs\/(media|pfaof|lsm)\/conformance$/, replacement: source('$1/src/conformance/index.ts') },
-      { find: /^@vivefs\/(media|pfaof|lsm)$/, replacement: source('$1/src/index.ts') },
+      { find: /^@vivefs\/(media|pfaof)\/conformance$/, replacement: source('$1/src/conformance/index.ts') },
+      { find: /^@vivefs\/(media|pfaof)$/, replacement: source('$1/src/index.ts') },
       { find: /^vivefs\/(fsal|conformance)$/, replacement: source('vivefs/src/$1/index.ts') },
       { find: /^vivefs$/, replacement: source('vivefs/src/index.ts') },
     ],

@@ -77,21 +77,23 @@ class Accounts<T extends { readonly name: string }> {
   }
 
   /**
-   * Adds or replaces. `make` gets the number: the one asked for, or the next free one. Errors: EEXIST when the name or
-   * the number is another account's, ERR_VIVEFS_OPTION for bad names and numbers.
+   * Adds, or replaces the account of that name and number. `make` gets the number: the one asked for, or the next free
+   * one. Errors: EEXIST when the name or the number is another account's, ENOENT when there is none to replace,
+   * ERR_VIVEFS_OPTION for bad names and numbers.
    */
-  protected put(name: string, id: number | undefined, replaces: boolean, make: (id: number) => T): Promise<T> {
+  protected async put(name: string, id: number | undefined, replaces: boolean, make: (id: number) => T): Promise<T> {
     if (!NAME.test(name)) throw new ViveError('ERR_VIVEFS_OPTION', `not an account name: ${JSON.stringify(name)}`)
     if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id <= ID_MAX)) {
       throw new ViveError('ERR_VIVEFS_OPTION', `not an account number: ${id}`)
     }
-    const { kind, encode } = this.#kind
+    const { kind, encode, idOf } = this.#kind
     const find = (call: Call, key: number | string) => this.#find(call, key)
     const nextId = (call: Call) => this.#nextId(call)
-    return runAsync(
+    return await runAsync(
       this.#core.run(superuser, function* (call) {
         const byName = yield* find(call, name)
-        if (byName !== undefined && !replaces) throw new FilesystemError('EEXIST')
+        if (replaces && byName === undefined) throw new FilesystemError('ENOENT')
+        if (byName !== undefined && !(replaces && idOf(byName) === id)) throw new FilesystemError('EEXIST')
         const number = id ?? (yield* nextId(call))
         const byId = yield* find(call, number)
         if (byId !== undefined && (byId.name !== name || !replaces)) throw new FilesystemError('EEXIST')
@@ -144,7 +146,7 @@ export class Users extends Accounts<User> {
     return this.put(name, uid, false, (id) => ({ name, uid: id, gid: gid ?? id, groups: [...groups] }))
   }
 
-  /** Replaces the record of a user. */
+  /** Replaces the record of a user, known by name and uid. Errors: ENOENT, EEXIST (another uid), ERR_VIVEFS_OPTION. */
   update(user: User): Promise<User> {
     return this.put(user.name, user.uid, true, () => ({ ...user, groups: [...user.groups] }))
   }
