@@ -101,9 +101,17 @@ export class ViveFS {
   readonly #core: Core
   readonly #release: () => Promise<void>
   #root: View | undefined
+  /** `relaxed`: what still waits in memory is handed over when the process runs out of work without closing. */
+  readonly #onIdleExit = (): void => void this.sync()
   #closing: Promise<void> | undefined
 
-  private constructor(core: Core, credentials: Credentials, engine: string, release: () => Promise<void>) {
+  private constructor(
+    core: Core,
+    credentials: Credentials,
+    engine: string,
+    durability: Durability | undefined,
+    release: () => Promise<void>,
+  ) {
     this.#core = core
     cores.set(this, core)
     this.#release = release
@@ -114,6 +122,7 @@ export class ViveFS {
     this.fsal = createFsal(core)
     this.users = new Users(core)
     this.groups = new Groups(core)
+    if (durability === 'relaxed') process.once('beforeExit', this.#onIdleExit)
   }
 
   /**
@@ -165,7 +174,7 @@ export class ViveFS {
         if (engine.volumeId !== undefined && core.superblock.volumeId !== engine.volumeId) {
           throw new ViveError('ERR_VIVEFS_CORRUPTION', 'vivefs.json and the database belong to different volumes')
         }
-        return new ViveFS(core, credentials, engine.name, () => engine.release())
+        return new ViveFS(core, credentials, engine.name, options.durability, () => engine.release())
       } catch (error) {
         await store.close()
         throw error
@@ -224,6 +233,7 @@ export class ViveFS {
   }
 
   async #close(): Promise<void> {
+    process.removeListener('beforeExit', this.#onIdleExit)
     try {
       await this.#core.close()
     } finally {

@@ -164,6 +164,22 @@ describe('one writer', () => {
   })
 })
 
+test('relaxed: a process that runs out of work without closing loses nothing', async () => {
+  const script = join(folder, 'forgetful.mjs')
+  const entry = new URL('../dist/index.js', import.meta.url).href
+  writeFileSync(
+    script,
+    `import { ViveFS } from ${JSON.stringify(entry)}
+     const { fs } = await ViveFS.open(${JSON.stringify(directory)}, { durability: 'relaxed' })
+     for (let i = 0; i < 200; i++) fs.writeFileSync('/f' + i, 'x')`,
+  )
+  await once(fork(script), 'exit')
+  const vive = await ViveFS.open(directory)
+  expect(await vive.fs.promises.readdir('/')).toHaveLength(200)
+  expect((await vive.fsck()).clean).toBe(true)
+  await vive.close()
+})
+
 test('closing is idempotent; later calls are refused', async () => {
   const vive = await ViveFS.open('memory://')
   await Promise.all([vive.close(), vive.close()])
