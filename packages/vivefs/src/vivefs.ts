@@ -150,7 +150,7 @@ export class ViveFS {
         durability: options.durability,
         ownsDatabase: engine.ownsDatabase,
         space: engine.space,
-        pendingBytesMax: memoryBytes / 4,
+        pendingBytesMax: Math.min(memoryBytes / 4, engine.pendingBytesMax ?? Number.POSITIVE_INFINITY),
         cacheBytes: memoryBytes / 4,
       })
       try {

@@ -92,6 +92,38 @@ describe.skipIf(probe === undefined)('a full disk', () => {
     await again.close()
   })
 
+  test('many writers at once meet the same refusal; the volume opens again and everything can be deleted', async () => {
+    const vive = await ViveFS.open(join(disk, 'volume'))
+    const written: string[] = []
+    const codes = new Set<string>()
+    const data = incompressible(300_000, 7)
+    const writer = async (id: number): Promise<void> => {
+      for (let n = 0; n < 40; n++) {
+        const name = `/w${id}-${n}`
+        data.writeUInt32LE(id * 1000 + n, 0)
+        try {
+          await vive.fs.promises.writeFile(name, Buffer.from(data))
+          written.push(name)
+        } catch (error) {
+          codes.add((error as NodeJS.ErrnoException).code ?? String(error))
+          return
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 32 }, (_, id) => writer(id)))
+    expect([...codes]).toEqual(['ENOSPC'])
+    expect(written.length).toBeGreaterThan(50)
+    await vive.close()
+
+    const again = await ViveFS.open(join(disk, 'volume'))
+    for (const name of written) expect((await again.fs.promises.stat(name)).size).toBe(300_000)
+    for (const name of await again.fs.promises.readdir('/')) await again.fs.promises.rm(`/${name}`)
+    expect(await again.fs.promises.readdir('/')).toEqual([])
+    expect((await again.fsck()).clean).toBe(true)
+    await again.close()
+    await (await ViveFS.open(join(disk, 'volume'))).close()
+  })
+
   test('when somebody else takes the last byte, the reserve is given up and deleting still works', async () => {
     const vive = await ViveFS.open(join(disk, 'volume'))
     for (let n = 0; n < 8; n++) await vive.fs.promises.writeFile(`/file-${n}`, incompressible(1 << 20, n + 1))

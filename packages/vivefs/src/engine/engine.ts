@@ -12,6 +12,8 @@ export interface Engine {
   /** The identity that the place was prepared with, for a directory. */
   readonly volumeId: string | undefined
   readonly space?: SpaceGuard
+  /** The most bytes of commits that may be on their way to the database; no limit of its own by default. */
+  readonly pendingBytesMax?: number
   /** Bytes that the place can still take. */
   readonly freeBytes?: () => number | undefined
   /** Lets go of what the engine holds beside the database. */

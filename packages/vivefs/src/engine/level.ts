@@ -7,7 +7,7 @@ import { ViveError } from '../errors.ts'
 import { FORMAT_VERSION } from '../format/superblock.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { readHolder, removeHolder, writeHolder } from './holder.ts'
-import { DiskReserve } from './reserve.ts'
+import { DiskReserve, spendReserve } from './reserve.ts'
 import { readVolumeFile, VOLUME_FILE, writeVolumeFile } from './volume-file.ts'
 
 const ENGINE_DIRECTORY = 'level'
@@ -16,13 +16,15 @@ const RESERVE_FILE = 'reserve'
 
 /** Measured on imports (docs/decisions/0007-leveldb-settings.md). */
 const BUFFER_BYTES_MAX = 16 * 1024 * 1024
-const BUFFER_BYTES_MIN = 1024 * 1024
+const BUFFER_BYTES_MIN = 256 * 1024
+/** Commits on their way that fit into the margin of a full disk beside a compaction. */
+const PENDING_BUFFERS = 4
 const CACHE_BYTES = 16 * 1024 * 1024
 
 /** LevelDB's memtable and table size: smaller on a small disk, where its compactions must fit beside the data. */
 function bufferBytesFor(directory: string): number {
   const { blocks, bsize } = statfsSync(directory)
-  return Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, 2 ** Math.floor(Math.log2((blocks * bsize) / 64))))
+  return Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, 2 ** Math.floor(Math.log2((blocks * bsize) / 256))))
 }
 
 /**
@@ -49,14 +51,19 @@ export async function openLevelEngine(where: string, options: EngineOptions): Pr
     maxFileSize: bufferBytes,
     cacheSize: CACHE_BYTES,
   })
+  const reservePath = join(directory, RESERVE_FILE)
   try {
-    await database.open()
+    await database.open().catch(async (error: unknown) => {
+      // Opening writes what the log holds into a table; on a full disk that takes the reserve.
+      if (!(await spendReserve(reservePath, error))) throw error
+      await database.open()
+    })
   } catch (cause) {
     throw await openFailure(directory, holderPath, cause)
   }
   try {
     await writeHolder(holderPath)
-    const reserve = new DiskReserve(directory, join(directory, RESERVE_FILE), bufferBytes, {
+    const reserve = new DiskReserve(directory, reservePath, bufferBytes, {
       reopen: async () => {
         await database.close()
         await database.open()
@@ -70,6 +77,7 @@ export async function openLevelEngine(where: string, options: EngineOptions): Pr
       ownsDatabase: true,
       volumeId: description.volumeId,
       space: reserve,
+      pendingBytesMax: PENDING_BUFFERS * bufferBytes,
       freeBytes: () => reserve.freeBytes(),
       release: () => removeHolder(holderPath),
     }

@@ -9,11 +9,22 @@ import { FilesystemError } from '../errors.ts'
 import type { SpaceGuard } from '../store/store.ts'
 
 /**
- * A compaction of LevelDB writes its output before it deletes its input: a few memtables' worth from level 0 and the
- * 10 MiB of level 1. Margin and reserve each hold one such step.
+ * A compaction of LevelDB writes its output before it deletes its input: up to twelve memtables' worth from level 0 and
+ * the 10 MiB of level 1. Margin and reserve each hold one such step.
  */
-const COMPACTION_BUFFERS = 6
+const COMPACTION_BUFFERS = 12
 const LEVEL_ONE_BYTES = 12 * 1024 * 1024
+/** Gives up the reserve of a volume that does not open for want of space. Answers whether there was one. */
+export async function spendReserve(path: string, error: unknown): Promise<boolean> {
+  if (!isNoSpace(error)) return false
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  )
+  if (size > 0) await rm(path, { force: true })
+  return size > 0
+}
+
 /** A disk with more than this free needs no reserve yet. */
 const ROOMY_BYTES = 1024 * 1024 * 1024
 const LOOK_AGAIN_MS = 1000
@@ -36,6 +47,8 @@ export class DiskReserve implements SpaceGuard {
   readonly #reserveBytes: number
   #budgetBytes = 0
   #lookedAtMs = 0
+  /** Something was deleted since the last compaction. */
+  #hasGarbage = false
   #compacting = false
   #compactedAtMs = 0
 
@@ -52,12 +65,15 @@ export class DiskReserve implements SpaceGuard {
     return Math.max(0, this.#diskFreeBytes() - this.#marginBytes)
   }
 
-  /** Looks at the disk once in a while: an eighth of what is left, or a second, may pass unseen. */
-  admit(bytes: number): void {
+  /**
+   * Looks at the disk once in a while: an eighth of what is left, or a second, may pass unseen. What waits to land counts
+   * twice, as a row of the log and as a row of the first table.
+   */
+  admit(bytes: number, pendingBytes: number): void {
     this.#budgetBytes -= bytes
     const now = Date.now()
     if (this.#budgetBytes >= 0 && now - this.#lookedAtMs < LOOK_AGAIN_MS) return
-    const free = this.freeBytes()
+    const free = Math.max(0, this.freeBytes() - 2 * pendingBytes)
     this.#lookedAtMs = now
     this.#budgetBytes = Math.floor(free / 8) - bytes
     if (free < bytes + this.#marginBytes / 8) {
@@ -67,15 +83,13 @@ export class DiskReserve implements SpaceGuard {
     }
   }
 
+  reclaimed(): void {
+    this.#hasGarbage = true
+  }
+
   /** After a batch failed for want of space: frees the reserve, reopens the database, lets the batch be tried again. */
   async recover(error: unknown): Promise<boolean> {
-    if (!isNoSpace(error)) return false
-    const size = await stat(this.#path).then(
-      (found) => found.size,
-      () => 0,
-    )
-    if (size === 0) return false
-    await rm(this.#path, { force: true })
+    if (!(await spendReserve(this.#path, error))) return false
     this.#budgetBytes = 0
     await this.#database.reopen()
     return true
@@ -101,8 +115,9 @@ export class DiskReserve implements SpaceGuard {
 
   /** What was deleted takes space until the database compacts; on a full disk that is worth doing at once. */
   #compact(nowMs: number): void {
-    if (this.#compacting || nowMs - this.#compactedAtMs < COMPACT_AGAIN_MS) return
+    if (!this.#hasGarbage || this.#compacting || nowMs - this.#compactedAtMs < COMPACT_AGAIN_MS) return
     this.#compacting = true
+    this.#hasGarbage = false
     void this.#database
       .compact()
       // A compaction that fails leaves its mark in the database; the next batch meets it.

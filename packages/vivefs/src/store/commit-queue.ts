@@ -102,7 +102,11 @@ export class CommitQueue {
   /** Takes a commit. Its batch's `landed` settles when the database has it (`sync`: when it survives power loss). */
   append(rows: ReadonlyMap<string, WriteRow>, bytes: number, seq: number, how: Acknowledgement): Batch {
     let batch = this.#youngest()
-    if (batch === undefined || (batch.bytes > 0 && batch.bytes + bytes > groupBytesMax)) batch = this.#begin()
+    if (
+      batch === undefined ||
+      (batch.bytes > 0 && batch.bytes + bytes > Math.min(groupBytesMax, this.#options.pendingBytesMax / 4))
+    )
+      batch = this.#begin()
     for (const [text, row] of rows) this.join(batch, text, row)
     batch.lastSeq = seq
     if (how.sync) batch.sync = true

@@ -241,7 +241,8 @@ export class LevelStore implements TransactionalStore {
     let failure: ViveError | undefined
     if (!tx.wrote) failure = this.#effects(tx, undefined)
     else {
-      if (!reclaims) this.#space?.admit(tx.bytes)
+      if (reclaims) this.#space?.reclaimed?.()
+      else this.#space?.admit(tx.bytes, this.#queue.pendingBytes)
       // A body that commits another transaction in the middle of its own step is overtaken by it.
       for (let body = this.#body; body !== undefined; body = body.outer) this.#suspend(body)
       const seq = ++this.#committed.seq

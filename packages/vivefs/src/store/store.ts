@@ -75,12 +75,15 @@ export interface TransactOptions {
 }
 
 /**
- * What an engine knows of the space below it. `admit` is called with the size of every growing commit before it is
+ * What an engine knows of the space below it. `admit` is called with the size of every growing commit, and the bytes
+ * that are ordered and not yet landed, before it is
  * ordered and throws a filesystem error ENOSPC to refuse it. `recover` is called when a batch failed: it may set the
  * reserve free and reopen the database, and answers whether the same batch should be tried once more.
  */
 export interface SpaceGuard {
-  admit(bytes: number): void
+  admit(bytes: number, pendingBytes: number): void
+  /** A commit that gives space back was ordered. */
+  reclaimed?(): void
   recover(error: unknown): Promise<boolean>
 }
 
