@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ViveFS } from '../src/vivefs.ts'
 
-const DISK_MIB = 96
+const DISK_MIB = 256
 
 function mount(): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'vivefs-full-'))
@@ -98,7 +98,7 @@ describe.skipIf(probe === undefined)('a full disk', () => {
     const codes = new Set<string>()
     const data = incompressible(300_000, 7)
     const writer = async (id: number): Promise<void> => {
-      for (let n = 0; n < 40; n++) {
+      for (let n = 0; n < 60; n++) {
         const name = `/w${id}-${n}`
         data.writeUInt32LE(id * 1000 + n, 0)
         try {
@@ -147,13 +147,13 @@ describe.skipIf(probe === undefined)('a full disk', () => {
 
   async function takeAllSpace(path: string): Promise<void> {
     const { bavail, bsize } = await statfs(disk)
-    let bytes = bavail * bsize
+    let bytes = Math.min(64 << 20, bavail * bsize)
     while (bytes >= 4096) {
       await writeFile(path, Buffer.alloc(bytes, 1), { flag: 'a' }).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOSPC') throw error
       })
       const left = await statfs(disk)
-      bytes = left.bavail * left.bsize
+      bytes = Math.min(64 << 20, left.bavail * left.bsize)
     }
   }
 })

@@ -16,7 +16,7 @@ const RESERVE_FILE = 'reserve'
 
 /** Measured on imports (docs/decisions/0007-leveldb-settings.md). */
 const BUFFER_BYTES_MAX = 16 * 1024 * 1024
-const BUFFER_BYTES_MIN = 256 * 1024
+const BUFFER_BYTES_MIN = 1024 * 1024
 /** Commits on their way that fit into the margin of a full disk beside a compaction. */
 const PENDING_BUFFERS = 4
 const CACHE_BYTES = 16 * 1024 * 1024

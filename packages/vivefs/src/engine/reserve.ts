@@ -12,7 +12,11 @@ import type { SpaceGuard } from '../store/store.ts'
  * A compaction of LevelDB writes its output before it deletes its input: up to twelve memtables' worth from level 0 and
  * the 10 MiB of level 1. Margin and reserve each hold one such step.
  */
-const COMPACTION_BUFFERS = 12
+const COMPACTION_TABLES = 12
+/** A table of level 0 is as big as the transaction that overflowed the memtable. */
+const TABLE_BYTES_MIN = 2 * 1024 * 1024
+/** A smaller disk has no room for a reserve beside the margin. */
+const RESERVED_DISK_BYTES_MIN = 256 * 1024 * 1024
 const LEVEL_ONE_BYTES = 12 * 1024 * 1024
 /** Gives up the reserve of a volume that does not open for want of space. Answers whether there was one. */
 export async function spendReserve(path: string, error: unknown): Promise<boolean> {
@@ -56,8 +60,9 @@ export class DiskReserve implements SpaceGuard {
     this.#directory = directory
     this.#path = path
     this.#database = database
-    this.#marginBytes = LEVEL_ONE_BYTES + COMPACTION_BUFFERS * writeBufferBytes
-    this.#reserveBytes = this.#marginBytes
+    this.#marginBytes = LEVEL_ONE_BYTES + COMPACTION_TABLES * Math.max(writeBufferBytes, TABLE_BYTES_MIN)
+    const { blocks, bsize } = statfsSync(directory)
+    this.#reserveBytes = blocks * bsize < RESERVED_DISK_BYTES_MIN ? 0 : this.#marginBytes
   }
 
   /** Bytes that growing commits may still take. */
@@ -97,7 +102,7 @@ export class DiskReserve implements SpaceGuard {
 
   /** Lays the reserve down when the disk is not roomy; quietly goes without it when there is no space for it. */
   async prepare(): Promise<void> {
-    if (this.#diskFreeBytes() > ROOMY_BYTES) return
+    if (this.#reserveBytes === 0 || this.#diskFreeBytes() > ROOMY_BYTES) return
     const present = await stat(this.#path).catch(() => undefined)
     if (present?.size === this.#reserveBytes) return
     if (this.#diskFreeBytes() < this.#reserveBytes + this.#marginBytes) return
