@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 /**
  * `npm run test:deep`: the full counts of every suite (VIVEFS_DEEP=1) and the memory proof of a big import; writes
- * evidence/deep.json with commit, Node version, counts and seconds. Seeds are in the tests' own output.
+ * evidence/deep.json with commit, Node version, seeds, counts and seconds.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { stripVTControlCharacters } from 'node:util'
 import { root, runSteps, runTool } from './steps.mjs'
 
 if (process.argv.includes('--help')) {
@@ -21,26 +24,33 @@ const folder = join(root, 'evidence')
 const report = join(folder, 'deep-tests.json')
 mkdirSync(folder, { recursive: true })
 
-const steps = [
-  [
-    'tests with full counts',
-    () =>
-      runTool(
-        'vitest',
-        [
-          'run',
-          '--testTimeout=7200000',
-          '--reporter=default',
-          '--reporter=json',
-          `--outputFile.json=${report}`,
-          ...filters,
-        ],
-        { VIVEFS_DEEP: '1' },
-      ),
-  ],
-]
-if (filters.length === 0) steps.push(['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])])
-const results = runSteps(steps)
+/** Lines of the suites that name a seed: what replays a run. */
+const seeds = []
+
+/** Runs the tests with their output both here and searched for seeds; answers the exit code. */
+async function runTests() {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=7200000', ...reporters, ...filters]
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, VIVEFS_DEEP: '1', NO_COLOR: '1' },
+  })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface({ input: child.stdout })) {
+    console.log(line)
+    if (/\bseeds?\b.*\d/.test(line)) seeds.push(stripVTControlCharacters(line).trim())
+  }
+  const [code] = await exited
+  return code ?? 1
+}
+
+const start = performance.now()
+const code = await runTests()
+const seconds = (performance.now() - start) / 1000
+const steps =
+  filters.length === 0 ? [['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])]] : []
+const results = [{ title: 'tests with full counts', code, seconds }, ...runSteps(steps)]
 
 const tests = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined
 const evidence = {
@@ -51,6 +61,7 @@ const evidence = {
   steps: results,
   passed: tests?.numPassedTests,
   failed: tests?.numFailedTests,
+  seeds,
   suites: tests?.testResults.map(({ name, status, assertionResults }) => ({
     file: name.slice(root.length),
     status,
