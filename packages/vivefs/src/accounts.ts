@@ -2,7 +2,7 @@
 import type { Call } from './core/call.ts'
 import type { Core } from './core/core.ts'
 import { corruption } from './core/corruption.ts'
-import { superuser } from './core/jobs.ts'
+import { superuser } from './core/mode.ts'
 import { FilesystemError, ViveError } from './errors.ts'
 import {
   decodeAccountName,

@@ -2,8 +2,7 @@
 
 import { type AtimePolicy, Core } from './core/core.ts'
 import { corruption } from './core/corruption.ts'
-import { superuser } from './core/jobs.ts'
-import { isDirectory, S_IFDIR } from './core/mode.ts'
+import { isDirectory, S_IFDIR, superuser } from './core/mode.ts'
 import { reclaimOrphan } from './core/open-file.ts'
 import type { Engine } from './engine/engine.ts'
 import { FilesystemError, ViveError } from './errors.ts'

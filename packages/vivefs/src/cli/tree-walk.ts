@@ -1,7 +1,6 @@
 /** Looking at a volume's tree: entries by name, with their inodes. */
 import type { Core } from '../core/core.ts'
-import { superuser } from '../core/jobs.ts'
-import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK, typeOf } from '../core/mode.ts'
+import { isDirectory, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK, superuser, typeOf } from '../core/mode.ts'
 import { resolve } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'

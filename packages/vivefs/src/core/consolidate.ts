@@ -13,7 +13,7 @@ import { type Op, pending } from '../op.ts'
 import type { Call } from './call.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
-import { superuser } from './jobs.ts'
+import { superuser } from './mode.ts'
 
 const ROWS_PER_STEP = 64
 /** How often a merge waits for trims before it gives up. */

@@ -19,15 +19,13 @@ import type { Row } from '../store/store.ts'
 import type { Call } from './call.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
-import type { Credentials } from './mode.ts'
+import { superuser } from './mode.ts'
 
 const QUEUE_MAX = 1024
 /** Rows deleted in one transaction. */
 const KEYS_PER_STEP = 1024
 /** Rows read with their values in one transaction: more than the parts of one extent, few enough for memory. */
 const ROWS_PER_STEP = 128
-
-export const superuser: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
 
 export class JobRunner {
   readonly #core: Core

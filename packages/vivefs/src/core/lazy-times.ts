@@ -6,11 +6,11 @@
 import type { Inode, Timespec } from '../format/inode.ts'
 import { runAsync } from '../op.ts'
 import type { Core } from './core.ts'
+import { superuser } from './mode.ts'
 
 const PENDING_MAX = 1024
 const DELAY_MS = 1000
 const DAY_S = 86_400
-const superuser = { uid: 0, gid: 0, groups: [], umask: 0 }
 
 const isAfter = (a: Timespec, b: Timespec): boolean => a.sec > b.sec || (a.sec === b.sec && a.nsec > b.nsec)
 

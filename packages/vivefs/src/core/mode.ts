@@ -30,6 +30,9 @@ export interface Credentials {
   readonly umask: number
 }
 
+/** Whoever may do all: background work, repairs, the command. */
+export const superuser: Credentials = { uid: 0, gid: 0, groups: [], umask: 0 }
+
 type Moded = Pick<Inode, 'mode'>
 
 export const isDirectory = (inode: Moded): boolean => (inode.mode & S_IFMT) === S_IFDIR

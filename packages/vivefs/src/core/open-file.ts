@@ -8,7 +8,6 @@ import type { Call } from './call.ts'
 import { consolidate, needsConsolidation } from './consolidate.ts'
 import { readContent, resize, writeContent } from './content.ts'
 import type { Core } from './core.ts'
-import { superuser } from './jobs.ts'
 import {
   type Credentials,
   isDirectory,
@@ -17,6 +16,7 @@ import {
   isSymlink,
   mayAccess,
   R_OK,
+  superuser,
   W_OK,
   withoutSetId,
 } from './mode.ts'

@@ -8,7 +8,7 @@
  */
 import { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
-import { superuser } from '../core/jobs.ts'
+import { superuser } from '../core/mode.ts'
 import { FilesystemError } from '../errors.ts'
 import { allExtentsRange, allNodesRange, countersKey, inodeLeaseKey } from '../format/keys.ts'
 import { encodeCounters, encodeInodeLease } from '../format/superblock.ts'

@@ -1,6 +1,6 @@
 /** A fixed trace of about 60 operations, each of them one transaction: every kind of change, jobs and orphans included. */
 import { constants } from 'node:fs'
-import { superuser } from '../../src/core/jobs.ts'
+import { superuser } from '../../src/core/mode.ts'
 import type { OpenFile } from '../../src/core/open-file.ts'
 import type { Handle } from '../../src/fsal/handle.ts'
 import type { Fsal } from '../../src/fsal/types.ts'

@@ -5,7 +5,7 @@
 import { constants } from 'node:fs'
 import { expect } from 'vitest'
 import type { Core } from '../../src/core/core.ts'
-import { superuser } from '../../src/core/jobs.ts'
+import { superuser } from '../../src/core/mode.ts'
 import type { OpenFile } from '../../src/core/open-file.ts'
 import { FilesystemError } from '../../src/errors.ts'
 import type { Inode } from '../../src/format/inode.ts'

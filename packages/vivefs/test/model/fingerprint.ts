@@ -1,6 +1,6 @@
 /** A tree as text, one line for each name: to compare a volume with an oracle, or with itself at another time. */
 import { createHash } from 'node:crypto'
-import { superuser } from '../../src/core/jobs.ts'
+import { superuser } from '../../src/core/mode.ts'
 import type { Handle } from '../../src/fsal/handle.ts'
 import type { Fsal } from '../../src/fsal/types.ts'
 import { runAsync } from '../../src/op.ts'
