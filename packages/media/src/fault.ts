@@ -10,7 +10,7 @@ import { BaseMedium } from './base.ts'
 import { CrashJournal, type CrashOptions } from './crash.ts'
 import { MediumError } from './error.ts'
 import { type FaultEffect, FaultPlan, type FaultRule } from './fault-rule.ts'
-import { isImageable, type MediumImage, type ZoneImage } from './image.ts'
+import { type Imageable, isImageable, type MediumImage, type ZoneImage } from './image.ts'
 import type { Bytes, Medium, MediumSpec, OperationName, ZoneReport } from './medium.ts'
 import { sleepMs, sleepMsSync } from './timing.ts'
 
@@ -103,16 +103,34 @@ export class FaultMedium extends BaseMedium {
    * Errors: MEDIA_NOT_SUPPORTED when the medium below cannot build a twin.
    */
   async crashImage(options: CrashOptions = {}): Promise<Medium> {
-    const { inner } = this
-    if (!isImageable(inner)) throw new MediumError('MEDIA_NOT_SUPPORTED', `${inner.spec.kind} cannot build a twin`)
-    if (this.#innerClosed) throw new MediumError('MEDIA_CLOSED', 'the medium below is closed')
-    const full = await inner.image()
-    const image = this.#patched(
-      this.#journal.image(full, { seed: this.#plan.random.seed, ...this.#options.crash, ...options }),
-    )
-    const twin = await inner.twin(image)
+    const twin = await this.twinOf(await this.crashContents(options))
     if (this.closed) await this.#closeInner()
     return twin
+  }
+
+  /**
+   * What a power cut at this instant leaves, as data: for a test that looks at many cuts and builds a medium only for
+   * those that differ. The bytes are the caller's.
+   *
+   * Errors: as `crashImage`.
+   */
+  async crashContents(options: CrashOptions = {}): Promise<MediumImage> {
+    if (this.#innerClosed) throw new MediumError('MEDIA_CLOSED', 'the medium below is closed')
+    const full = await this.#imageable().image()
+    return this.#patched(
+      this.#journal.image(full, { seed: this.#plan.random.seed, ...this.#options.crash, ...options }),
+    )
+  }
+
+  /** A medium of the kind below, without rules, that holds `image`, which is copied. Errors: as `crashImage`. */
+  twinOf(image: MediumImage): Promise<Medium> {
+    return this.#imageable().twin(image)
+  }
+
+  #imageable(): Medium & Imageable {
+    const { inner } = this
+    if (!isImageable(inner)) throw new MediumError('MEDIA_NOT_SUPPORTED', `${inner.spec.kind} cannot build a twin`)
+    return inner
   }
 
   // ---- rules ----

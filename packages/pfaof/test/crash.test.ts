@@ -1,92 +1,119 @@
-import { type Medium, openMemory } from '@vivefs/media'
+import { type Medium, type MediumImage, openMemory, openObject, openZns } from '@vivefs/media'
 import { describe, expect, test } from 'vitest'
-import { isPfaofError, Volume } from '../src/index.ts'
-import { CUTS, type Cut, closeAll, images, recoverUntilCut, runUntilCut } from './crash.ts'
+import { type CrashRun, CUTS, closeAll, contentsOf, mediaHolding, runUntilCut } from './crash.ts'
+import { CrashExplorer, type Outcome } from './crash-explorer.ts'
 
 /**
- * Every media operation of a fixed trace is a crash point. After each: everything synced is there, each file is a prefix of what was appended that
- * ends with a record, the table is a state since the last durable one. VIVEFS_DEEP=1 takes every point; the default run a sample.
- * VIVEFS_SEED and VIVEFS_CUT replay one.
+ * Every media operation of a fixed trace is a crash point, and so is every media operation of the recovery after it. After each:
+ * everything synced is there, each file is a prefix of what was appended that ends with a record, the table is a state since the last
+ * durable one. VIVEFS_DEEP=1 takes every point; the default run a sample. VIVEFS_SEED and VIVEFS_CUT replay one.
  */
 const DEEP = process.env.VIVEFS_DEEP === '1'
-const SEED = Number(process.env.VIVEFS_SEED ?? 11)
+const SEED = process.env.VIVEFS_SEED
+const SEEDS = SEED !== undefined ? [Number(SEED)] : DEEP ? [11, 12, 13, 14, 15] : [11]
 const ONLY = process.env.VIVEFS_CUT === undefined ? undefined : Number(process.env.VIVEFS_CUT)
+/** Every nth media operation is a point, and every nth of those has its recovery crashed. */
+const [STEP, RECOVERY_STEP] = DEEP || ONLY !== undefined ? [1, 1] : [7, 6]
 
-const memory = (o: { pointerSurvives?: boolean; blockBytes?: number; zoneCount?: number }) => () =>
+const memory = (o: { pointerSurvives?: boolean; blockBytes?: number; zoneCount?: number }) =>
   openMemory({ zoneCount: 28, zoneBytes: 16 << 10, durability: 'flush', ...o })
 
 const KINDS: Record<string, () => Record<string, Medium>> = {
-  'one medium that knows its pointers': () => ({ a: memory({})() }),
-  'one medium of preallocated space, nearly full': () => ({ a: memory({ pointerSurvives: false, zoneCount: 11 })() }),
+  'one medium that knows its pointers': () => ({ a: memory({}) }),
+  'one medium of preallocated space, nearly full': () => ({ a: memory({ pointerSurvives: false, zoneCount: 11 }) }),
   'two media in blocks': () => ({
-    a: memory({ blockBytes: 512 })(),
-    b: memory({ pointerSurvives: false, blockBytes: 512 })(),
+    a: memory({ blockBytes: 512 }),
+    b: memory({ pointerSurvives: false, blockBytes: 512 }),
   }),
+  'a zoned drive with few open zones': () => ({
+    z: openZns({
+      zoneCount: 32,
+      zoneBytes: 32 << 10,
+      zoneCapacityBytes: 24 << 10,
+      blockBytes: 512,
+      openZonesMax: 8,
+      activeZonesMax: 10,
+    }),
+  }),
+  'a store of whole objects': () => ({ o: openObject({ zoneCount: 64, zoneBytes: 64 << 10 }) }),
 }
 
-async function check(
-  run: Awaited<ReturnType<typeof runUntilCut>>,
-  media: Record<string, Medium>,
-  where: string,
-): Promise<void> {
-  let volume: Volume
-  try {
-    volume = await Volume.open({ media })
-  } catch (error) {
-    if (!run.created && isPfaofError(error) && ['PFAOF_NO_VOLUME', 'PFAOF_WRONG_MEDIUM'].includes(error.code)) {
-      await closeAll(media)
-      return
-    }
+const EMPTY: MediumImage = { zones: [], keys: new Map() }
+
+/** A volume whose creation was cut off need not be one. */
+const NOT_CREATED = ['PFAOF_NO_VOLUME', 'PFAOF_WRONG_MEDIUM']
+
+function judge(run: CrashRun, { recovered, error, code }: Outcome, where: string): void {
+  if (recovered === undefined) {
+    if (!run.created && NOT_CREATED.includes(code ?? '')) return
     throw new Error(`${where}: does not open`, { cause: error })
   }
   try {
-    await run.trace.oracle.checkRecovered(volume)
-  } catch (error) {
-    throw new Error(`${where}\n${run.trace.log.slice(-12).join('\n')}\n${(error as Error).message}`, { cause: error })
+    run.trace.oracle.judge(recovered)
+  } catch (cause) {
+    throw new Error(`${where}\n${run.trace.log.slice(-12).join('\n')}\n${(cause as Error).message}`, { cause })
   }
-  await volume.close()
-  await closeAll(media)
 }
 
-async function crashAt(kind: string, cutAt: number, cuts: readonly Cut[], inRecovery: boolean): Promise<boolean> {
-  const run = await runUntilCut(KINDS[kind]!, { seed: SEED, operations: 200, cutAt, appendBytesMax: 30 << 10 })
-  if (run.operations < cutAt) {
-    await closeAll(run.media)
-    if (run.error !== undefined) throw run.error
-    return false
-  }
-  for (const cut of cuts) {
-    const where = `${kind}: VIVEFS_SEED=${SEED} VIVEFS_CUT=${cutAt} keep ${cut.keep} ${cut.order}`
-    await check(run, await images(run.media, cut, cutAt), where)
-    if (!inRecovery || !run.created) continue
-    for (let second = 1; ; second++) {
-      const left = await recoverUntilCut(await images(run.media, cut, cutAt), second)
-      if (left === undefined) break
-      for (const again of cuts)
-        await check(
-          run,
-          await images(left, again, second),
-          `${where}, recovery cut at ${second} keep ${again.keep} ${again.order}`,
-        )
-      await closeAll(left)
+/** False when the trace ended before `cutAt`. */
+async function crashAt(
+  explorer: CrashExplorer,
+  seed: number,
+  like: Record<string, Medium>,
+  cutAt: number,
+  where: string,
+  inRecovery: boolean,
+): Promise<boolean> {
+  const fresh = await mediaHolding(Object.fromEntries(Object.keys(like).map((name) => [name, EMPTY])), like)
+  const run = await runUntilCut(fresh, { seed, operations: 200, cutAt, appendBytesMax: 30 << 10 })
+  try {
+    if (run.operations < cutAt) {
+      if (run.error !== undefined) throw run.error
+      return false
     }
+    for (const cut of CUTS) {
+      const contents = await contentsOf(run.media, cut, cutAt)
+      const here = `${where} VIVEFS_CUT=${cutAt} keep ${cut.keep} ${cut.order}`
+      judge(run, await explorer.recover(contents), here)
+      if (!inRecovery || !run.created) continue
+      const crashed = await explorer.recoverCrashed(contents, CUTS)
+      for (const found of crashed) judge(run, found.outcome, `${here}, ${found.where}`)
+    }
+    return true
+  } finally {
+    await closeAll(run.media)
   }
-  await closeAll(run.media)
-  return true
 }
 
 describe('crash points', () => {
-  for (const kind of Object.keys(KINDS)) {
-    test(`${kind}: every media operation of 200, six ways to lose power`, { timeout: 600_000 }, async () => {
-      let cutAt = ONLY ?? 1
-      for (; await crashAt(kind, cutAt, CUTS, false); cutAt += DEEP ? 1 : 7) if (ONLY !== undefined) return
-      expect(cutAt).toBeGreaterThan(200)
-    })
-
-    test(`${kind}: again at every point of the recovery`, { timeout: 1_800_000 }, async () => {
-      let cutAt = ONLY ?? 5
-      const cuts = DEEP ? CUTS : [CUTS[0]!, CUTS[3]!]
-      for (; await crashAt(kind, cutAt, cuts, true); cutAt += DEEP ? 1 : 53) if (ONLY !== undefined) return
-    })
+  for (const [kind, make] of Object.entries(KINDS)) {
+    test.for(SEEDS)(
+      `seed %i, ${kind}: every media operation, six ways to lose power, and again at every point of the recovery`,
+      {
+        timeout: 1_800_000,
+      },
+      async (seed) => {
+        const like = make()
+        const explorer = new CrashExplorer(like)
+        const start = performance.now()
+        let points = 0
+        let cutAt = ONLY ?? 1
+        for (; ; cutAt += STEP) {
+          const where = `${kind}: VIVEFS_SEED=${seed}`
+          if (!(await crashAt(explorer, seed, like, cutAt, where, points % RECOVERY_STEP === 0))) break
+          points++
+          if (ONLY !== undefined) break
+        }
+        await closeAll(like)
+        const { cuts, distinct, recoveriesCrashed, recoveryPoints, recoveryCuts } = explorer.counts
+        const seconds = ((performance.now() - start) / 1000).toFixed(1)
+        console.log(
+          `crash points: seed ${seed}, ${kind}: ${points} points, ${cuts} cuts, ${recoveryPoints} points in recovery, ` +
+            `${recoveryCuts} cuts there; ${recoveriesCrashed} recoveries crashed, ${distinct} distinct contents; ${seconds} s`,
+        )
+        if (ONLY === undefined) expect(cutAt).toBeGreaterThan(100)
+        expect(recoveryPoints).toBeGreaterThan(0)
+      },
+    )
   }
 })

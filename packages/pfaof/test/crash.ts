@@ -1,5 +1,5 @@
-import type { FaultMedium, Medium } from '@vivefs/media'
-import { openFault } from '@vivefs/media'
+import type { FaultMedium, Medium, MediumImage } from '@vivefs/media'
+import { isImageable, openFault } from '@vivefs/media'
 import { Trace } from '../src/conformance/trace.ts'
 import { Volume } from '../src/index.ts'
 
@@ -26,12 +26,15 @@ export interface CrashRun {
   readonly operations: number
 }
 
-/** Runs a trace with the power cut on all media at the nth media operation. */
-export async function runUntilCut(
-  make: () => Record<string, Medium>,
-  o: { seed: number; operations: number; cutAt: number; appendBytesMax?: number },
-): Promise<CrashRun> {
-  const inner = make()
+export interface CrashRunOptions {
+  readonly seed: number
+  readonly operations: number
+  readonly cutAt: number
+  readonly appendBytesMax?: number
+}
+
+/** Runs a trace on empty media with the power cut on all of them at the nth media operation. */
+export async function runUntilCut(inner: Readonly<Record<string, Medium>>, o: CrashRunOptions): Promise<CrashRun> {
   const media: Record<string, FaultMedium> = {}
   const names = Object.keys(inner)
   let left = o.cutAt
@@ -68,7 +71,7 @@ function volumeFiles(trace: Trace): { id: number }[] {
   return [...trace.oracle.table.names.values()].map((id) => ({ id }))
 }
 
-const COUNTED = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'reset', 'createOnce'] as const
+const COUNTED = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'reset', 'createOnce', 'deleteKey'] as const
 
 /** Calls `tick` before every operation that changes a medium. */
 export function countDown(medium: FaultMedium, tick: () => void): void {
@@ -83,15 +86,31 @@ export function countDown(medium: FaultMedium, tick: () => void): void {
   }
 }
 
-/** The media that the power cut left. */
-export async function images(
+/** What the power cut left on each medium, as data. */
+export type Contents = Readonly<Record<string, MediumImage>>
+
+export async function contentsOf(
   media: Readonly<Record<string, FaultMedium>>,
   cut: Cut,
   seed: number,
-): Promise<Record<string, Medium>> {
-  const left: Record<string, Medium> = {}
-  for (const [name, medium] of Object.entries(media)) left[name] = await medium.crashImage({ ...cut, seed })
+): Promise<Contents> {
+  const left: Record<string, MediumImage> = {}
+  for (const [name, medium] of Object.entries(media)) left[name] = await medium.crashContents({ ...cut, seed })
   return left
+}
+
+/** New media of the kind and identity of `like` that hold `contents`. */
+export async function mediaHolding(
+  contents: Contents,
+  like: Readonly<Record<string, Medium>>,
+): Promise<Record<string, Medium>> {
+  const media: Record<string, Medium> = {}
+  for (const [name, image] of Object.entries(contents)) {
+    const medium = like[name]!
+    if (!isImageable(medium)) throw new Error(`${name} cannot build a twin`)
+    media[name] = await medium.twin(image)
+  }
+  return media
 }
 
 /** Opens with the power cut at the nth operation; undefined when recovery ended before. */
@@ -109,7 +128,7 @@ export async function recoverUntilCut(
     })
   }
   try {
-    const volume = await Volume.open({ media: faulty })
+    const volume = await Volume.open({ media: faulty, now: () => 1 })
     await volume.close()
   } catch (error) {
     if (left > 0) throw error
