@@ -8,14 +8,18 @@
  *
  * Taken by hard-linking a finished file to the name, which fails when the name exists, so a lock is never seen half
  * written; where the filesystem has no links, by exclusive creation. A lock is stale when its host is this one and: the
- * boot id differs, or no process has its pid, or that process started at another time. A stale lock is renamed aside
- * before a new one is made; whoever finds that it moved a fresh one puts it back. One window is left: while the fresh
- * one is aside a third may take the name. Therefore a holder that acknowledges anything asks `held()` after its flush
- * and before it answers: of two who believe in the lock the name says who is right. A lock of another host is never
+ * boot id differs, or no process has its pid, or that process started at another time. A lock of another host is never
  * stale by itself.
+ *
+ *   K1  A lock is removed by its living holder, or by who holds `NAME.break-TOKEN`, a lock of the same kind for the
+ *       removal of just that one; it looks again, then removes. So a stale lock is removed once and a fresh one never,
+ *       and whoever then links first has it: two never believe in one lock.
+ *   K2  Who dies while removing leaves a stale claim, which is removed by the same rule, under its own token.
+ *   K3  Against a person who removes a living holder's lock by hand: a holder that acknowledges anything asks `held()`
+ *       after its flush and before it answers.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { crc32 } from './checksum.ts'
 import { writeFully } from './durable-file.ts'
@@ -31,6 +35,11 @@ export interface LockHolder {
 }
 
 const MAGIC = 'vivefs-lock'
+/** How often a lock is tried that another process is removing, and the longest pause between. */
+const ATTEMPTS_MAX = 32
+const WAIT_MS_MAX = 20
+/** Tokens become parts of file names. */
+const TOKEN = /^[0-9a-zA-Z-]{1,64}$/
 
 function textOf(path: string): string {
   try {
@@ -69,6 +78,7 @@ export function decodeLock(text: string): LockHolder | undefined {
     const { pid, startTime, bootId, host, token } = lock as unknown as LockHolder
     if (lock.magic !== MAGIC || lock.version !== 1 || !Number.isSafeInteger(pid) || pid <= 0) return undefined
     if ([startTime, bootId, host, token].some((field) => typeof field !== 'string')) return undefined
+    if (!TOKEN.test(token)) return undefined
     const holder = { pid, startTime, bootId, host, token }
     return checksumOf(holder) === lock.crc ? holder : undefined
   } catch {
@@ -136,29 +146,26 @@ function tryCreate(path: string, holder: LockHolder): boolean {
   }
 }
 
-/** Moves a stale lock away. */
-function moveAside(path: string, stale: LockHolder): void {
-  const aside = `${path}.stale-${stale.token}-${randomUUID()}`
+/** Removes the stale lock at `path` under its claim (K1); false while another process is at it. */
+function removeStale(name: string, path: string, stale: LockHolder, holder: LockHolder): boolean {
+  const claim = `${name}.break-${stale.token}`
+  if (!tryCreate(claim, holder)) {
+    const other = decodeLock(textOf(claim))
+    if (other === undefined || !lockIsStale(other)) return false
+    if (!removeStale(name, claim, other, holder) || !tryCreate(claim, holder)) return false
+  }
   try {
-    renameSync(path, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw error
+    if (decodeLock(textOf(path))?.token === stale.token) unlinkSync(path)
+  } finally {
+    unlinkSync(claim)
   }
-  const moved = decodeLock(textOf(aside))
-  // Between reading and renaming another process took over: give it its name back, unless a third was faster.
-  if (moved !== undefined && moved.token !== stale.token) {
-    try {
-      linkSync(aside, path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-  }
-  unlinkSync(aside)
+  return true
 }
 
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+
 /**
- * Takes the lock at `path`, breaking a stale one.
+ * Takes the lock at `path`, removing a stale one. Blocks for up to half a second while another process removes it.
  *
  * Errors: MEDIA_LOCKED naming the holder; MEDIA_FORMAT when the file is not a lock of this format.
  */
@@ -170,7 +177,8 @@ export function takeLock(path: string): Lock {
     host: hostname(),
     token: randomUUID(),
   }
-  for (let attempt = 0; attempt < 8; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    if (attempt > 0) Atomics.wait(sleeper, 0, 0, Math.min(attempt, WAIT_MS_MAX))
     if (tryCreate(path, holder)) return heldLock(path, holder)
     const text = textOf(path)
     if (text === '') continue
@@ -180,9 +188,12 @@ export function takeLock(path: string): Lock {
       const who = `process ${other.pid} on ${other.host}, started at ${other.startTime || 'unknown'}`
       throw new MediumError('MEDIA_LOCKED', `${path} is held by ${who}`)
     }
-    moveAside(path, other)
+    if (removeStale(path, path, other, holder) && tryCreate(path, holder)) return heldLock(path, holder)
   }
-  throw new MediumError('MEDIA_LOCKED', `${path} is empty or changes all the time; remove it if nobody uses it`)
+  throw new MediumError(
+    'MEDIA_LOCKED',
+    `${path} is empty or another process is removing it; remove it if nobody uses it`,
+  )
 }
 
 function heldLock(path: string, holder: LockHolder): Lock {
