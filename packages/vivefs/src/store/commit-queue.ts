@@ -5,6 +5,9 @@
  *     asynchronous engine may land out of order; then a crash could keep a later commit and lose an earlier one.)
  * I2: a commit lies wholly in one batch.
  * I3: after a failed batch nothing is written any more, and everyone who waits or comes later is told.
+ * I4: a database with `batchSync` takes every batch by it, unsynced, in the step in which it leaves the line; so a
+ *     synchronous commit can push the whole line through and is never ahead of an asynchronous one. What has to survive
+ *     power loss is made durable behind that by a synced marker row, which the event loop waits for.
  *
  * Source: group commit as in LevelDB's writer queue (db/db_impl.cc, BuildBatchGroup).
  */
@@ -14,6 +17,8 @@ import { storeFailure } from './database.ts'
 import { markerKey, markerValue } from './key.ts'
 import { Batch, type Deferred, deferred, type Overlay } from './overlay.ts'
 import type { SpaceGuard } from './store.ts'
+
+const marker: WriteRow = { type: 'put', key: markerKey, value: markerValue }
 
 /** A batch takes no further commit that would make it larger than this. */
 const groupBytesMax = 4 << 20
@@ -37,6 +42,8 @@ export interface QueueOptions {
   readonly lingerBytes: number
   readonly timer: Timer
   readonly space: SpaceGuard | undefined
+  /** The database has `batchSync` (I4). */
+  readonly isImmediate: boolean
 }
 
 export class CommitQueue {
@@ -61,6 +68,10 @@ export class CommitQueue {
   readonly #overlay: Overlay
   readonly #options: QueueOptions
   #running = false
+  /** Landed and not yet known to survive power loss, which somebody waits for (I4). */
+  #unsynced: Batch[] = []
+  /** The newest commit that has landed. */
+  #landedSeq = -1
   #failed = false
   #failure: unknown
   #drain: Deferred | undefined
@@ -93,7 +104,7 @@ export class CommitQueue {
 
   /** Settles when everything committed has landed, or the store has failed. */
   idle(): Promise<void> {
-    if (this.#failed || this.#overlay.batches.length === 0) return Promise.resolve()
+    if (this.#failed || !this.#hasWork) return Promise.resolve()
     this.#idle ??= deferred()
     this.#hurry()
     return this.#idle.promise
@@ -138,6 +149,40 @@ export class CommitQueue {
     return batch
   }
 
+  /** I4: everything committed lands before this returns. Throws what every call throws after a failed batch. */
+  landNow(): void {
+    this.assertSound()
+    const { batches } = this.#overlay
+    try {
+      for (let batch = batches[0]; batch !== undefined; batch = batches[0]) this.#put(batch)
+    } catch (error) {
+      this.#fail(error)
+      throw storeFailure(error)
+    }
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#makeRoom()
+    if (this.#unsynced.length > 0) this.#hurry()
+    else this.#settleIdle()
+  }
+
+  /** I4: everything up to `seq`, the newest commit, survives power loss when this returns. */
+  barrierNow(seq: number): void {
+    this.landNow()
+    if (this.durableSeq >= seq) return
+    try {
+      this.#database.batchSync!([marker], { ...this.#encodings, sync: true })
+    } catch (error) {
+      this.#fail(error)
+      throw storeFailure(error)
+    }
+    this.#settleUnsynced(seq)
+  }
+
+  get #hasWork(): boolean {
+    return this.#overlay.batches.length > 0 || this.#unsynced.length > 0
+  }
+
   /** The batch that may still take commits. */
   #youngest(): Batch | undefined {
     const last = this.#overlay.batches.at(-1)
@@ -170,7 +215,7 @@ export class CommitQueue {
   }
 
   #hurry(): void {
-    if (this.#running || this.#failed || this.#overlay.batches.length === 0) return
+    if (this.#running || this.#failed || !this.#hasWork) return
     this.#running = true
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
@@ -180,45 +225,88 @@ export class CommitQueue {
 
   async #run(): Promise<void> {
     const { batches } = this.#overlay
-    for (let batch = batches[0]; batch !== undefined; batch = batches[0]) {
-      batch.started = true
-      try {
+    try {
+      for (let batch = batches[0]; batch !== undefined && !this.#failed; batch = batches[0]) {
         await this.#write(batch)
-      } catch (error) {
-        this.#fail(error)
-        return
+        this.#makeRoom()
+        if (batches.length > 0 && this.#drain === undefined && this.#idle === undefined && this.#mayLinger()) break
       }
-      batches.shift()
-      this.pendingBytes -= batch.bytes
-      if (batch.sync) this.durableSeq = batch.lastSeq
-      this.batches++
-      this.rowsWritten += batch.rows.size
-      this.bytesWritten += batch.bytes
-      batch.landed.resolve()
-      if (this.#drain !== undefined && !this.full) {
-        this.#drain.resolve()
-        this.#drain = undefined
-      }
-      if (batches.length > 0 && this.#drain === undefined && this.#idle === undefined && this.#mayLinger()) break
+      while (this.#unsynced.length > 0) await this.#sync()
+    } catch (error) {
+      this.#fail(error)
+      return
     }
     this.#running = false
     if (batches.length > 0) this.#schedule()
-    else {
-      this.#idle?.resolve()
-      this.#idle = undefined
-    }
+    else this.#settleIdle()
   }
 
   async #write(batch: Batch): Promise<void> {
-    const rows = [...batch.rows.values()]
-    if (batch.marker && rows.length === 0) rows.push({ type: 'put', key: markerKey, value: markerValue })
-    const options = { ...this.#encodings, sync: batch.sync }
+    const attempt = this.#options.isImmediate ? () => this.#put(batch) : () => this.#send(batch)
     try {
-      await this.#database.batch(rows, options)
+      await attempt()
     } catch (error) {
       if (!(await this.#recover(error))) throw error
-      await this.#database.batch(rows, options)
+      await attempt()
     }
+  }
+
+  /** The batch of a database that answers later. */
+  async #send(batch: Batch): Promise<void> {
+    batch.started = true
+    const rows = [...batch.rows.values()]
+    if (batch.marker && rows.length === 0) rows.push(marker)
+    await this.#database.batch(rows, { ...this.#encodings, sync: batch.sync })
+    this.#leave(batch)
+    if (batch.sync) this.durableSeq = batch.lastSeq
+    batch.landed.resolve()
+  }
+
+  /** I4: the oldest batch lands. */
+  #put(batch: Batch): void {
+    batch.started = true
+    const rows = [...batch.rows.values()]
+    if (rows.length > 0) this.#database.batchSync!(rows, { ...this.#encodings, sync: false })
+    this.#leave(batch)
+    if (batch.sync) this.#unsynced.push(batch)
+    else batch.landed.resolve()
+  }
+
+  /** The oldest batch is in the database. */
+  #leave(batch: Batch): void {
+    this.#overlay.batches.shift()
+    this.#landedSeq = batch.lastSeq
+    this.pendingBytes -= batch.bytes
+    this.batches++
+    this.rowsWritten += batch.rows.size
+    this.bytesWritten += batch.bytes
+  }
+
+  /** I4: what has landed by now survives power loss when this resolves. */
+  async #sync(): Promise<void> {
+    const seq = this.#landedSeq
+    await this.#database.batch([marker], { ...this.#encodings, sync: true })
+    this.#settleUnsynced(seq)
+  }
+
+  /** Everything up to `seq` survives power loss. */
+  #settleUnsynced(seq: number): void {
+    this.durableSeq = Math.max(this.durableSeq, seq)
+    const settled = this.#unsynced.filter((batch) => batch.lastSeq <= seq)
+    this.#unsynced = this.#unsynced.filter((batch) => batch.lastSeq > seq)
+    for (const batch of settled) batch.landed.resolve()
+  }
+
+  #makeRoom(): void {
+    if (this.#drain === undefined || this.full) return
+    this.#drain.resolve()
+    this.#drain = undefined
+  }
+
+  #settleIdle(): void {
+    if (this.#running || this.#hasWork) return
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
   async #recover(error: unknown): Promise<boolean> {
@@ -243,7 +331,7 @@ export class CommitQueue {
     this.#failure = error
     this.#running = false
     this.#cancelTimer?.()
-    for (const batch of this.#overlay.batches) {
+    for (const batch of [...this.#unsynced, ...this.#overlay.batches]) {
       if (batch.acknowledged) this.lostAcknowledged = true
       batch.landed.reject(storeFailure(error))
     }

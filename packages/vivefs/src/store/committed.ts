@@ -8,9 +8,9 @@
  */
 import type { CommitQueue } from './commit-queue.ts'
 import { type Database, type Encodings, readFailure } from './database.ts'
-import { type KeyIndex, type KeySlice, orderSlices } from './key-index.ts'
+import { type KeyIndex, type KeySlice, type OverRow, orderSlices } from './key-index.ts'
 import type { Overlay } from './overlay.ts'
-import { mergeRange, type RangeResult, type TextRange } from './range.ts'
+import { mergeRange, mergeRangeSync, type RangeResult, type TextRange } from './range.ts'
 import type { RowCache } from './row-cache.ts'
 import type { Bytes, KeyRange } from './store.ts'
 
@@ -22,7 +22,12 @@ export interface CommittedParts {
   readonly queue: CommitQueue
   /** Whether a point read that misses may block. */
   readonly syncReads: boolean
+  /** Whether ranges may be read on the spot. */
+  readonly syncRanges: boolean
 }
+
+/** The longest range that an asynchronous caller reads on the spot: what blocks the event loop stays short. */
+const rowsAtOnceMax = 4096
 
 export class Committed {
   /** The sequence number of the newest commit. */
@@ -33,6 +38,7 @@ export class Committed {
   readonly #cache: RowCache
   readonly #queue: CommitQueue
   readonly #syncReads: boolean
+  readonly #syncRanges: boolean
 
   constructor(parts: CommittedParts) {
     this.#database = parts.database
@@ -41,6 +47,7 @@ export class Committed {
     this.#cache = parts.cache
     this.#queue = parts.queue
     this.#syncReads = parts.syncReads
+    this.#syncRanges = parts.syncRanges
   }
 
   /** The value if it is at hand, `null` if there is no such row, or a promise of it. Throws and rejects with EIO. */
@@ -60,16 +67,31 @@ export class Committed {
     return value ?? null
   }
 
-  /** The rows of a range, with a transaction's own writes laid over them. Rejects with EIO. */
+  /**
+   * The rows of a range, with a transaction's own writes laid over them; `undefined` when it cannot be read on the spot
+   * (or, for a caller that `mayWait`, should not be: it is long). Throws EIO.
+   */
+  scanNow(range: KeyRange, text: TextRange, own: KeyIndex | undefined, mayWait: boolean): RangeResult | undefined {
+    if (!this.#syncRanges || this.#queue.recovery !== undefined) return undefined
+    if (mayWait && !(range.limit !== undefined && range.limit <= rowsAtOnceMax)) return undefined
+    try {
+      return mergeRangeSync(this.#database, this.#encodings, range, this.#over(range, text, own))
+    } catch (error) {
+      throw readFailure(error)
+    }
+  }
+
+  /** As `scanNow`, from a database that answers later. Rejects with EIO. */
   scan(range: KeyRange, text: TextRange, own: KeyIndex | undefined): Promise<RangeResult> {
-    return this.#undisturbed(() => {
-      // One synchronous step: what is laid over and the iterator belong to the same instant.
-      const slices: KeySlice[] = []
-      this.#overlay.slices(text, slices)
-      own?.slices(text, slices)
-      const over = orderSlices(slices, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true)
-      return mergeRange(this.#database, this.#encodings, range, over)
-    })
+    // One synchronous step: what is laid over and the iterator belong to the same instant.
+    return this.#undisturbed(() => mergeRange(this.#database, this.#encodings, range, this.#over(range, text, own)))
+  }
+
+  #over(range: KeyRange, text: TextRange, own: KeyIndex | undefined): OverRow[] {
+    const slices: KeySlice[] = []
+    this.#overlay.slices(text, slices)
+    own?.slices(text, slices)
+    return orderSlices(slices, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true)
   }
 
   async #load(text: string, key: Bytes): Promise<Bytes | undefined> {

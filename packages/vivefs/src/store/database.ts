@@ -30,22 +30,42 @@ export interface DatabaseIterator {
   close(): Promise<void>
 }
 
+/** What `iteratorSync` answers: a snapshot of the instant it was made. To be closed. */
+export interface SyncDatabaseIterator {
+  nextv(size: number): [Bytes, Bytes][]
+  close(): void
+}
+
 /** The part of AbstractLevel that the store calls. */
 export interface Database {
   readonly status: string
-  readonly supports: { readonly getSync?: boolean }
+  readonly supports: { readonly getSync?: boolean; readonly additionalMethods?: Readonly<Record<string, unknown>> }
   open(): Promise<void>
   close(): Promise<void>
   get(key: Bytes, options: Encodings): Promise<Bytes | undefined>
   getSync?(key: Bytes, options: Encodings): Bytes | undefined
   batch(rows: readonly WriteRow[], options: Encodings & { sync: boolean }): Promise<void>
   iterator(options: RangeOptions): DatabaseIterator
+  /** Announced in `supports.additionalMethods`. Lands before it returns, behind every batch that landed before it. */
+  batchSync?(rows: readonly WriteRow[], options: Encodings & { sync: boolean }): void
+  /** Announced in `supports.additionalMethods`. */
+  iteratorSync?(options: RangeOptions): SyncDatabaseIterator
   keyEncoding(name: string): { readonly format: string }
   valueEncoding(name: string): { readonly format: string }
 }
 
 /** The one place where the generic types of abstract-level (which follow an instance's default encodings) are left. */
 export const asDatabase = <F, K, V>(db: AbstractLevel<F, K, V>): Database => db as unknown as Database
+
+/** Whether the database announces an extra that abstract-level does not know. */
+const announces = (db: Database, name: 'batchSync' | 'iteratorSync'): boolean =>
+  Boolean(db.supports.additionalMethods?.[name]) && typeof db[name] === 'function'
+
+/** What the database does without waiting: nothing, point reads, or everything. */
+export function syncAbility(db: Database): 'none' | 'reads' | 'full' {
+  if (db.supports.getSync !== true) return 'none'
+  return announces(db, 'batchSync') && announces(db, 'iteratorSync') ? 'full' : 'reads'
+}
 
 /**
  * The binary encodings that reach the database without a detour. `view` wins where it is native because plain

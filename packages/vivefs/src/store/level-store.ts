@@ -12,7 +12,7 @@ import { drivenSync, type Op } from '../op.ts'
 import { type Acknowledgement, CommitQueue } from './commit-queue.ts'
 import { Committed } from './committed.ts'
 import { ConflictSet } from './conflict-set.ts'
-import { asDatabase, binaryEncodings, type Database, openFailure, type WriteRow } from './database.ts'
+import { asDatabase, binaryEncodings, type Database, openFailure, syncAbility, type WriteRow } from './database.ts'
 import { type Gate, makeGate } from './gate.ts'
 import { keyText } from './key.ts'
 import { type LevelStoreOptions, unrefTimer } from './options.ts'
@@ -76,7 +76,9 @@ export class LevelStore implements TransactionalStore {
     const relaxedBytesMax = options.relaxedBytesMax ?? 8 << 20
     const pendingBytesMax = options.pendingBytesMax ?? 32 << 20
     const relaxed = options.durability === 'relaxed'
-    const syncReads = options.syncReads !== 'never' && database.supports.getSync === true
+    const ability = options.syncReads === 'never' ? 'none' : syncAbility(database)
+    const syncReads = ability !== 'none'
+    const syncRanges = ability === 'full'
     const encodings = binaryEncodings(database)
     const overlay = new Overlay()
     this.#database = database
@@ -91,10 +93,19 @@ export class LevelStore implements TransactionalStore {
       lingerBytes: relaxedBytesMax / 2,
       timer: options.timer ?? unrefTimer,
       space: options.space,
+      isImmediate: ability === 'full',
     })
-    this.#committed = new Committed({ database, encodings, overlay, cache: this.#cache, queue: this.#queue, syncReads })
+    this.#committed = new Committed({
+      database,
+      encodings,
+      overlay,
+      cache: this.#cache,
+      queue: this.#queue,
+      syncReads,
+      syncRanges,
+    })
     this.caps = {
-      sync: syncReads ? 'reads' : 'none',
+      sync: ability,
       merge: false,
       multiWriter: false,
       batchBytesMax: options.batchBytesMax ?? 64 << 20,
@@ -107,7 +118,8 @@ export class LevelStore implements TransactionalStore {
     const how: Acknowledgement = { sync, wait: sync || this.#durability !== 'relaxed' }
     this.#assertUsable()
     while (!readOnly && this.#queue.full) {
-      yield this.#queue.drained()
+      if (this.#landsNow()) this.#queue.landNow()
+      else yield this.#queue.drained()
       this.#assertUsable()
     }
     let reruns = 0
@@ -142,6 +154,10 @@ export class LevelStore implements TransactionalStore {
     this.#assertUsable()
     this.#barriers++
     if (this.#queue.durableSeq >= this.#committed.seq) return
+    if (this.#landsNow()) {
+      this.#queue.barrierNow(this.#committed.seq)
+      return
+    }
     if (drivenSync()) yield* refuseSync()
     const batch = this.#queue.barrier(this.#committed.seq)
     if (batch !== undefined) yield batch.landed.promise
@@ -203,7 +219,7 @@ export class LevelStore implements TransactionalStore {
   /** Waits until the commit may be ordered. */
   *#room(tx: Transaction, how: Acknowledgement): Op<void> {
     if (drivenSync()) {
-      if (how.wait) yield* refuseSync()
+      if (how.wait && !this.#landsNow()) yield* refuseSync()
       invariant(!this.#ordering, 'an effect commits no transaction synchronously')
       return
     }
@@ -218,6 +234,11 @@ export class LevelStore implements TransactionalStore {
       } else if (tx.suspended && this.#queue.full) yield this.#queue.drained()
       else return
     }
+  }
+
+  /** Whether the caller cannot wait and need not: what is committed lands on the spot. */
+  #landsNow(): boolean {
+    return this.caps.sync === 'full' && this.#queue.recovery === undefined && drivenSync()
   }
 
   /** From now on the transaction may be overtaken. */
@@ -250,7 +271,11 @@ export class LevelStore implements TransactionalStore {
       for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
       this.#conflicts.record(tx.writes.keys(), seq)
       failure = this.#effects(tx, batch)
-      if (how.wait) landed = batch.landed.promise
+      if (how.wait) {
+        if (!this.#landsNow()) landed = batch.landed.promise
+        else if (how.sync) this.#queue.barrierNow(seq)
+        else this.#queue.landNow()
+      }
     }
     if (landed !== undefined) yield landed
     if (failure !== undefined) throw failure

@@ -7,7 +7,8 @@
  * I2: at most `limit` rows, and fewer only if no more exist: the iterator is read on until enough rows survived the
  *     tombstones.
  */
-import type { Database, DatabaseIterator, Encodings, RangeOptions } from './database.ts'
+import { type Op, pending, runAsync, runSync } from '../op.ts'
+import type { Database, DatabaseIterator, Encodings, RangeOptions, SyncDatabaseIterator } from './database.ts'
 import { keyText } from './key.ts'
 import type { OverRow } from './key-index.ts'
 import type { KeyRange, Row } from './store.ts'
@@ -45,19 +46,38 @@ export function mergeRange(
   range: KeyRange,
   over: readonly OverRow[],
 ): Promise<RangeResult> {
-  const { gte, gt, lt, reverse = false, limit = Number.POSITIVE_INFINITY } = range
+  const iterator = database.iterator(toOptions(encodings, range))
+  return runAsync(merge(iterator, over, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true))
+}
+
+/** The same on the spot, where the database has `iteratorSync`. */
+export function mergeRangeSync(
+  database: Database,
+  encodings: Encodings,
+  range: KeyRange,
+  over: readonly OverRow[],
+): RangeResult {
+  const iterator = database.iteratorSync!(toOptions(encodings, range))
+  return runSync(merge(iterator, over, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true))
+}
+
+function toOptions(encodings: Encodings, { gte, gt, lt, reverse = false }: KeyRange): RangeOptions {
   const options: RangeOptions = { ...encodings, lt, reverse }
   if (gt !== undefined) options.gt = gt
   else if (gte !== undefined) options.gte = gte
-  return merge(database.iterator(options), over, limit, reverse)
+  return options
 }
 
-async function merge(
-  iterator: DatabaseIterator,
+function* awaited<T>(value: T | Promise<T>): Op<T> {
+  return value instanceof Promise ? yield* pending(value) : value
+}
+
+function* merge(
+  iterator: DatabaseIterator | SyncDatabaseIterator,
   over: readonly OverRow[],
   limit: number,
   reverse: boolean,
-): Promise<RangeResult> {
+): Op<RangeResult> {
   const rows: Row[] = []
   let next = 0
   /** Takes the over-rows that come before a key of the database; answers whether the limit is reached. */
@@ -72,7 +92,7 @@ async function merge(
   let lastText: string | undefined
   try {
     read: for (;;) {
-      const page = await iterator.nextv(Math.min(pageRowsMax, limit - rows.length))
+      const page = yield* awaited(iterator.nextv(Math.min(pageRowsMax, limit - rows.length)))
       if (page.length === 0) {
         takeBefore(undefined)
         break
@@ -89,7 +109,7 @@ async function merge(
       }
     }
   } finally {
-    await iterator.close()
+    yield* awaited(iterator.close())
   }
   if (rows.length >= limit) lastText = keyText(rows[rows.length - 1]!.key)
   return { rows, cutAt: lastText }

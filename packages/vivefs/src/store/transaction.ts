@@ -92,10 +92,16 @@ export class Transaction implements Tx, ReadSet {
     if (range.limit !== undefined && range.limit <= 0) return []
     const text = textRange(range)
     if (text.low !== undefined && text.low >= text.high) return []
-    // No engine reads ranges synchronously today: not even begun, so that no iterator is left behind.
-    if (drivenSync()) yield* refuseSync()
     const seq = this.#committed.seq
-    const { rows, cutAt } = yield* pending(this.#committed.scan(range, text, this.#ownIndex()))
+    const own = this.#ownIndex()
+    const isSync = drivenSync()
+    let result = this.#committed.scanNow(range, text, own, !isSync)
+    if (result === undefined) {
+      // Not even begun, so that no iterator is left behind.
+      if (isSync) yield* refuseSync()
+      result = yield* pending(this.#committed.scan(range, text, own))
+    }
+    const { rows, cutAt } = result
     const whole = { low: text.low, lowIncluded: text.lowIncluded, high: text.high, highIncluded: false, seq }
     if (cutAt === undefined) this.ranges.push(whole)
     else if (range.reverse) this.ranges.push({ ...whole, low: cutAt, lowIncluded: true })

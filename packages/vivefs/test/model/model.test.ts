@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { runAsync } from '../../src/op.ts'
 import { memoryDatabase, openBare } from '../bare-volume.ts'
 import { isDeep, Random, seedOf, withSeed } from '../seed.ts'
+import { SyncDatabase } from '../sync-database.ts'
 import { Driver, noRarities } from './driver.ts'
 import type { Who } from './oracle.ts'
 
@@ -81,6 +82,18 @@ test('on classic-level', { timeout: minutes(isDeep ? 60 : 2) }, async () => {
     await rm(directory, { recursive: true, force: true })
   }
   console.log(`model, classic-level: seed ${seed}`)
+})
+
+test('on a database that does everything on the spot', { timeout: minutes(isDeep ? 60 : 2) }, async () => {
+  const seed = seedOf(5)
+  await withSeed(seed, async (random) => {
+    const database = new SyncDatabase()
+    const driver = new Driver({ random, people, open: () => openBare(database, { seed }), rarities: noRarities() })
+    await driver.start()
+    await driver.run(isDeep ? 30_000 : 600)
+    await driver.finish()
+  })
+  console.log(`model, synchronous database: seed ${seed}`)
 })
 
 test('several actors at once, on one volume', { timeout: minutes(isDeep ? 60 : 2) }, async () => {

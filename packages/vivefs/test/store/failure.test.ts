@@ -286,6 +286,16 @@ async function day(store: LevelStore): Promise<(string | undefined)[]> {
       attempt(get(store, `c${round}`)),
       attempt(store.transact((tx) => tx.range(all))),
     ])
+    if (store.caps.sync !== 'full') continue
+    const joined = attempt(put(store, `e${round}`))
+    for (const op of [move(`c${round}`, `b${round}`), store.barrier(), put(store, `f${round}`)]) {
+      try {
+        runSync(op)
+      } catch (error) {
+        codes.push((error as { code?: string }).code ?? `no code: ${error}`)
+      }
+    }
+    await joined
   }
   try {
     await store.close()
@@ -302,6 +312,8 @@ for (const [name, options, simulation] of [
   ['group, no synchronous reads', { cacheBytes: 0 }, { getSync: false, turnsMax: 1, random: () => 0.9 }],
   ['relaxed', { durability: 'relaxed', relaxedMsMax: 1, relaxedBytesMax: 20 }, { getSync: true }],
   ['strict', { durability: 'strict', ownsDatabase: true }, { getSync: false }],
+  ['everything on the spot', { cacheBytes: 0 }, { getSync: true, sync: true }],
+  ['everything on the spot, strict', { durability: 'strict' }, { getSync: true, sync: true }],
 ] as const) {
   test(`the nth failure of every operation, for every n, is a coded error and no hang: ${name}`, async () => {
     let counted = 0

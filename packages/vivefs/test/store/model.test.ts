@@ -182,6 +182,14 @@ const simulated = (turnsMax: number, getSync: boolean, snapshots: boolean) => as
   return { database, batches, done: async () => expect(database.inFlightMax).toBeLessThanOrEqual(1) }
 }
 
+/** Everything on the spot; batches and their syncing may still take time. */
+const immediate = (turnsMax: number) => async (random: Random) => {
+  const database = new SimulatedDatabase({ random, turnsMax, getSync: true, sync: true })
+  await database.open()
+  const { batches } = database
+  return { database, batches, done: async () => expect(database.inFlightMax).toBeLessThanOrEqual(1) }
+}
+
 const memory = async () => {
   const database = asDatabase(new MemoryLevel())
   await database.open()
@@ -226,6 +234,18 @@ const scenes: Scene[] = [
     options: { durability: 'strict', pendingBytesMax: 500 },
     open: simulated(2, false, true),
   },
+  { name: 'immediate', options: {}, open: immediate(0) },
+  { name: 'immediate, slow syncs, tiny cache', options: { cacheBytes: 1500 }, open: immediate(4) },
+  {
+    name: 'immediate, strict, tiny queue',
+    options: { durability: 'strict', pendingBytesMax: 500 },
+    open: immediate(3),
+  },
+  {
+    name: 'immediate, relaxed, tiny bound',
+    options: { durability: 'relaxed', relaxedBytesMax: 300, relaxedMsMax: 4 },
+    open: immediate(3),
+  },
 ]
 
 async function play(scene: Scene, seed: number): Promise<{ reruns: number; commits: number }> {
@@ -237,7 +257,8 @@ async function play(scene: Scene, seed: number): Promise<{ reruns: number; commi
   let finished = 0
   const store = new LevelStore(database, scene.options)
   const seedOf = () => upTo(random, 2 ** 31)
-  const syncWrites = scene.options.durability === 'relaxed' && store.caps.sync !== 'none'
+  const isFull = store.caps.sync === 'full'
+  const syncWrites = isFull || (scene.options.durability === 'relaxed' && store.caps.sync !== 'none')
   const client = async (): Promise<void> => {
     for (let i = 0; i < 12; i++) {
       const options: TransactOptions = random() < 0.05 ? { durable: true } : {}
@@ -245,8 +266,10 @@ async function play(scene: Scene, seed: number): Promise<{ reruns: number; commi
       finished++
       if (random() < 0.2) await turn()
       if (random() < 0.05) await runAsync(store.barrier())
-      if (syncWrites && random() < 0.5 && store.statistics().pendingBytes < 100) {
-        runSync(store.transact(makeBody(seedOf(), history, counts, false)))
+      if (syncWrites && random() < 0.5 && (isFull || store.statistics().pendingBytes < 100)) {
+        const how: TransactOptions = isFull && random() < 0.2 ? { durable: true } : {}
+        runSync(store.transact(makeBody(seedOf(), history, counts, false), how))
+        if (isFull && random() < 0.1) runSync(store.barrier())
         finished++
       }
     }

@@ -9,9 +9,11 @@ import {
   type DatabaseIterator,
   type Encodings,
   type RangeOptions,
+  type SyncDatabaseIterator,
   type WriteRow,
 } from '../../src/store/database.ts'
 import type { Bytes } from '../../src/store/store.ts'
+import { SyncDatabase } from '../sync-database.ts'
 
 /** A small seeded generator (mulberry32): 0 <= n < 1. */
 export type Random = () => number
@@ -35,10 +37,12 @@ export interface SimulationOptions {
   /** The most turns of the event loop that an operation takes before, and again after, its effect. */
   readonly turnsMax?: number
   readonly getSync?: boolean
+  /** With `getSync`: batches and ranges on the spot, too. */
+  readonly sync?: boolean
   /** An iterator that sees what lands while it reads. */
   readonly snapshots?: boolean
   /** Called before every operation; what it throws is the operation's failure. */
-  readonly before?: (operation: 'open' | 'get' | 'getSync' | 'nextv' | 'batch' | 'close') => void
+  readonly before?: (operation: 'open' | 'get' | 'getSync' | 'nextv' | 'batch' | 'batchSync' | 'close') => void
 }
 
 export interface BatchRecord {
@@ -47,7 +51,9 @@ export interface BatchRecord {
 }
 
 export class SimulatedDatabase implements Database {
-  readonly supports: { readonly getSync: boolean }
+  readonly supports: { readonly getSync: boolean; readonly additionalMethods: Readonly<Record<string, boolean>> }
+  readonly batchSync?: (rows: readonly WriteRow[], options: Encodings & { sync: boolean }) => void
+  readonly iteratorSync?: (options: RangeOptions) => SyncDatabaseIterator
   /** What landed, in order. */
   readonly batches: BatchRecord[] = []
   inFlight = 0
@@ -60,10 +66,26 @@ export class SimulatedDatabase implements Database {
   readonly #random: Random
 
   constructor(options: SimulationOptions = {}) {
-    this.#inner = asDatabase(new MemoryLevel({ storeEncoding: 'view' }))
+    const inner = options.sync === true ? new SyncDatabase() : new MemoryLevel({ storeEncoding: 'view' })
+    this.#inner = asDatabase(inner as MemoryLevel)
     this.#options = options
     this.#random = options.random ?? (() => 0)
-    this.supports = { getSync: options.getSync === true }
+    const isSync = options.sync === true
+    this.supports = {
+      getSync: options.getSync === true,
+      additionalMethods: { batchSync: isSync, iteratorSync: isSync },
+    }
+    if (isSync) {
+      this.batchSync = (rows, how) => {
+        this.#options.before?.('batchSync')
+        this.#inner.batchSync!(rows, how)
+        this.batches.push({ rows, sync: how.sync })
+      }
+      this.iteratorSync = (range) => {
+        this.#options.before?.('nextv')
+        return this.#inner.iteratorSync!(range)
+      }
+    }
     if (options.getSync === true) {
       this.getSync = (key, encodings) => {
         this.#options.before?.('getSync')

@@ -490,3 +490,50 @@ test('a transaction that close overtakes is refused, not half done', async () =>
   expect(database.batches).toEqual([])
   expect(database.status).toBe('open')
 })
+
+test('on a database that answers on the spot, synchronous commits land behind all earlier ones', async () => {
+  const { store, database } = await open({}, { sync: true })
+  expect(store.caps.sync).toBe('full')
+  const earlier = runAsync(put(store, 'a', '1'))
+  runSync(put(store, 'a', '2'))
+  expect(database.batches.flatMap(({ rows }) => rows.map(({ value }) => String(value)))).toContain('2')
+  expect(runSync(store.transact((tx) => tx.range(all))).map(({ value }) => String(value))).toEqual(['2'])
+  await earlier
+  expect(runSync(get(store, 'a'))).toBe('2')
+})
+
+test('a synchronous barrier or durable commit does not wait for the one under way', async () => {
+  const { store, database } = await open({}, { sync: true })
+  const release = hold(database)
+  const durable = runAsync(put(store, 'a', '1', true))
+  await turn()
+  runSync(put(store, 'b', '2'))
+  runSync(store.barrier())
+  expect(database.batches.at(-1)).toMatchObject({ sync: true })
+  runSync(put(store, 'c', '3', true))
+  expect(await settledBy(durable)).toBe(true)
+  release()
+  await store.close()
+  expect(store.statistics().pendingBytes).toBe(0)
+})
+
+test('a batch that fails on the spot poisons the store, for those who waited too', async () => {
+  let broken = false
+  const before = (operation: string): void => {
+    if (broken && operation === 'batchSync') throw new Error('broken')
+  }
+  const { store } = await open({}, { sync: true, before })
+  runSync(put(store, 'a'))
+  broken = true
+  const waiting = codeOf(runAsync(put(store, 'b')))
+  expect(() => runSync(put(store, 'c'))).toThrow(expect.objectContaining({ code: 'ERR_VIVEFS_STORE_FAILED' }))
+  expect(await waiting).toBe('ERR_VIVEFS_STORE_FAILED')
+  expect(() => runSync(get(store, 'a'))).toThrow(expect.objectContaining({ code: 'ERR_VIVEFS_STORE_FAILED' }))
+})
+
+test('a synchronous caller makes its own room in a full queue', async () => {
+  const { store } = await open({ durability: 'relaxed', pendingBytesMax: 100, relaxedMsMax: 1e6 }, { sync: true })
+  for (let i = 0; i < 200; i++) runSync(put(store, `k${i}`, 'x'.repeat(50)))
+  expect(store.statistics().pendingBytes).toBeLessThan(200)
+  await store.close()
+})
