@@ -16,6 +16,7 @@
  * - `LEVEL_NO_SPACE`: the media are full. Reads and deletes go on.
  * - `LEVEL_POISONED`: a background job or a flush failed before; reads go on; open the database anew to write.
  * - `LEVEL_READ_ONLY`: opened read only.
+ * - `LEVEL_STALE`: a follower read what the writer has removed since; call `refresh()` and try again.
  * - `LEVEL_SYNC_UNAVAILABLE`: a synchronous call met a medium that answers only asynchronously.
  */
 export type LevelErrorCode =
@@ -34,6 +35,7 @@ export type LevelErrorCode =
   | 'LEVEL_NO_SPACE'
   | 'LEVEL_POISONED'
   | 'LEVEL_READ_ONLY'
+  | 'LEVEL_STALE'
   | 'LEVEL_SYNC_UNAVAILABLE'
 
 const brand = Symbol.for('vivefs.LevelError')

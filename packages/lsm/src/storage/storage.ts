@@ -1,0 +1,40 @@
+import type { AppendFile } from '@vivefs/pfaof'
+import type { Op } from '../op.ts'
+
+/** What a file of the database is for. Its name is the kind, a dash and its number: `table-17`. */
+export type FileKind = 'log' | 'table' | 'manifest'
+
+export interface StoredFile {
+  readonly kind: FileKind
+  readonly number: number
+  readonly bytes: number
+}
+
+/**
+ * The files of one database. Errors are `LEVEL_*` and name the file: LEVEL_IO_ERROR, LEVEL_NO_SPACE, LEVEL_CORRUPTION,
+ * LEVEL_POISONED. A file that is opened and not there is LEVEL_CORRUPTION: whoever opens one was promised it by the manifest.
+ */
+export interface Storage {
+  readonly readOnly: boolean
+  /** Makes an empty file; `bytesExpected` guides where it is put. It is durable with its own first sync. */
+  create(kind: FileKind, number: number, bytesExpected: number): Op<AppendFile>
+  open(kind: FileKind, number: number): Op<AppendFile>
+  /** Durable with the next sync of anything. Removing what is not there is no error. */
+  remove(kind: FileKind, number: number): Op<void>
+  /** Files of the database, in no order. */
+  list(): StoredFile[]
+}
+
+export const FILE_NUMBER_MAX = 0xffff_ffff
+
+export function fileName(kind: FileKind, number: number): string {
+  return `${kind}-${number}`
+}
+
+/** The kind and number that a name tells, or undefined for a file of somebody else. */
+export function parseFileName(name: string): { kind: FileKind; number: number } | undefined {
+  const match = /^(log|table|manifest)-(0|[1-9]\d{0,9})$/.exec(name)
+  if (match === null) return undefined
+  const number = Number(match[2])
+  return number > FILE_NUMBER_MAX ? undefined : { kind: match[1] as FileKind, number }
+}
