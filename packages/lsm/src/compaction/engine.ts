@@ -1,0 +1,49 @@
+import type { TableCache } from '../cache/table-cache.ts'
+import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Compression } from '../table/compression.ts'
+import type { VersionSet } from '../version/version-set.ts'
+
+/** Sizes and counts that shape the tree. Every one has a default, see `COMPACTION_DEFAULTS`. */
+export interface CompactionOptions {
+  /** Bytes of a table in the first level below level 0; doubled with every level below, up to `tableBytesMax`. */
+  readonly tableBytes: number
+  readonly tableBytesMax: number
+  /** Level 1 is compacted into level 0's successor from this many tables in level 0. */
+  readonly level0Trigger: number
+  readonly level0Slowdown: number
+  readonly level0Stop: number
+  /** Bytes that the first level below level 0 may hold before a level above the last becomes worth having. */
+  readonly baseBytes: number
+  /** How many times bigger each level is than the one above. */
+  readonly levelRatio: number
+  readonly blockBytes: number
+  readonly restartInterval: number
+  readonly filterBitsPerKey: number
+  /** Length of the prefix that has a filter of its own; 0 for none. */
+  readonly prefixBytes: number
+  readonly compression: Compression
+  /** Where the worker's code is; false: everything runs on the calling thread. Default: beside this code. */
+  readonly worker: string | URL | false | undefined
+  /** Check each block's own CRC and the order of keys when compaction reads. */
+  readonly paranoid: boolean
+}
+
+/** What compaction needs of the database around it. */
+export interface CompactionEngine {
+  readonly versions: VersionSet
+  readonly storage: Storage
+  readonly tables: TableCache
+  readonly options: CompactionOptions
+  readonly mergeOperator: MergeOperator | undefined
+  /** Where a worker finds it. An operator without one: jobs run on the calling thread. */
+  readonly mergeOperatorReference: MergeOperatorReference | undefined
+  /** Sequence numbers of the live snapshots, ascending, persistent ones included. What they see is kept. */
+  snapshots(): readonly number[]
+  /** Milliseconds since 1970. */
+  now(): number
+  /** A job failed: writes are to be refused from now on, saying why. Called once. */
+  failed(error: unknown): void
+  /** Called after a version was installed or the pressure changed: stalled writers look again. */
+  relieved?(): void
+}
