@@ -16,7 +16,7 @@ export type { ScrubFinding, ScrubOptions } from './scrub.ts'
 export type { SnapshotInfo } from './snapshot.ts'
 export type { ExtentInfo, FileInfo, MediumStatus } from './status.ts'
 export { FORMAT_VERSION } from './superblock.ts'
-export { ByteReader, ByteReader, ByteWriter, ByteWriter } from './varint.ts'
+export { ByteReader, ByteWriter } from './varint.ts'
 export {
   type CreateFileOptions,
   type CreateVolumeOptions,
