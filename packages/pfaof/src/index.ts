@@ -16,6 +16,7 @@ export type { ScrubFinding, ScrubOptions } from './scrub.ts'
 export type { SnapshotInfo } from './snapshot.ts'
 export type { ExtentInfo, FileInfo, MediumStatus } from './status.ts'
 export { FORMAT_VERSION } from './superblock.ts'
+export { Turn } from './turn.ts'
 export { ByteReader, ByteWriter } from './varint.ts'
 export {
   type CreateFileOptions,
