@@ -7,7 +7,9 @@
  *   D2  A flush syncs every written file, then the directory if entries changed, then asks whether the lock still
  *       stands; only then it is acknowledged.
  *   D3  An unfinished preallocated zone reports 'unknown' after reopening; a finished one its end.
- *   D4  `reset` keeps up to `sparesMax` files for reuse (stale bytes, no allocation) and removes the others.
+ *   D4  Write-behind starts syncs ahead of the flush so that the flush finds less to do. It promises nothing; an error of it
+ *       poisons the medium as a failed flush does.
+ *   D5  `reset` keeps up to `sparesMax` files for reuse (stale bytes, no allocation) and removes the others.
  */
 import { join } from 'node:path'
 import { BaseMedium } from './base.ts'
@@ -39,12 +41,14 @@ export interface DirectoryOptions {
   readonly zoneCount?: number
   /** Default 32 MiB. */
   readonly zoneBytes?: number
-  /** Zeros are written ahead of the data, so that syncing changes no metadata; default true. */
+  /** Zeros are written ahead of small appends, so that syncing them changes no metadata; default true. */
   readonly preallocate?: boolean
   /** How far ahead; default 4 MiB or the zone. */
   readonly preallocateBytes?: number
   /** Write past the page cache, in blocks of 4096 bytes. Falls back to buffered where it does not work. Default false. */
   readonly direct?: boolean
+  /** After this many bytes without a flush the system starts writing them, in the background; default 8 MiB, 0 = never. */
+  readonly writeBehindBytes?: number
   /** Space kept back for deleting on a full disk; default 0. See `spendReserve`. */
   readonly reserveBytes?: number
   /** Files of empty zones kept for reuse; default 8. */
@@ -60,6 +64,10 @@ export interface DirectoryOptions {
 
 const SLAB_BYTES = 1 << 20
 const SLABS = 4
+/** Appends of this size let the file grow by themselves: zeros before them would double the bytes written. */
+const GROWING_APPEND_BYTES = 32 << 10
+/** Write-behinds at a time. The thread pool has four threads by default, and a synchronous loop never hears that one has ended. */
+const BEHIND_MAX = 2
 
 export class DirectoryMedium extends BaseMedium implements Imageable {
   /** Whether writes go past the page cache. */
@@ -72,6 +80,8 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
   readonly #table: ZoneTable
   readonly #reserve: SpaceReserve
   readonly #preallocateBytes: number
+  readonly #behindBytes: number
+  #behindRuns = 0
   /** Empty zones whose file is kept. */
   readonly #spares = new Set<number>()
 
@@ -86,10 +96,11 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     const sparesMax = wholeOption(options.sparesMax ?? 8, 'sparesMax', 0, 1 << 20)
     const handlesMax = wholeOption(options.handlesMax ?? 128, 'handlesMax', 1, 1 << 16)
     const preallocateBytes = wholeOption(options.preallocateBytes ?? 4 << 20, 'preallocateBytes', 4096, 2 ** 40)
+    const writeBehindBytes = wholeOption(options.writeBehindBytes ?? 8 << 20, 'writeBehindBytes', 0, 2 ** 40)
     const where = { id: options.id, readOnly, join: options.join }
     const { id, shape, lock } = openDirectoryLayout(path, where, wanted as Partial<DirectoryShape>, defaults)
     const capacity = shape.zoneBytes - (shape.zoneBytes % shape.blockBytes)
-    const limits = { reserveBytes, sparesMax, handlesMax, preallocateBytes, direct }
+    const limits = { reserveBytes, sparesMax, handlesMax, preallocateBytes, writeBehindBytes, direct }
     const share = lock === undefined ? { readOnly } : { join: lock.holder.token }
     super({
       id,
@@ -110,6 +121,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
         cost: { seekMs: 0.1, readMBps: 1000, writeMBps: 500, streamMBpsMin: 0, mountMs: 0 },
       }),
       readsAtOnce: 8,
+      zonesSync: true,
     })
     try {
       this.#options = { ...options, readOnly, sparesMax, direct }
@@ -117,6 +129,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
       this.#lock = lock
       this.#preallocateBytes = preallocateBytes
       this.direct = direct && !readOnly && shape.blockBytes % 512 === 0 && probeDirect(path, shape.blockBytes)
+      this.#behindBytes = this.direct ? 0 : writeBehindBytes
       const slabs = this.direct ? new SlabPool(SLAB_BYTES, SLABS) : undefined
       this.#files = new ZoneFiles(join(path, ZONES_DIRECTORY), { readOnly, handlesMax, slabs })
       const words = new Float64Array((shape.zoneCount * ZONE_CELL_BYTES) / 8)
@@ -152,20 +165,46 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     if (this.#options.readOnly === true) throw new MediumError('MEDIA_READ_ONLY', 'the medium was opened read-only')
   }
 
-  /** The zone's file, ready to be written at `offset` (D1), and how far it should be allocated for `end`. */
-  #prepare(zone: number, offset: number, end: number): { file: ZoneFile; allocateTo: number } {
+  /** The zone's file, ready to be written at `offset` (D1). */
+  #fileFor(zone: number, offset: number): ZoneFile {
     if (offset === 0 && this.#files.get(zone, false)?.linkedElsewhere()) this.#files.remove(zone)
     const file = this.#files.get(zone, true)!
-    this.#spares.delete(zone)
-    const needed = this.#shape.preallocate && end > file.allocatedBytes
-    const allocateTo = needed ? Math.min(this.#shape.zoneBytes, Math.max(end, offset + this.#preallocateBytes)) : 0
-    return { file, allocateTo }
+    if (this.#spares.size > 0) this.#spares.delete(zone)
+    return file
+  }
+
+  /** How far the file should be allocated before it is written; 0: it is, or grows by the append itself. */
+  #allocateTo(file: ZoneFile, offset: number, bytes: number): number {
+    const end = offset + bytes
+    if (!this.#shape.preallocate || end <= file.allocatedBytes || bytes >= GROWING_APPEND_BYTES) return 0
+    return Math.min(this.#shape.zoneBytes, Math.max(end, offset + this.#preallocateBytes))
+  }
+
+  #appended(zone: number, file: ZoneFile, offset: number, bytes: number): void {
+    this.#table.advance(zone, bytes)
+    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    const after = this.#behindBytes
+    if (after > 0 && this.#behindRuns < BEHIND_MAX && file.isBehind(after * (1 + 2 * this.#behindRuns))) {
+      void this.#writeBehind(file)
+    }
+  }
+
+  async #writeBehind(file: ZoneFile): Promise<void> {
+    this.#behindRuns++
+    try {
+      await file.writeBehind()
+    } catch (error) {
+      this.poison(error)
+    } finally {
+      this.#behindRuns--
+    }
   }
 
   protected override async doAppend(zone: number, parts: readonly Bytes[], bytes: number): Promise<number> {
     this.#writable()
     const offset = this.#table.admit(zone, bytes)
-    const { file, allocateTo } = this.#prepare(zone, offset, offset + bytes)
+    const file = this.#fileFor(zone, offset)
+    const allocateTo = this.#allocateTo(file, offset, bytes)
     file.hold()
     try {
       if (allocateTo > 0) await file.allocate(allocateTo)
@@ -173,34 +212,34 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     } finally {
       file.release()
     }
-    this.#table.advance(zone, bytes)
-    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    this.#appended(zone, file, offset, bytes)
     return offset
   }
 
   protected override doAppendSync(zone: number, parts: readonly Bytes[], bytes: number): number {
     this.#writable()
     const offset = this.#table.admit(zone, bytes)
-    const { file, allocateTo } = this.#prepare(zone, offset, offset + bytes)
+    const file = this.#fileFor(zone, offset)
+    const allocateTo = this.#allocateTo(file, offset, bytes)
     if (allocateTo > 0) file.allocateSync(allocateTo)
-    file.writeSync(parts, offset)
-    this.#table.advance(zone, bytes)
-    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    file.writeSync(parts, offset, bytes)
+    this.#appended(zone, file, offset, bytes)
     return offset
   }
 
-  /** How much of a read lies below the pointer, and in which file. */
-  #readable(zone: number, offset: number, length: number): { file: ZoneFile | undefined; bytes: number } {
+  /** How much of a read lies below the pointer. */
+  #readable(zone: number, offset: number, length: number): number {
     const pointer = this.#table.cells.pointer(zone)
     const end = pointer === 'unknown' ? this.caps.zoneCapacityBytes : pointer
     const bytes = Math.min(length, end - offset)
-    if (bytes <= 0) return { file: undefined, bytes: 0 }
+    if (bytes <= 0) return 0
     this.timing.access(zone * this.caps.zoneBytes + offset, bytes, false)
-    return { file: this.#files.get(zone, false), bytes }
+    return bytes
   }
 
   protected override async doRead(zone: number, offset: number, into: Bytes): Promise<number> {
-    const { file, bytes } = this.#readable(zone, offset, into.length)
+    const bytes = this.#readable(zone, offset, into.length)
+    const file = bytes === 0 ? undefined : this.#files.get(zone, false)
     if (file === undefined) return 0
     file.hold()
     try {
@@ -211,8 +250,9 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
   }
 
   protected override doReadSync(zone: number, offset: number, into: Bytes): number {
-    const { file, bytes } = this.#readable(zone, offset, into.length)
-    return file === undefined ? 0 : file.readSync(offset, into.subarray(0, bytes))
+    const bytes = this.#readable(zone, offset, into.length)
+    const file = bytes === 0 ? undefined : this.#files.get(zone, false)
+    return file === undefined ? 0 : file.readSync(offset, into, bytes)
   }
 
   #syncEntries(): void {

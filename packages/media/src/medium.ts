@@ -184,12 +184,17 @@ export interface Medium {
 
   /** Durability barrier (L4, L5). */
   flush(): Promise<void>
+  /** As `flush`, for what has settled; MEDIA_BUSY while asynchronous appends are under way. An asynchronous flush may be. */
   flushSync?(): void
 
   /** Makes the zone full; returns what is unused of it to nobody. A full zone stays as it is. */
   finish(zone: number): Promise<void>
+  /** As `finish`; MEDIA_BUSY while the zone has asynchronous work. Exists only beside `appendSync`, where it never waits. */
+  finishSync?(zone: number): void
   /** Makes the zone empty. MEDIA_NOT_SUPPORTED where reclaim is 'whole-medium' and the zone holds data. */
   reset(zone: number): Promise<void>
+  /** As `reset`, under the conditions of `finishSync`. */
+  resetSync?(zone: number): void
   /** Open becomes closed: frees an open slot and keeps an active one. Exists where `openZonesMax` is not 0. */
   closeZone?(zone: number): Promise<void>
   /**

@@ -7,6 +7,10 @@
  *   finished: cut to the pointer and without write permission; that is how 'full' survives reopening.
  *
  * Writes reach the file in order of their calls; a short write is continued, one that makes no progress is an error.
+ *
+ * Two descriptors, because the system tells a failed write-back once per descriptor: `#fd` writes, and blocking syncs ask through it;
+ * `#laterFd` is for syncs in the thread pool. A blocking sync may thus run while one in the pool is under way: neither takes the other's
+ * error.
  */
 import {
   closeSync,
@@ -19,6 +23,7 @@ import {
   ftruncateSync,
   openSync,
   read as readCallback,
+  readSync,
   statSync,
   write as writeCallback,
   writeSync,
@@ -97,11 +102,18 @@ export class ZoneFile {
   readonly path: string
   /** Bytes in the file: what lies beyond cannot be read and would have to be allocated. */
   allocatedBytes: number
-  /** Written since the last sync. */
-  dirty = false
+  /** When it was last asked for, in accesses of the medium. */
+  lastUse = 0
+  /** Changes made, and how many of them a finished sync covers. */
+  #changes = 0
+  #synced = 0
+  /** Bytes written since the last sync or write-behind was started. */
+  #behindBytes = 0
+  readonly #behind: Set<Promise<void>> = new Set()
   #users = 0
   #closing = false
   readonly #fd: number
+  readonly #laterFd: number
   readonly #directFd: number | undefined
   readonly #slabs: SlabPool | undefined
 
@@ -109,19 +121,28 @@ export class ZoneFile {
     const { O_RDWR, O_RDONLY, O_CREAT, O_DIRECT } = constants
     this.path = path
     this.#slabs = options.slabs
-    if (options.readOnly || isSealed(path)) this.#fd = openSync(path, O_RDONLY)
-    else {
+    if (options.readOnly || isSealed(path)) {
+      this.#fd = openSync(path, O_RDONLY)
+      this.#laterFd = this.#fd
+    } else {
       this.#fd = openSync(path, options.create ? O_RDWR | O_CREAT : O_RDWR, 0o644)
+      this.#laterFd = openSync(path, O_RDWR)
       if (options.slabs !== undefined) this.#directFd = openSync(path, O_RDWR | O_DIRECT)
     }
     this.allocatedBytes = fstatSync(this.#fd).size
+  }
+
+  /** Written since what the last finished sync covers. */
+  get dirty(): boolean {
+    return this.#synced < this.#changes
   }
 
   // ---- writing ----
 
   async write(parts: readonly Bytes[], position: number): Promise<void> {
     const bytes = bytesOf(parts)
-    this.dirty = true
+    this.#changes++
+    this.#behindBytes += bytes
     if (this.#directFd !== undefined) await this.#writeDirect(parts, position, bytes)
     else {
       let done = 0
@@ -152,13 +173,24 @@ export class ZoneFile {
     }
   }
 
-  writeSync(parts: readonly Bytes[], position: number): void {
-    const bytes = bytesOf(parts)
-    this.dirty = true
+  writeSync(parts: readonly Bytes[], position: number, bytes: number): void {
+    this.#changes++
+    this.#behindBytes += bytes
+    const first = parts[0]!
+    if (parts.length > 1 || this.#directFd !== undefined) this.#writeRest(parts, position, bytes, 0)
+    else {
+      const written = writeSync(this.#fd, first, 0, bytes, position)
+      if (written !== bytes) this.#writeRest(parts, position, bytes, progress(written, 0, bytes))
+    }
+    const end = position + bytes
+    if (end > this.allocatedBytes) this.allocatedBytes = end
+  }
+
+  #writeRest(parts: readonly Bytes[], position: number, bytes: number, before: number): void {
     // Without a free slab the same bytes go through the page cache, which the system keeps coherent.
     const slab = this.#directFd === undefined ? undefined : this.#slabs!.takeNow()
     try {
-      let done = 0
+      let done = before
       while (done < bytes) {
         const at = position + done
         let written: number
@@ -175,7 +207,6 @@ export class ZoneFile {
     } finally {
       if (slab !== undefined) this.#slabs!.give(slab)
     }
-    this.allocatedBytes = Math.max(this.allocatedBytes, position + bytes)
   }
 
   /**
@@ -193,7 +224,7 @@ export class ZoneFile {
       ftruncateSync(this.#fd, before)
       throw error
     }
-    this.dirty = true
+    this.#changes++
   }
 
   allocateSync(end: number): void {
@@ -207,7 +238,7 @@ export class ZoneFile {
       ftruncateSync(this.#fd, before)
       throw error
     }
-    this.dirty = true
+    this.#changes++
   }
 
   // ---- reading ----
@@ -222,8 +253,10 @@ export class ZoneFile {
     return done
   }
 
-  readSync(offset: number, into: Bytes): number {
-    return readFully(this.#fd, into, offset)
+  /** Fills the first `bytes` bytes of `into`, all by default. */
+  readSync(offset: number, into: Bytes, bytes: number = into.length): number {
+    const read = readSync(this.#fd, into, 0, bytes, offset)
+    return read === bytes || read === 0 ? read : read + readFully(this.#fd, into.subarray(read, bytes), offset + read)
   }
 
   // ---- state ----
@@ -234,13 +267,38 @@ export class ZoneFile {
   }
 
   async sync(): Promise<void> {
-    this.dirty = false
-    await fdatasyncLater(this.#fd)
+    const covers = this.#changes
+    this.#behindBytes = 0
+    await fdatasyncLater(this.#laterFd)
+    // What these met they alone were told.
+    await Promise.all(this.#behind)
+    this.#synced = Math.max(this.#synced, covers)
   }
 
   syncNow(): void {
-    this.dirty = false
+    const covers = this.#changes
+    this.#behindBytes = 0
     fdatasyncSync(this.#fd)
+    this.#synced = covers
+  }
+
+  /** True when `afterBytes` more lie here than any sync or write-behind was started for. */
+  isBehind(afterBytes: number): boolean {
+    return this.#behindBytes >= afterBytes
+  }
+
+  /** Starts writing what the page cache holds, in the thread pool. It promises nothing; its error is the caller's and the next sync's. */
+  async writeBehind(): Promise<void> {
+    this.#behindBytes = 0
+    this.hold()
+    const run = fdatasyncLater(this.#laterFd)
+    this.#behind.add(run)
+    try {
+      await run
+    } finally {
+      this.#behind.delete(run)
+      this.release()
+    }
   }
 
   /** Cuts the file to `pointer` and takes its write permission; durable. */
@@ -248,8 +306,9 @@ export class ZoneFile {
     ftruncateSync(this.#fd, pointer)
     fchmodSync(this.#fd, 0o444)
     this.allocatedBytes = pointer
-    this.dirty = false
+    const covers = this.#changes
     fsyncSync(this.#fd)
+    this.#synced = covers
   }
 
   /** Gives back write permission, for the next open. */
@@ -261,7 +320,7 @@ export class ZoneFile {
   truncate(length: number): void {
     ftruncateSync(this.#fd, length)
     this.allocatedBytes = length
-    this.dirty = true
+    this.#changes++
   }
 
   /** Operations are under way: the file stays open until the last `release`. */
@@ -285,6 +344,7 @@ export class ZoneFile {
 
   #close(): void {
     if (this.#directFd !== undefined) closeSync(this.#directFd)
+    if (this.#laterFd !== this.#fd) closeSync(this.#laterFd)
     closeSync(this.#fd)
   }
 }

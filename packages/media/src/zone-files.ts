@@ -12,9 +12,9 @@ export class ZoneFiles {
   readonly #readOnly: boolean
   readonly #handlesMax: number
   readonly #slabs: SlabPool | undefined
-  /** In the order of last use. */
   readonly #open = new Map<number, ZoneFile>()
   #failure: unknown
+  #uses = 0
   /** Entries were made or removed since the directory was last synced. */
   entriesDirty = false
 
@@ -43,8 +43,7 @@ export class ZoneFiles {
   get(zone: number, create: boolean): ZoneFile | undefined {
     const open = this.#open.get(zone)
     if (open !== undefined) {
-      this.#open.delete(zone)
-      this.#open.set(zone, open)
+      open.lastUse = ++this.#uses
       return open
     }
     const path = this.pathOf(zone)
@@ -52,6 +51,7 @@ export class ZoneFiles {
     if (!exists && !create) return undefined
     this.#evict()
     const file = new ZoneFile(path, { create, readOnly: this.#readOnly, slabs: this.#slabs })
+    file.lastUse = ++this.#uses
     if (!exists) this.entriesDirty = true
     this.#open.set(zone, file)
     return file
@@ -59,7 +59,7 @@ export class ZoneFiles {
 
   #evict(): void {
     if (this.#open.size < this.#handlesMax) return
-    const idle = [...this.#open].filter(([, file]) => !file.busy)
+    const idle = [...this.#open].filter(([, file]) => !file.busy).sort(([, a], [, b]) => a.lastUse - b.lastUse)
     const [zone, file] = idle.find(([, candidate]) => !candidate.dirty) ?? idle[0] ?? []
     if (zone === undefined || file === undefined) return
     try {

@@ -38,7 +38,7 @@ export class ZonedMedium extends BaseMedium implements Imageable {
 
   constructor(options: ZonedOptions) {
     const timing = new DeviceTiming(options.caps.cost)
-    super({ spec: options.spec, caps: options.caps, id: options.id, timing })
+    super({ spec: options.spec, caps: options.caps, id: options.id, timing, zonesSync: true })
     this.#options = options
     this.#store = options.store
     this.#table = new ZoneTable(options.store.cells, options.rules)
