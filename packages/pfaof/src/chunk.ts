@@ -1,4 +1,5 @@
-import { crc32, maskCrc } from './crc.ts'
+import { crc32, maskCrc, STAGING_BYTES, sharedKernel } from './crc.ts'
+import { STAGING_AT } from './crc-kernel.ts'
 
 /**
  * The chunk header: the one codec for writing, reading, scrubbing and dumping. The bytes are drawn in FORMAT.md, "A chunk".
@@ -81,6 +82,55 @@ function getU64(from: Buffer, at: number): number {
   return from.readUInt32LE(at + 4) * 0x1_0000_0000 + from.readUInt32LE(at)
 }
 
+/** Where payloads are put in the kernel's memory: behind the largest head, on a 16-byte boundary. */
+const PAYLOAD_AT = STAGING_AT + Math.ceil(CHUNK_HEAD_BYTES_MAX / 16) * 16
+/** Most padding that {@link encodeChunk} adds. */
+const PADDING_BYTES_MAX = STAGING_BYTES - (PAYLOAD_AT - STAGING_AT) - CHUNK_PAYLOAD_BYTES_MAX - 64
+
+/** Most bytes that a chunk may span for {@link encodeChunk}, given its payload. */
+export function isImageFit(payloadBytes: number, span: number): boolean {
+  return span - headBytes(payloadBytes) - payloadBytes <= PADDING_BYTES_MAX
+}
+
+/**
+ * The whole chunk as it goes to the medium: head, payload, zeros up to `span` ({@link isImageFit} says whether it can). A view of the
+ * kernel's staging area: write or copy it before anything else computes a CRC. `parts` are the payload, in order; they are only read.
+ */
+export function encodeChunk(
+  header: Readonly<ChunkHeader>,
+  parts: readonly Uint8Array[],
+  seed: number,
+  span: number,
+): Buffer {
+  const kernel = sharedKernel()
+  const { memory } = kernel
+  const { payloadBytes } = header
+  let end = PAYLOAD_AT
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    memory.set(part, end)
+    end += part.length
+  }
+  const crcsAt = PAYLOAD_AT - 4 * pageCount(payloadBytes)
+  kernel.pages(PAYLOAD_AT, payloadBytes, crcsAt)
+  const at = crcsAt - CHUNK_HEADER_BYTES
+  memory.writeUInt32LE(CHUNK_MAGIC, at)
+  memory[at + 8] = CHUNK_FORMAT
+  memory[at + 9] = header.flags
+  memory.writeUInt16LE(header.keyId, at + 10)
+  memory.writeUInt32LE(payloadBytes, at + 12)
+  putU64(memory, header.fileId, at + 16)
+  memory.writeUInt32LE(header.epoch, at + 24)
+  memory.writeUInt32LE(header.ordinal, at + 28)
+  putU64(memory, header.fileOffset, at + 32)
+  putU64(memory, header.syncedOffset, at + 40)
+  memory.writeUInt32LE(header.use, at + 48)
+  memory.writeUInt32LE(0, at + 52)
+  memory.writeUInt32LE(maskCrc(kernel.crc(at + 8, PAYLOAD_AT - at - 8, seed)), at + 4)
+  if (at + span > end) memory.fill(0, end, at + span)
+  return memory.subarray(at, at + span)
+}
+
 /**
  * Writes header and page CRCs to the start of `into` and returns their length. `parts` are the payload, in order; they are
  * only read. `into` has at least `headBytes(header.payloadBytes)` bytes.
@@ -91,41 +141,9 @@ export function encodeChunkHead(
   parts: readonly Uint8Array[],
   seed: number,
 ): number {
-  into.writeUInt32LE(CHUNK_MAGIC, 0)
-  into[8] = CHUNK_FORMAT
-  into[9] = header.flags
-  into.writeUInt16LE(header.keyId, 10)
-  into.writeUInt32LE(header.payloadBytes, 12)
-  putU64(into, header.fileId, 16)
-  into.writeUInt32LE(header.epoch, 24)
-  into.writeUInt32LE(header.ordinal, 28)
-  putU64(into, header.fileOffset, 32)
-  putU64(into, header.syncedOffset, 40)
-  into.writeUInt32LE(header.use, 48)
-  into.writeUInt32LE(0, 52)
-  let at = CHUNK_HEADER_BYTES
-  let crc = 0
-  let inPage = 0
-  for (const part of parts) {
-    for (let from = 0; from < part.length; ) {
-      const take = Math.min(PAGE_BYTES - inPage, part.length - from)
-      crc = crc32(take === part.length ? part : part.subarray(from, from + take), crc)
-      from += take
-      inPage += take
-      if (inPage === PAGE_BYTES) {
-        into.writeUInt32LE(crc, at)
-        at += 4
-        crc = 0
-        inPage = 0
-      }
-    }
-  }
-  if (inPage > 0) {
-    into.writeUInt32LE(crc, at)
-    at += 4
-  }
-  into.writeUInt32LE(maskCrc(crc32(into.subarray(8, at), seed)), 4)
-  return at
+  const head = headBytes(header.payloadBytes)
+  into.set(encodeChunk(header, parts, seed, head))
+  return head
 }
 
 /**
