@@ -22,6 +22,12 @@
  * - `MEDIA_FORMAT`: bytes at the path are not this medium's, or of a version that this code does not know.
  * - `MEDIA_WRONG_MEDIUM`: a sound medium, but not the one that was asked for.
  * - `MEDIA_NOT_FOUND`: nothing at the path, or no such key.
+ * - `MEDIA_NOT_FORMATTED`: a blank device or cartridge; open it with `format: true` to make it a medium.
+ * - `MEDIA_FOREIGN`: the device holds something else (a filesystem, other data); only `format: 'overwrite'` replaces it.
+ * - `MEDIA_WRONG_DEVICE`: the path is not what the driver drives (a regular file, a directory, another kind of device).
+ * - `MEDIA_PERMISSION`: the system does not let this user do it.
+ * - `MEDIA_NO_CARTRIDGE`: the tape drive is empty.
+ * - `MEDIA_TOOL_MISSING`: a standard program that the driver needs (blkzone, mt) is not installed.
  */
 export type MediumErrorCode =
   | 'MEDIA_ARGUMENT'
@@ -49,6 +55,12 @@ export type MediumErrorCode =
   | 'MEDIA_FORMAT'
   | 'MEDIA_WRONG_MEDIUM'
   | 'MEDIA_NOT_FOUND'
+  | 'MEDIA_NOT_FORMATTED'
+  | 'MEDIA_FOREIGN'
+  | 'MEDIA_WRONG_DEVICE'
+  | 'MEDIA_PERMISSION'
+  | 'MEDIA_NO_CARTRIDGE'
+  | 'MEDIA_TOOL_MISSING'
 
 const brand = Symbol.for('vivefs.MediumError')
 

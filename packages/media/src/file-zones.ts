@@ -46,6 +46,9 @@ import { type Geometry, roundUp, ZoneCells, type ZoneStore } from './zone-store.
 
 const SLOT_BYTES = 128
 const COPY_BYTES = 64
+
+export { COPY_BYTES as SLOT_COPY_BYTES, SLOT_BYTES }
+
 const ZEROS = new Uint8Array(1 << 20)
 
 /** Writes many buffers at a position with as few calls as they allow. */
@@ -55,6 +58,17 @@ function writeParts(fd: number, parts: readonly Bytes[], position: number): void
     writeFully(fd, part, at)
     at += part.length
   }
+}
+
+/** The bytes of one copy of a slot. */
+export function encodeSlotCopy(zone: number, words: Float64Array, generation: number): Bytes {
+  const copy = new Uint8Array(COPY_BYTES)
+  const view = new DataView(copy.buffer)
+  for (let i = 0; i < 4; i++) view.setFloat64(i * 8, words[i]!, true)
+  view.setUint32(32, generation, true)
+  view.setUint32(36, zone, true)
+  view.setUint32(40, crc32(copy.subarray(0, 40)), true)
+  return copy
 }
 
 /** One copy of a slot, or undefined. Exported for tests of the decoder. */
@@ -172,13 +186,8 @@ export class FileZones implements ZoneStore {
   }
 
   #publish(zone: number): void {
-    const copy = new Uint8Array(COPY_BYTES)
-    const view = new DataView(copy.buffer)
-    for (let i = 0; i < 4; i++) view.setFloat64(i * 8, this.cells.words[zone * 4 + i]!, true)
     const generation = ++this.#generations[zone]!
-    view.setUint32(32, generation, true)
-    view.setUint32(36, zone, true)
-    view.setUint32(40, crc32(copy.subarray(0, 40)), true)
+    const copy = encodeSlotCopy(zone, this.cells.words.subarray(zone * 4, zone * 4 + 4), generation)
     writeFully(this.#fd, copy, this.#slotAt(zone) + (generation % 2) * COPY_BYTES)
   }
 

@@ -2,6 +2,7 @@
  * From a JSON spec to an open medium: what a worker thread does with `medium.spec`, and a program with its settings.
  */
 import { type DirectoryOptions, openDirectory } from './directory.ts'
+import { type BlockOptions, openBlock } from './drive/block.ts'
 import { MediumError } from './error.ts'
 import { type FaultOptions, openFault } from './fault.ts'
 import type { Medium, MediumSpec } from './medium.ts'
@@ -19,6 +20,7 @@ const openers = new Map<string, Opener>([
   ['memory', (spec) => openMemory(spec as MemoryOptions)],
   ['pool', (spec) => openPool(spec as unknown as PoolOptions)],
   ['directory', (spec) => openDirectory(spec as unknown as DirectoryOptions)],
+  ['block', (spec) => openBlock(spec as unknown as BlockOptions)],
   ['zns', (spec) => openZns(spec as ZnsOptions)],
   ['smr', (spec) => openSmr(spec as SmrOptions)],
   ['tape', (spec) => openTape(spec as TapeOptions)],

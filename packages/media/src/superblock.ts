@@ -4,7 +4,8 @@
  *   offset size  (integers little-endian)
  *   0      8     magic: 0x89 'V' 'V' 'M' CR LF 0x1A LF   (as PNG's: shows text-mode and 7-bit damage)
  *   8      2     format version, now 1
- *   10     2     kind: 1 directory, 2 pool, 3 zns, 4 smr, 5 tape, 6 object     (never renumber)
+ *   10     2     kind: 1 directory, 2 pool, 3 zns, 4 smr, 5 tape, 6 object 7 block
+ *                                8 zonefs 9 zoned-block 10 tape-drive     (never renumber)
  *   12     4     length n of the body in bytes, at most 4064
  *   16     4     features whose absence in the reader forbids writing and reading (incompatible), now 0
  *   20     4     CRC-32 of bytes [0, 20) followed by the body
@@ -24,7 +25,18 @@ const HEADER_BYTES = 24
 const BODY_BYTES_MAX = SUPERBLOCK_BYTES - HEADER_BYTES - 8
 
 /** Codes on disk. Never renumber. */
-export const SUPERBLOCK_KINDS = { directory: 1, pool: 2, zns: 3, smr: 4, tape: 5, object: 6 } as const
+export const SUPERBLOCK_KINDS = {
+  directory: 1,
+  pool: 2,
+  zns: 3,
+  smr: 4,
+  tape: 5,
+  object: 6,
+  block: 7,
+  zonefs: 8,
+  'zoned-block': 9,
+  'tape-drive': 10,
+} as const
 export type SuperblockKind = keyof typeof SUPERBLOCK_KINDS
 
 export interface SuperblockBody {

@@ -1,5 +1,5 @@
 /** The package's sources as plain ES modules in a new directory, for worker threads and child processes of tests. */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,9 @@ export function compileSources(): { directory: string; index: string } {
   const source = fileURLToPath(new URL('../src/', import.meta.url))
   const directory = mkdtempSync(join(tmpdir(), 'vivefs-compiled-'))
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-  for (const name of readdirSync(source).filter((file) => file.endsWith('.ts'))) {
+  mkdirSync(join(directory, 'drive'))
+  const names = [...readdirSync(source), ...readdirSync(join(source, 'drive')).map((file) => join('drive', file))]
+  for (const name of names.filter((file) => file.endsWith('.ts'))) {
     const { outputText } = ts.transpileModule(readFileSync(join(source, name), 'utf8'), {
       compilerOptions: {
         target: ts.ScriptTarget.ES2022,
