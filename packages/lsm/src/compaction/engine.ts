@@ -1,7 +1,7 @@
+import type { Compression } from '../block/compression.ts'
 import type { TableCache } from '../cache/table-cache.ts'
 import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Compression } from '../table/compression.ts'
 import type { VersionSet } from '../version/version-set.ts'
 
 /** Sizes and counts that shape the tree. Every one has a default, see `COMPACTION_DEFAULTS`. */
