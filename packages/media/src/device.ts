@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { MediumError, toMediumError } from './error.ts'
 import { FileZones } from './file-zones.ts'
 import { nameOption, pathOption } from './geometry.ts'
-import { joinLock, takeLock } from './lock.ts'
+import { checkHeld, joinLock, takeLock } from './lock.ts'
 import type { Json } from './medium.ts'
 import { leaseShared } from './shared-registry.ts'
 import type { SuperblockBody, SuperblockKind } from './superblock.ts'
@@ -96,9 +96,7 @@ export function openDevice(
           id: body.id,
           ...(lock === undefined ? { readOnly } : follow ? { join: lock.holder.token } : {}),
         },
-        checkLock() {
-          if (lock !== undefined && !lock.held()) throw new MediumError('MEDIA_LOCKED', `${path}: the lock was broken`)
-        },
+        checkLock: () => checkHeld(lock, path),
         release: () => lock?.release(),
       }
     } catch (error) {

@@ -10,6 +10,8 @@
  *   D4  Write-behind starts syncs ahead of the flush so that the flush finds less to do. It promises nothing; an error of it
  *       poisons the medium as a failed flush does.
  *   D5  `reset` keeps up to `sparesMax` files for reuse (stale bytes, no allocation) and removes the others.
+ *   D6  A zone that is written from its start gets a new file in place of one from an earlier opening: a writer that lost
+ *       the lock while it slept may yet write through its handle.
  */
 import { join } from 'node:path'
 import { BaseMedium } from './base.ts'
@@ -26,7 +28,7 @@ import { syncDirectory } from './durable-file.ts'
 import { MediumError, toMediumError } from './error.ts'
 import { capsOf, geometryOption, pathOption, wholeOption } from './geometry.ts'
 import type { Imageable, MediumImage } from './image.ts'
-import type { Lock } from './lock.ts'
+import { checkHeld, type Lock } from './lock.ts'
 import type { Bytes, Medium, ZoneReport } from './medium.ts'
 import { SpaceReserve } from './reserve.ts'
 import { SlabPool } from './slab.ts'
@@ -84,6 +86,8 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
   #behindRuns = 0
   /** Empty zones whose file is kept. */
   readonly #spares = new Set<number>()
+  /** Zones whose file was there when the medium was opened (D6). */
+  readonly #inherited = new Set<number>()
 
   constructor(options: DirectoryOptions) {
     const path = pathOption(options.path)
@@ -121,6 +125,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
         cost: { seekMs: 0.1, readMBps: 1000, writeMBps: 500, streamMBpsMin: 0, mountMs: 0 },
       }),
       readsAtOnce: 8,
+      checkLock: () => checkHeld(lock, path),
       zonesSync: true,
     })
     try {
@@ -143,7 +148,10 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
       })
       this.#reserve = new SpaceReserve(join(path, RESERVE_FILE), reserveBytes)
       if (!readOnly && options.join === undefined) this.#reserve.fill()
-      for (const zone of zonesPresent(path, shape.zoneCount)) this.#loadZone(zone)
+      for (const zone of zonesPresent(path, shape.zoneCount)) {
+        this.#loadZone(zone)
+        if (options.join === undefined) this.#inherited.add(zone)
+      }
       if (shape.preallocate) this.resume = (zone, pointer) => this.#resume(zone, pointer)
     } catch (error) {
       lock?.release()
@@ -167,7 +175,10 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
 
   /** The zone's file, ready to be written at `offset` (D1). */
   #fileFor(zone: number, offset: number): ZoneFile {
-    if (offset === 0 && this.#files.get(zone, false)?.linkedElsewhere()) this.#files.remove(zone)
+    if (offset === 0) {
+      const inherited = this.#inherited.delete(zone) && this.#files.exists(zone)
+      if (inherited || this.#files.get(zone, false)?.linkedElsewhere()) this.#files.remove(zone)
+    }
     const file = this.#files.get(zone, true)!
     if (this.#spares.size > 0) this.#spares.delete(zone)
     return file
@@ -261,12 +272,6 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     this.#files.entriesDirty = false
   }
 
-  #checkLock(): void {
-    if (this.#lock !== undefined && !this.#lock.held()) {
-      throw new MediumError('MEDIA_LOCKED', `${this.#options.path}: another process broke the lock`)
-    }
-  }
-
   protected override async doFlush(): Promise<void> {
     const dirty = this.#files.takeDirty()
     for (const file of dirty) file.hold()
@@ -278,13 +283,13 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
       for (const file of dirty) file.release()
     }
     this.#syncEntries()
-    this.#checkLock()
+    checkHeld(this.#lock, this.#options.path)
   }
 
   protected override doFlushSync(): void {
     for (const file of this.#files.takeDirty()) file.syncNow()
     this.#syncEntries()
-    this.#checkLock()
+    checkHeld(this.#lock, this.#options.path)
   }
 
   protected override doFinish(zone: number): void {

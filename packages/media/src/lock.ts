@@ -15,8 +15,8 @@
  *       removal of just that one; it looks again, then removes. So a stale lock is removed once and a fresh one never,
  *       and whoever then links first has it: two never believe in one lock.
  *   K2  Who dies while removing leaves a stale claim, which is removed by the same rule, under its own token.
- *   K3  Against a person who removes a living holder's lock by hand: a holder that acknowledges anything asks `held()`
- *       after its flush and before it answers.
+ *   K3  Against a person who removes a living holder's lock by hand: a holder asks `checkHeld` after its flush, before
+ *       it answers, and before it changes anything after it may have slept.
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync } from 'node:fs'
@@ -194,6 +194,12 @@ export function takeLock(path: string): Lock {
     'MEDIA_LOCKED',
     `${path} is empty or another process is removing it; remove it if nobody uses it`,
   )
+}
+
+/** MEDIA_LOCKED when the lock was removed under its holder (K3). */
+export function checkHeld(lock: Lock | undefined, path: string): void {
+  if (lock === undefined || lock.held()) return
+  throw new MediumError('MEDIA_LOCKED', `${path}: the lock was broken, another process has it or had it`)
 }
 
 function heldLock(path: string, holder: LockHolder): Lock {

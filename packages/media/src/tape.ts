@@ -20,7 +20,7 @@ import { createFileDurably, readHead } from './durable-file.ts'
 import { MediumError, toMediumError } from './error.ts'
 import { capsOf, costOption, geometryOption, pathOption, wholeOption } from './geometry.ts'
 import type { Imageable, MediumImage, ZoneImage } from './image.ts'
-import { type Lock, takeLock } from './lock.ts'
+import { checkHeld, type Lock, takeLock } from './lock.ts'
 import type { Bytes, Medium, MediumCost, ZoneReport, ZoneState } from './medium.ts'
 import { encodeSuperblock, readSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
 import { DeviceTiming, sleepMs } from './timing.ts'
@@ -135,6 +135,7 @@ export class TapeMedium extends BaseMedium implements Imageable {
         cost,
       }),
       timing: new TapeTiming(cost, cartridgeBytes),
+      checkLock: () => checkHeld(lock, options.path ?? 'tape'),
     })
     this.#options = options
     this.#cartridge = cartridge
@@ -227,7 +228,7 @@ export class TapeMedium extends BaseMedium implements Imageable {
     const ms = this.#record(true, new Uint8Array(0)) + this.timing.spend(FILEMARK_MS)
     this.#files.push({ first: this.#cartridge.records.length, ends: [] })
     this.#cartridge.sync()
-    if (this.#lock !== undefined && !this.#lock.held()) throw new MediumError('MEDIA_LOCKED', 'the lock was broken')
+    checkHeld(this.#lock, this.#options.path ?? 'tape')
     await this.#spend(ms)
   }
 

@@ -24,7 +24,7 @@ export interface ZonedOptions {
   readonly readOnly?: boolean
   /** Builds an empty medium of the same kind for {@link Imageable}. */
   readonly emptyTwin: () => ZonedMedium
-  /** Asked after each flush, before it is acknowledged; throws when another writer took over. */
+  /** Asked before changes and after each flush, before it is acknowledged; throws when another writer took over. */
   readonly checkLock?: () => void
   readonly onClose?: () => Promise<void> | void
 }
@@ -38,7 +38,8 @@ export class ZonedMedium extends BaseMedium implements Imageable {
 
   constructor(options: ZonedOptions) {
     const timing = new DeviceTiming(options.caps.cost)
-    super({ spec: options.spec, caps: options.caps, id: options.id, timing, zonesSync: true })
+    const { spec, caps, id, checkLock } = options
+    super({ spec, caps, id, timing, zonesSync: true, ...(checkLock === undefined ? {} : { checkLock }) })
     this.#options = options
     this.#store = options.store
     this.#table = new ZoneTable(options.store.cells, options.rules)

@@ -71,7 +71,18 @@ function volumeFiles(trace: Trace): { id: number }[] {
   return [...trace.oracle.table.names.values()].map((id) => ({ id }))
 }
 
-const COUNTED = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'reset', 'createOnce', 'deleteKey'] as const
+const COUNTED = [
+  'append',
+  'appendSync',
+  'flush',
+  'flushSync',
+  'finish',
+  'finishSync',
+  'reset',
+  'resetSync',
+  'createOnce',
+  'deleteKey',
+] as const
 
 /** Calls `tick` before every operation that changes a medium. */
 export function countDown(medium: FaultMedium, tick: () => void): void {

@@ -33,8 +33,9 @@ const WRITER = `
   const say = (...line) => writeSync(1, JSON.stringify(line) + '\\n')
   const medium = openDirectory({ path })
   let left = Number(nth)
-  for (const name of ['append', 'appendSync', 'read', 'readSync', 'flush', 'flushSync', 'reset', 'finish', 'report']) {
+  for (const name of ['append', 'appendSync', 'read', 'readSync', 'flush', 'flushSync', 'reset', 'resetSync', 'finish', 'finishSync', 'report']) {
     const before = medium[name]
+    if (before === undefined) continue
     medium[name] = (...args) => {
       if (--left === 0) process.kill(process.pid, 'SIGSTOP')
       return before.apply(medium, args)
