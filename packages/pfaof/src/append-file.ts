@@ -1,5 +1,5 @@
 import { FIRST, LAST, PAGE_BYTES } from './chunk.ts'
-import type { ChunkMap } from './chunk-map.ts'
+import type { ChunkMap, ChunkPlace } from './chunk-map.ts'
 import { placeOf } from './chunk-map.ts'
 import type { Extent, ExtentEnd } from './edit.ts'
 import { PfaofError } from './error.ts'
@@ -10,7 +10,7 @@ import { PartCursor } from './part-cursor.ts'
 import { Turn } from './turn.ts'
 import type { VolumeCore } from './volume-core.ts'
 import { ZonePool } from './zone-pool.ts'
-import type { ZoneWriter } from './zone-writer.ts'
+import type { ChunkFields, ZoneWriter } from './zone-writer.ts'
 
 /** A file to which bytes are appended. Operations are driven by `runSync` or `runAsync`. */
 export interface AppendFile {
@@ -29,6 +29,11 @@ export interface AppendFile {
   append(parts: readonly Uint8Array[]): Op<number>
   /** Fills `into` from `offset`; returns the bytes, fewer at the end of the file. PFAOF_CORRUPTION, PFAOF_IO. */
   read(offset: number, into: Uint8Array): Op<number>
+  /**
+   * What `read` does, on the spot and without an operation; undefined when that would have to wait or to look for where the bytes lie,
+   * and `into` may then be partly filled: drive `read`. The cheapest way to a cached block.
+   */
+  readNow(offset: number, into: Uint8Array): number | undefined
   /** What was appended before is durable when it returns. Concurrent calls share flushes. PFAOF_POISONED, PFAOF_FENCED. */
   sync(): Op<void>
   /** Syncs, and ends appending for ever. */
@@ -41,7 +46,14 @@ interface Written {
   at: number
   span: number
   bytes: number
-  head: Buffer | undefined
+  place: ChunkPlace | undefined
+}
+
+/** One chunk of a record: `index` counts them, `fileOffset` is that of its first byte. */
+interface Part {
+  flags: number
+  bytes: number
+  index: number
   fileOffset: number
 }
 
@@ -116,16 +128,30 @@ export class VolumeFile implements AppendFile {
   *append(parts: readonly Uint8Array[]): Op<number> {
     const core = this.#core
     core.checkWritable()
-    const cursor = new PartCursor(parts)
-    if (cursor.bytes > RECORD_BYTES_MAX) throw new PfaofError('PFAOF_ARGUMENT', `${cursor.bytes} bytes in one append`)
-    if (this.#size + cursor.bytes > Number.MAX_SAFE_INTEGER)
+    let bytes = 0
+    for (let i = 0; i < parts.length; i++) bytes += parts[i]!.length
+    if (bytes > RECORD_BYTES_MAX) throw new PfaofError('PFAOF_ARGUMENT', `${bytes} bytes in one append`)
+    if (this.#size + bytes > Number.MAX_SAFE_INTEGER)
       throw new PfaofError('PFAOF_ARGUMENT', 'the file grows beyond 2^53 - 1')
+    const writer = this.#writer
+    if (writer !== undefined && !this.#turn.held && this.#takesNow(writer, bytes)) {
+      const offset = this.#size
+      try {
+        this.#accept(this.#putNow(writer, { flags: FIRST | LAST, bytes, index: 0, fileOffset: offset }, parts))
+      } catch (error) {
+        this.#writer = undefined
+        throw error
+      }
+      this.#appended(1, bytes)
+      return offset
+    }
     yield* this.#turn.take()
     try {
       if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
       if (this.record.sealed) throw new PfaofError('PFAOF_SEALED', `${this.record.name ?? this.id} is sealed`)
       const offset = this.#size
-      if (cursor.bytes === 0) return offset
+      if (bytes === 0) return offset
+      const cursor = new PartCursor(parts)
       const written: Written[] = []
       try {
         while (cursor.left > 0) yield* this.#chunk(cursor, offset, written)
@@ -135,40 +161,68 @@ export class VolumeFile implements AppendFile {
         throw error
       }
       for (const chunk of written) this.#accept(chunk)
-      this.#ordinal += written.length
-      this.#size = offset + cursor.bytes
+      this.#appended(written.length, bytes)
       return offset
     } finally {
       this.#turn.release()
     }
   }
 
+  /** A record of `bytes` goes to the zone at hand as one chunk, and nobody has to be waited for. */
+  #takesNow(writer: ZoneWriter, bytes: number): boolean {
+    if (bytes === 0 || this.gone || this.record.sealed) return false
+    return writer.appendsNow && !writer.turn.held && bytes <= writer.payloadMax
+  }
+
+  #appended(chunks: number, bytes: number): void {
+    this.#ordinal += chunks
+    this.#size += bytes
+  }
+
   #accept(chunk: Written): void {
-    const { end, map } = chunk
+    const { end } = chunk
     end.end = chunk.at + chunk.span
     end.bytes += chunk.bytes
     end.liveBytes += chunk.span
-    const header = { payloadBytes: chunk.bytes, fileOffset: chunk.fileOffset }
-    const place =
-      chunk.head === undefined
-        ? undefined
-        : placeOf(
-            { ...header, flags: 0, keyId: 0, fileId: 0, epoch: 0, ordinal: 0, syncedOffset: 0, use: 0 },
-            chunk.head,
-            0,
-            chunk.at,
-          )
-    map.add(chunk.at, chunk.bytes, place)
+    chunk.map.add(chunk.at, chunk.bytes, chunk.place)
+  }
+
+  #fieldsOf(part: Part): ChunkFields {
+    const { id: fileId, syncedSize: syncedOffset } = this
+    const { flags, bytes: payloadBytes, index, fileOffset } = part
+    return { flags, payloadBytes, fileId, ordinal: this.#ordinal + index, fileOffset, syncedOffset }
+  }
+
+  /** What is known of a chunk that was just written, to be accepted when its whole record is. */
+  #written(writer: ZoneWriter, part: Part, at: number): Written {
+    const { medium } = writer
+    this.#dirty.set(medium.number, medium.gate.written)
+    const { maps } = this.layout
+    const map = maps[maps.length - 1]!
+    const end = this.ends[this.ends.length - 1]!
+    const { bytes } = part
+    const place = bytes >= PAGE_BYTES ? placeOf(part.fileOffset, bytes, writer.lastHead, at) : undefined
+    return { map, end, at, span: writer.at - at, bytes, place }
+  }
+
+  #putNow(writer: ZoneWriter, part: Part, parts: readonly Uint8Array[]): Written {
+    let at: number
+    try {
+      at = writer.appendNow(this.#fieldsOf(part), parts)
+    } catch (error) {
+      this.#core.pool.failed(writer)
+      throw error
+    }
+    return this.#written(writer, part, at)
   }
 
   *#chunk(cursor: PartCursor, recordOffset: number, written: Written[]): Op<void> {
     let writer = this.#writer
-    const ordinal = this.#ordinal + written.length
     const fileOffset = recordOffset + cursor.bytes - cursor.left
     if (writer === undefined || !ZonePool.accepts(writer, cursor.left)) {
       const { id, lifetime, media } = this.record
       const next = yield* this.#core.pool.writerFor({ id, lifetime, media, own: this.#own }, cursor.left)
-      if (next !== writer) yield* this.#enter(next, ordinal, fileOffset)
+      if (next !== writer) yield* this.#enter(next, this.#ordinal + written.length, fileOffset)
       writer = next
     }
     const { gate } = writer.medium
@@ -181,25 +235,24 @@ export class VolumeFile implements AppendFile {
       const bytes = Math.min(cursor.left, writer.payloadMax)
       const parts = cursor.take(bytes)
       const flags = (written.length === 0 ? FIRST : 0) | (cursor.left === 0 ? LAST : 0)
-      const { id: fileId, syncedSize: syncedOffset } = this
-      const before = writer.at
-      const at = yield* writer.append({ flags, payloadBytes: bytes, fileId, ordinal, fileOffset, syncedOffset }, parts)
-      const { number } = writer.medium
-      this.#dirty.set(number, gate.written)
-      const head =
-        bytes >= PAGE_BYTES
-          ? Buffer.from(writer.lastHead.subarray(0, 56 + 4 * Math.ceil(bytes / PAGE_BYTES)))
-          : undefined
-      const { maps } = this.layout
-      const place = { map: maps[maps.length - 1]!, end: this.ends[this.ends.length - 1]! }
-      written.push({ ...place, at, span: writer.at - before, bytes, head, fileOffset })
-    } catch (error) {
-      if (held) this.#core.pool.failed(writer)
-      throw error
+      const part = { flags, bytes, index: written.length, fileOffset }
+      if (writer.appendsNow) written.push(this.#putNow(writer, part, parts))
+      else written.push(yield* this.#put(writer, part, parts))
     } finally {
       if (held) writer.turn.release()
       gate.end()
     }
+  }
+
+  *#put(writer: ZoneWriter, part: Part, parts: readonly Uint8Array[]): Op<Written> {
+    let at: number
+    try {
+      at = yield* writer.append(this.#fieldsOf(part), parts)
+    } catch (error) {
+      this.#core.pool.failed(writer)
+      throw error
+    }
+    return this.#written(writer, part, at)
   }
 
   /** The file goes on in another zone: the table says so first. */
@@ -234,22 +287,32 @@ export class VolumeFile implements AppendFile {
     this.#writer = writer
   }
 
-  *read(offset: number, into: Uint8Array): Op<number> {
-    const bytes = Math.min(into.length, this.#size - offset)
-    if (!(offset >= 0) || !Number.isSafeInteger(offset)) throw new PfaofError('PFAOF_ARGUMENT', `offset ${offset}`)
-    this.#core.checkReadable()
-    if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
-    if (bytes <= 0) return 0
-    const { layout } = this
-    const target = bytes === into.length ? into : into.subarray(0, bytes)
+  readNow(offset: number, into: Uint8Array): number | undefined {
+    const bytes = this.#readable(offset, into.length)
+    if (bytes === 0) return 0
     try {
-      if (layout.readNow(offset, target) !== undefined) return bytes
+      return this.layout.readNow(offset, into, bytes) ? bytes : undefined
     } catch (error) {
       throw this.#core.readError(error)
     }
+  }
+
+  /** How many of `bytes` there are from `offset`. */
+  #readable(offset: number, bytes: number): number {
+    if (!(offset >= 0) || !Number.isSafeInteger(offset)) throw new PfaofError('PFAOF_ARGUMENT', `offset ${offset}`)
+    this.#core.checkReadable()
+    if (this.gone) throw new PfaofError('PFAOF_NOT_FOUND', `file ${this.id} was deleted`)
+    return Math.max(0, Math.min(bytes, this.#size - offset))
+  }
+
+  *read(offset: number, into: Uint8Array): Op<number> {
+    const now = this.readNow(offset, into)
+    if (now !== undefined) return now
+    const bytes = this.#readable(offset, into.length)
+    const { layout } = this
     layout.acquire()
     try {
-      yield* layout.read(offset, target)
+      yield* layout.read(offset, bytes === into.length ? into : into.subarray(0, bytes))
     } catch (error) {
       throw this.#core.readError(error)
     } finally {

@@ -28,12 +28,11 @@ export interface Segment {
 const SEGMENT_BYTES = 16 << 10
 const WALK_BYTES = 8 << 10
 
-/** Turns a decoded head into a place. */
-export function placeOf(header: Readonly<ChunkHeader>, head: Buffer, headAt: number, zoneAt: number): ChunkPlace {
-  const pages = pageCount(header.payloadBytes)
+/** The place of a chunk whose head starts at the beginning of `head` and lies at `zoneAt`. */
+export function placeOf(fileOffset: number, bytes: number, head: Buffer, zoneAt: number): ChunkPlace {
+  const pages = pageCount(bytes)
   const crcs = new Uint32Array(pages)
-  for (let page = 0; page < pages; page++) crcs[page] = head.readUInt32LE(headAt + CHUNK_HEADER_BYTES + 4 * page)
-  const { fileOffset, payloadBytes: bytes } = header
+  for (let page = 0; page < pages; page++) crcs[page] = head.readUInt32LE(CHUNK_HEADER_BYTES + 4 * page)
   const payloadAt = zoneAt + headBytes(bytes)
   return { fileOffset, bytes, payloadAt, crcs, verified: new Uint8Array(pages), sound: pages === 0 }
 }
@@ -194,7 +193,7 @@ export class ChunkMap {
     const chunks: ChunkPlace[] = []
     while (fileOffset < end) {
       const { at, header, head } = yield* this.#continue(cursor, fileOffset)
-      chunks.push(placeOf(header, head, 0, at))
+      chunks.push(placeOf(fileOffset, header.payloadBytes, head, at))
       fileOffset += header.payloadBytes
     }
     return chunks

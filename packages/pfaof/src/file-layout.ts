@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from './chunk.ts'
 import { ChunkMap, type ChunkPlace } from './chunk-map.ts'
-import { crc32 } from './crc.ts'
+import { crc32, sharedKernel } from './crc.ts'
+import { STAGING_AT } from './crc-kernel.ts'
 import type { Extent } from './edit.ts'
 import { PfaofError } from './error.ts'
 import type { Op } from './op.ts'
@@ -68,21 +69,54 @@ export class FileLayout {
     return maps[low]!
   }
 
-  /** Reads part of one chunk on the spot: verified before, or whole pages that are verified now. undefined: use {@link read}. */
-  readNow(offset: number, into: Uint8Array): number | undefined {
-    const map = this.#mapOf(offset)
-    const place = map?.peek(offset)
-    if (place === undefined) return undefined
-    const from = offset - place.fileOffset
-    const to = from + into.length
-    if (to > place.bytes) return undefined
-    const verified = isVerified(place, from, to)
-    if (!verified && (from % PAGE_BYTES !== 0 || (to % PAGE_BYTES !== 0 && to !== place.bytes))) return undefined
+  /**
+   * Fills the first `bytes` of `into` on the spot, when the places are in memory and the medium answers so; false: use {@link read}.
+   * Pages that were verified go straight into `into`; others come through the kernel's memory, where their CRC is computed.
+   */
+  readNow(offset: number, into: Uint8Array, bytes: number): boolean {
+    for (let done = 0; done < bytes; ) {
+      const at = offset + done
+      const map = this.#mapOf(at)
+      const place = map?.peek(at)
+      if (place === undefined) return false
+      const from = at - place.fileOffset
+      const take = Math.min(bytes - done, place.bytes - from)
+      const target = take === into.length ? into : into.subarray(done, done + take)
+      const there = isVerified(place, from, from + take)
+        ? this.#readVerifiedNow(map, place, from, target)
+        : this.#readAndVerifyNow(map, place, from, target)
+      if (!there) return false
+      done += take
+    }
+    return true
+  }
+
+  #readVerifiedNow(map: ChunkMap, place: ChunkPlace, from: number, into: Uint8Array): boolean {
     const got = map.medium.readNow(map.extent.zone, place.payloadAt + from, into)
-    if (got === undefined) return undefined
-    if (got !== into.length) throw this.#short(map, place)
-    if (!verified) this.#verify(map, place, from, into)
-    return got
+    if (got !== undefined && got !== into.length) throw this.#short(map, place)
+    return got !== undefined
+  }
+
+  #readAndVerifyNow(map: ChunkMap, place: ChunkPlace, from: number, into: Uint8Array): boolean {
+    const pageFrom = from - (from % PAGE_BYTES)
+    const pageTo = Math.min(place.bytes, Math.ceil((from + into.length) / PAGE_BYTES) * PAGE_BYTES)
+    const { memory, crc } = sharedKernel()
+    const pages = memory.subarray(STAGING_AT, STAGING_AT + pageTo - pageFrom)
+    const got = map.medium.readNow(map.extent.zone, place.payloadAt + pageFrom, pages)
+    if (got === undefined) return false
+    if (got !== pages.length) throw this.#short(map, place)
+    for (let at = 0; at < got; at += PAGE_BYTES) {
+      const page = (pageFrom + at) / PAGE_BYTES
+      if (place.verified[page] === 1) continue
+      const found = crc(STAGING_AT + at, Math.min(PAGE_BYTES, got - at), 0)
+      if ((found ^ place.crcs[page]!) !== 0) throw this.#damaged(map, place, page)
+      place.verified[page] = 1
+    }
+    if (!place.sound) place.sound = !place.verified.includes(0)
+    into.set(
+      pageFrom === from && into.length === got ? pages : pages.subarray(from - pageFrom, from - pageFrom + into.length),
+    )
+    return true
   }
 
   /** Fills `into` from `offset`; the caller has cut it to the file's size. */
@@ -118,13 +152,15 @@ export class FileLayout {
     for (let page = from / PAGE_BYTES, at = 0; at < bytes.length; page++, at += PAGE_BYTES) {
       if (place.verified[page] === 1) continue
       const whole = at === 0 && bytes.length <= PAGE_BYTES ? bytes : bytes.subarray(at, at + PAGE_BYTES)
-      if (crc32(whole) !== place.crcs[page]) {
-        const where = `byte ${place.fileOffset + page * PAGE_BYTES} of file ${this.#fileId}, zone ${map.extent.zone} of ${map.medium.name}`
-        throw new PfaofError('PFAOF_CORRUPTION', `the page at ${where} is not what was written (I13)`)
-      }
+      if (crc32(whole) !== place.crcs[page]) throw this.#damaged(map, place, page)
       place.verified[page] = 1
     }
     if (!place.sound) place.sound = !place.verified.includes(0)
+  }
+
+  #damaged(map: ChunkMap, place: ChunkPlace, page: number): PfaofError {
+    const where = `byte ${place.fileOffset + page * PAGE_BYTES} of file ${this.#fileId}, zone ${map.extent.zone} of ${map.medium.name}`
+    return new PfaofError('PFAOF_CORRUPTION', `the page at ${where} is not what was written (I13)`)
   }
 
   #short(map: ChunkMap, place: ChunkPlace): PfaofError {

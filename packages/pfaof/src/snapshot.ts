@@ -71,13 +71,26 @@ class SnapshotFileView implements AppendFile {
     throw new PfaofError('PFAOF_SEALED', `${this.name} belongs to a snapshot`)
   }
 
+  readNow(offset: number, into: Uint8Array): number | undefined {
+    const target = this.#cut(offset, into)
+    return target.length === 0 ? 0 : this.#file().readNow(offset, target)
+  }
+
   *read(offset: number, into: Uint8Array): Op<number> {
-    const bytes = Math.min(into.length, this.size - offset)
+    const target = this.#cut(offset, into)
+    return target.length === 0 ? 0 : yield* this.#file().read(offset, target)
+  }
+
+  /** As much of `into` as the snapshot has bytes from `offset`. */
+  #cut(offset: number, into: Uint8Array): Uint8Array {
     if (!(offset >= 0)) throw new PfaofError('PFAOF_ARGUMENT', `offset ${offset}`)
-    if (bytes <= 0) return 0
+    return into.subarray(0, Math.max(0, Math.min(into.length, this.size - offset)))
+  }
+
+  #file(): AppendFile {
     if (!this.#core.table.files.has(this.id))
       throw new PfaofError('PFAOF_NOT_FOUND', `the snapshot of ${this.name} was dropped`)
-    return yield* this.#core.file(this.id).read(offset, into.subarray(0, bytes))
+    return this.#core.file(this.id)
   }
 
   *sync(): Op<void> {}

@@ -75,13 +75,29 @@ export class VolumeMedium {
     return locationSeed(this.salt, this.number, zone, offset)
   }
 
-  /** Appends and returns the offset; synchronously where the medium can (a buffered write is cheaper than a thread). */
-  *append(zone: number, parts: readonly Uint8Array[]): Op<number> {
-    const { medium } = this
-    this.gate.written++
+  /** Appends go to the medium on the spot: a buffered write is cheaper than a thread. */
+  get appendsNow(): boolean {
+    return this.medium.appendSync !== undefined
+  }
+
+  /** Appends on the spot, where `appendsNow`; returns the offset. */
+  appendNow(zone: number, parts: readonly Uint8Array[]): number {
     try {
-      if (medium.appendSync !== undefined) return medium.appendSync(zone, parts)
-      return yield* wait(() => medium.append(zone, parts))
+      const offset = this.medium.appendSync!(zone, parts)
+      this.gate.written++
+      return offset
+    } catch (error) {
+      throw fromMedium(error, `append to zone ${zone} of ${this.name}`)
+    }
+  }
+
+  /** Appends and returns the offset. A flush covers it once it has returned. */
+  *append(zone: number, parts: readonly Uint8Array[]): Op<number> {
+    if (this.appendsNow) return this.appendNow(zone, parts)
+    try {
+      const offset = yield* wait(() => this.medium.append(zone, parts))
+      this.gate.written++
+      return offset
     } catch (error) {
       throw fromMedium(error, `append to zone ${zone} of ${this.name}`)
     }
@@ -115,10 +131,16 @@ export class VolumeMedium {
     yield* this.gate.through(this.gate.written)
   }
 
+  /** Zones are finished and emptied on the spot, whoever drives. */
+  get zonesNow(): boolean {
+    return this.medium.resetSync !== undefined && this.medium.finishSync !== undefined
+  }
+
   *reset(zone: number): Op<void> {
     try {
+      if (this.zonesNow) this.medium.resetSync!(zone)
+      else yield* wait(() => this.medium.reset(zone))
       this.gate.written++
-      yield* wait(() => this.medium.reset(zone))
     } catch (error) {
       throw fromMedium(error, `reset of zone ${zone} of ${this.name}`)
     }
@@ -126,8 +148,9 @@ export class VolumeMedium {
 
   *finish(zone: number): Op<void> {
     try {
+      if (this.zonesNow) this.medium.finishSync!(zone)
+      else yield* wait(() => this.medium.finish(zone))
       this.gate.written++
-      yield* wait(() => this.medium.finish(zone))
     } catch (error) {
       throw fromMedium(error, `finish of zone ${zone} of ${this.name}`)
     }

@@ -1,4 +1,12 @@
-import { CHUNK_HEAD_BYTES_MAX, type ChunkHeader, encodeChunkHead, payloadThatFits, spanBytes } from './chunk.ts'
+import {
+  type ChunkHeader,
+  encodeChunk,
+  encodeChunkHead,
+  headBytes,
+  isImageFit,
+  payloadThatFits,
+  spanBytes,
+} from './chunk.ts'
 import { assert, PfaofError } from './error.ts'
 import type { Op } from './op.ts'
 import { Turn } from './turn.ts'
@@ -7,6 +15,10 @@ import type { HeldZone, VolumeMedium } from './volume-medium.ts'
 /** Most bytes held back for a zone that is written as a whole. */
 const HELD_BYTES_MAX = 8 << 20
 const ZEROS = Buffer.alloc(4096)
+const NOTHING = Buffer.alloc(0)
+
+/** What the file says of a chunk; the writer adds the rest of the header. */
+export type ChunkFields = Omit<ChunkHeader, 'epoch' | 'use' | 'keyId'>
 
 function zeros(bytes: number): Buffer {
   return bytes <= ZEROS.length ? ZEROS.subarray(0, bytes) : Buffer.alloc(bytes)
@@ -28,8 +40,11 @@ export class ZoneWriter implements HeldZone {
   ended = false
   readonly #capacityBytes: number
   readonly #salted: boolean
-  readonly #head: Buffer = Buffer.allocUnsafe(CHUNK_HEAD_BYTES_MAX)
+  /** Filled anew for every chunk. */
+  readonly #header: ChunkHeader
   #held: Buffer[] | undefined
+  /** Starts with the head of the chunk appended last; may be gone as soon as anything else computes a CRC. */
+  lastHead: Buffer = NOTHING
 
   /** `salted` false: superblocks and labels, which are read before the volume is known. */
   constructor(medium: VolumeMedium, zone: number, epoch: number, use: number, capacityBytes: number, salted = true) {
@@ -38,6 +53,17 @@ export class ZoneWriter implements HeldZone {
     this.epoch = epoch
     this.use = use
     this.#salted = salted
+    this.#header = {
+      flags: 0,
+      keyId: 0,
+      payloadBytes: 0,
+      fileId: 0,
+      epoch,
+      ordinal: 0,
+      fileOffset: 0,
+      syncedOffset: 0,
+      use,
+    }
     this.#capacityBytes = medium.wholeObjects ? Math.min(capacityBytes, HELD_BYTES_MAX) : capacityBytes
     if (medium.wholeObjects) {
       this.#held = []
@@ -57,45 +83,78 @@ export class ZoneWriter implements HeldZone {
     return this.ended ? 0 : this.#capacityBytes - this.at
   }
 
-  /**
-   * Writes one chunk and returns its offset. `parts` are the payload, at most `payloadMax`; they are the caller's again
-   * when it returns. The caller holds the turn. After an error the zone is ended (I14).
-   */
-  *append(
-    header: Omit<ChunkHeader, 'epoch' | 'use' | 'keyId'>,
-    parts: readonly Uint8Array[],
-    salted = this.#salted,
-  ): Op<number> {
+  /** `appendNow` may be called. */
+  get appendsNow(): boolean {
+    return this.medium.appendsNow && this.#held === undefined
+  }
+
+  /** The chunk as it goes to the medium, in pieces; all but the head are the caller's. `lastHead` is its head. */
+  #encode(chunk: ChunkFields, parts: readonly Uint8Array[], salted: boolean): readonly Uint8Array[] {
     const { medium, zone, at } = this
-    assert(!this.ended && header.payloadBytes <= this.payloadMax, 'a chunk fits into its zone')
+    const header = this.#header
+    header.flags = chunk.flags
+    header.payloadBytes = chunk.payloadBytes
+    header.fileId = chunk.fileId
+    header.ordinal = chunk.ordinal
+    header.fileOffset = chunk.fileOffset
+    header.syncedOffset = chunk.syncedOffset
     const seed = salted ? medium.seed(zone, at) : labelSeed(zone, at)
-    const { epoch, use } = this
-    const head = encodeChunkHead(this.#head, { ...header, epoch, use, keyId: 0 }, parts, seed)
-    const span = spanBytes(header.payloadBytes, medium.alignBytes)
-    const all = [this.#head.subarray(0, head), ...parts]
-    const padding = span - head - header.payloadBytes
-    if (padding > 0) all.push(zeros(padding))
-    if (this.#held !== undefined) {
-      this.#held.push(Buffer.concat(all))
-      this.at += span
-      return at
+    const span = spanBytes(chunk.payloadBytes, medium.alignBytes)
+    if (this.appendsNow && isImageFit(chunk.payloadBytes, span)) {
+      const image = encodeChunk(header, parts, seed, span)
+      this.lastHead = image
+      return [image]
     }
+    const head = Buffer.allocUnsafe(headBytes(chunk.payloadBytes))
+    encodeChunkHead(head, header, parts, seed)
+    this.lastHead = head
+    const padding = span - head.length - chunk.payloadBytes
+    return padding > 0 ? [head, ...parts, zeros(padding)] : [head, ...parts]
+  }
+
+  /** As {@link append} on the spot, where `appendsNow`. */
+  appendNow(chunk: ChunkFields, parts: readonly Uint8Array[], salted = this.#salted): number {
+    const { medium, zone, at } = this
+    assert(!this.ended && chunk.payloadBytes <= this.payloadMax, 'a chunk fits into its zone')
+    const pieces = this.#encode(chunk, parts, salted)
     try {
-      const offset = yield* medium.append(zone, all)
-      if (offset !== at) {
-        throw new PfaofError('PFAOF_IO', `zone ${zone} of ${medium.name} was written by somebody else at ${at}`)
-      }
+      this.#landed(medium.appendNow(zone, pieces), chunk.payloadBytes)
     } catch (error) {
       this.ended = true
       throw error
     }
-    this.at += span
     return at
   }
 
-  /** The page CRCs of the chunk appended last, until the next append. */
-  get lastHead(): Buffer {
-    return this.#head
+  /**
+   * Writes one chunk and returns its offset. `parts` are the payload, at most `payloadMax`; they are the caller's again
+   * when it returns. The caller holds the turn. After an error the zone is ended (I14).
+   */
+  *append(chunk: ChunkFields, parts: readonly Uint8Array[], salted = this.#salted): Op<number> {
+    if (this.appendsNow) return this.appendNow(chunk, parts, salted)
+    const { medium, zone, at } = this
+    assert(!this.ended && chunk.payloadBytes <= this.payloadMax, 'a chunk fits into its zone')
+    const pieces = this.#encode(chunk, parts, salted)
+    if (this.#held !== undefined) {
+      this.#held.push(Buffer.concat(pieces))
+      this.#landed(at, chunk.payloadBytes)
+      return at
+    }
+    try {
+      this.#landed(yield* medium.append(zone, pieces), chunk.payloadBytes)
+    } catch (error) {
+      this.ended = true
+      throw error
+    }
+    return at
+  }
+
+  #landed(offset: number, payloadBytes: number): void {
+    const { medium, zone, at } = this
+    if (offset !== at) {
+      throw new PfaofError('PFAOF_IO', `zone ${zone} of ${medium.name} was written by somebody else at ${at}`)
+    }
+    this.at = at + spanBytes(payloadBytes, medium.alignBytes)
   }
 
   /** Bytes held back go to the medium, as one append that fills the zone. */
