@@ -27,13 +27,16 @@ export class Lookup {
   operands: Bytes[] | undefined
   /** Greatest visible sequence of the range tombstones over the key met so far; 0 for none. */
   tombstone = 0
+  /** Hash of the key for filters and in-block indexes, set by the first table that needs it; -1 = not yet. */
+  hash = -1
 
-  /** Starts a read of what was visible at `sequence`. */
+  /** Starts a read of one key at what was visible at `sequence`. */
   start(sequence: number): this {
     this.sequence = sequence
     this.state = SEARCHING
     this.operands = undefined
     this.tombstone = 0
+    this.hash = -1
     this.valueBytes = NOTHING
     this.valueStart = 0
     this.valueEnd = 0

@@ -1,0 +1,196 @@
+import { type Bytes, compareRanges } from '../bytes.ts'
+import { BLOB, type Kind } from '../kind.ts'
+import type { Lookup } from '../lookup.ts'
+
+/**
+ * A data block in memory, drawn in FORMAT.md ("Data block"):
+ *
+ *     entries | u32 x restarts | u8 x buckets | u32 restarts | u32 buckets
+ *
+ * Bytes come from disk: whatever they are, nothing here throws, and no read leaves the block.
+ */
+export const TAIL_BYTES = 8
+/** Sequence and kind behind the lengths of an entry. */
+export const TAG_BYTES = 8
+export const BUCKET_EMPTY = 255
+export const BUCKET_SEARCH = 254
+/** Restart points that a hash index can name. */
+export const HASHED_RESTARTS_MAX = 254
+const ABSENT = -2
+const TWO_32 = 2 ** 32
+
+/** The lengths of an entry, filled by {@link decodeHead}. */
+export interface EntryHead {
+  shared: number
+  unshared: number
+  valueBytes: number
+}
+
+/** What a block says to a point read. */
+export const FAULT = -1
+/** The key may have older entries in the next block. */
+export const AT_END = 0
+/** Decided, or the block has a greater key. */
+export const DONE = 1
+export type BlockVerdict = typeof FAULT | typeof AT_END | typeof DONE
+
+/**
+ * Reads the lengths of the entry at `at`. Returns where its tag starts, or -1: not an entry that ends within `end`, or of
+ * unknown kind.
+ */
+export function decodeHead(bytes: Buffer, at: number, end: number, head: EntryHead): number {
+  let from = at + 3
+  if (from > end) return -1
+  let shared = bytes[at]!
+  let unshared = bytes[at + 1]!
+  let valueBytes = bytes[at + 2]!
+  if ((shared | unshared | valueBytes) >= 128) {
+    from = at
+    shared = 0
+    unshared = 0
+    valueBytes = 0
+    for (let field = 0; field < 3; field++) {
+      let value = 0
+      for (let shift = 0; ; shift += 7) {
+        if (from >= end || shift > 28) return -1
+        const byte = bytes[from++]!
+        value += (byte & 127) * 2 ** shift
+        if (byte < 128) break
+      }
+      if (field === 0) shared = value
+      else if (field === 1) unshared = value
+      else valueBytes = value
+    }
+  }
+  head.shared = shared
+  head.unshared = unshared
+  head.valueBytes = valueBytes
+  if (from + TAG_BYTES + unshared + valueBytes > end || bytes[from + 7]! > BLOB) return -1
+  return from
+}
+
+/** The sequence number of the tag at `at`. */
+export function sequenceAt(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!) * TWO_32 +
+    (((bytes[at + 3]! << 24) | (bytes[at + 4]! << 16) | (bytes[at + 5]! << 8) | bytes[at + 6]!) >>> 0)
+  )
+}
+
+/** Point reads never nest: one is enough. */
+const head: EntryHead = { shared: 0, unshared: 0, valueBytes: 0 }
+
+function u32(bytes: Buffer, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+}
+
+export class Block {
+  readonly bytes: Buffer
+  readonly entriesEnd: number
+  readonly restarts: number
+  readonly #bucketsAt: number
+  readonly #buckets: number
+
+  private constructor(bytes: Buffer, restarts: number, buckets: number) {
+    this.bytes = bytes
+    this.restarts = restarts
+    this.#buckets = buckets
+    this.#bucketsAt = bytes.length - TAIL_BYTES - buckets
+    this.entriesEnd = this.#bucketsAt - 4 * restarts
+  }
+
+  /** Undefined: the payload is no block. Keeps `payload`. */
+  static decode(payload: Buffer): Block | undefined {
+    const tail = payload.length - TAIL_BYTES
+    if (tail < 0) return undefined
+    const restarts = u32(payload, tail)
+    const buckets = u32(payload, tail + 4)
+    if (restarts < 1 || restarts * 4 + buckets > tail) return undefined
+    const block = new Block(payload, restarts, buckets)
+    let before = -1
+    for (let i = 0; i < restarts; i++) {
+      const at = block.restartAt(i)
+      if (at <= before || at >= block.entriesEnd) return undefined
+      before = at
+    }
+    return block.restartAt(0) === 0 ? block : undefined
+  }
+
+  /** Offset of a restart point. */
+  restartAt(index: number): number {
+    return u32(this.bytes, this.entriesEnd + 4 * index)
+  }
+
+  /** The restart point at or before the entry at `at`. */
+  restartBefore(at: number): number {
+    let low = 0
+    let high = this.restarts - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.restartAt(middle) <= at) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  /** The last restart point before (key, sequence) in internal order, 0 when there is none; -1 for a fault. */
+  restartFor(key: Bytes, sequence: number): number {
+    const { bytes, entriesEnd } = this
+    let low = 0
+    let high = this.restarts - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      const tag = decodeHead(bytes, this.restartAt(middle), entriesEnd, head)
+      if (tag < 0 || head.shared !== 0) return FAULT
+      const keyAt = tag + TAG_BYTES
+      const order = compareRanges(bytes, keyAt, keyAt + head.unshared, key, 0, key.length)
+      if (order < 0 || (order === 0 && sequenceAt(bytes, tag) > sequence)) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  /** The restart point where a point read starts; ABSENT when the hash index does not have the key, -1 for a fault. */
+  #startOf(key: Bytes, hash: number, sequence: number): number {
+    if (this.#buckets === 0) return this.restartFor(key, sequence)
+    const restart = this.bytes[this.#bucketsAt + Math.floor((hash * this.#buckets) / TWO_32)]!
+    if (restart < this.restarts) return restart
+    if (restart === BUCKET_EMPTY) return ABSENT
+    return restart === BUCKET_SEARCH ? this.restartFor(key, sequence) : FAULT
+  }
+
+  /**
+   * Offers the visible entries of `key`. No key is rebuilt: `matched` is how far the entry before agrees with `key`, and an
+   * entry that shares more than that with its predecessor lies on the same side of `key`.
+   */
+  lookup(key: Bytes, hash: number, lookup: Lookup): BlockVerdict {
+    const restart = this.#startOf(key, hash, lookup.sequence)
+    if (restart < 0) return restart === ABSENT ? DONE : FAULT
+    const { bytes, entriesEnd } = this
+    const keyBytes = key.length
+    let at = this.restartAt(restart)
+    let matched = 0
+    while (at < entriesEnd) {
+      const tag = decodeHead(bytes, at, entriesEnd, head)
+      if (tag < 0) return FAULT
+      const { shared, unshared, valueBytes } = head
+      const keyAt = tag + TAG_BYTES
+      const valueAt = keyAt + unshared
+      at = valueAt + valueBytes
+      if (shared > matched) continue
+      const span = Math.min(unshared, keyBytes - shared)
+      let i = 0
+      while (i < span && bytes[keyAt + i] === key[shared + i]) i++
+      matched = shared + i
+      if (i < unshared) {
+        if (matched === keyBytes || bytes[keyAt + i]! > key[matched]!) return DONE
+      } else if (matched === keyBytes) {
+        const sequence = sequenceAt(bytes, tag)
+        if (sequence <= lookup.sequence) {
+          if (lookup.offer(sequence, bytes[tag + 7] as Kind, bytes, valueAt, at)) return DONE
+        }
+      }
+    }
+    return AT_END
+  }
+}
