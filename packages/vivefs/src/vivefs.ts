@@ -1,4 +1,5 @@
 /** The public face of a volume. */
+import { posix } from 'node:path'
 
 import { Groups, Users } from './accounts.ts'
 import type { AtimePolicy, Core } from './core/core.ts'
@@ -57,6 +58,8 @@ export interface OpenOptions {
 /** A face of the volume for one caller. */
 export interface View {
   readonly credentials: Credentials
+  /** Where relative paths begin. */
+  readonly cwd: string
   /** Shaped like node:fs. */
   readonly fs: ViveFileSystem
 }
@@ -185,10 +188,15 @@ export class ViveFS {
     }
   }
 
-  /** The volume as somebody else sees it. What is not given comes from this volume's own credentials. */
-  as(credentials: Partial<Credentials>): View {
+  /**
+   * The volume as somebody else sees it, or from elsewhere: a view has its own umask and current directory. What is not
+   * given comes from this volume's own credentials. `cwd`: an absolute path, default `/`; that it is there shows when it is used.
+   */
+  as({ cwd = '/', ...credentials }: Partial<Credentials> & { readonly cwd?: string }): View {
+    if (!posix.isAbsolute(cwd)) throw new ViveError('ERR_VIVEFS_OPTION', 'cwd: an absolute path')
     const whole = { ...this.credentials, groups: [], ...credentials }
-    return { credentials: whole, fs: createFs(this.#core, whole) }
+    const at = posix.resolve(cwd)
+    return { credentials: whole, cwd: at, fs: createFs(this.#core, whole, at) }
   }
 
   /** The volume as the superuser sees it. */

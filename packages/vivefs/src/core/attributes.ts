@@ -3,6 +3,7 @@ import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import type { Call } from './call.ts'
+import type { NamedPlace } from './changes.ts'
 import { resize } from './content.ts'
 import {
   isDirectory,
@@ -80,13 +81,14 @@ export interface AttributeChanges {
 /**
  * Changes attributes, all or none. Errors: EPERM (not the owner; who may chown whom), EACCES (times to now, or size,
  * without write permission), EISDIR and EINVAL (size of what has none), EFBIG. `isOpenForWriting`: the size may be set
- * whatever the mode says now.
+ * whatever the mode says now. `place`: by which name the inode is known, for watchers.
  */
 export function* changeAttributes(
   call: Call,
   inode: Inode,
   changes: AttributeChanges,
   isOpenForWriting = false,
+  place?: NamedPlace,
 ): Op<Inode> {
   const { who } = call
   assertMayChown(call, inode, changes)
@@ -116,6 +118,7 @@ export function* changeAttributes(
   }
   if (changes.atime !== undefined) edited.atime = changes.atime === 'now' ? call.now : changes.atime
   if (changes.mtime !== undefined) edited.mtime = changes.mtime === 'now' ? call.now : changes.mtime
+  call.tellOf(inode, changes.size !== undefined ? 'modify' : 'attrib', place)
   return edited
 }
 

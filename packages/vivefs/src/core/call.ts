@@ -9,10 +9,11 @@ import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
 import type { Op } from '../op.ts'
 import type { Bytes, Tx } from '../store/store.ts'
+import { type Change, type NamedPlace, placeOf, type Reached } from './changes.ts'
 import { deleteContent, isBigContent } from './content.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
-import type { Credentials } from './mode.ts'
+import { type Credentials, isDirectory } from './mode.ts'
 
 /** Decoded inodes by the row they came from: a cached row is decoded and checked once. */
 const decoded = new WeakMap<Bytes, Inode>()
@@ -33,6 +34,8 @@ export class Call {
   #dataBytesAdded = 0
   /** Inode numbers that this operation leased and did not use yet (core.allocateIno). */
   lease: { next: number; readonly end: number } | undefined
+  /** Where the last path of this operation led. */
+  reached: Reached | undefined
 
   constructor(core: Core, tx: Tx, who: Credentials) {
     this.core = core
@@ -96,6 +99,19 @@ export class Call {
     if (touch !== 'none') copy.ctime = this.now
     if (touch === 'mtime') copy.mtime = this.now
     return copy
+  }
+
+  /** Tells watchers, when the operation is ordered. */
+  tell(change: Change): void {
+    const { changes } = this.core
+    if (changes.isWatched) this.tx.onCommit(() => changes.publish(change))
+  }
+
+  /** Tells watchers that a file changed; `place`: the name it is known by, by default the one that was walked to. */
+  tellOf(inode: Inode, kind: 'modify' | 'attrib', place?: NamedPlace): void {
+    if (!this.core.changes.isWatched) return
+    const { ino } = inode
+    this.tell({ kind, ino, isDirectory: isDirectory(inode), place: place ?? placeOf(this.reached, ino) })
   }
 
   /** Adds a new inode. */
@@ -177,6 +193,7 @@ export class Call {
   }
 
   #delete(inode: Inode): void {
+    this.tell({ kind: 'deleteSelf', ino: inode.ino, isDirectory: isDirectory(inode), place: undefined })
     this.#gone ??= new Set()
     this.#gone.add(inode.ino)
     this.#inodesAdded--

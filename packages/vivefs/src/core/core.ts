@@ -8,6 +8,7 @@ import { type Op, pending, runAsync } from '../op.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
 import { Call } from './call.ts'
+import { Changes } from './changes.ts'
 import { corruption } from './corruption.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { JobRunner } from './jobs.ts'
@@ -42,6 +43,8 @@ export class Core {
   readonly extents: ExtentCache
   readonly lazyTimes: LazyTimes
   readonly jobs: JobRunner
+  /** What watchers listen to. */
+  readonly changes = new Changes()
   #nextIno = 0
   #leaseEnd = 0
   #nextJob = 0

@@ -87,5 +87,7 @@ export function* createEntry(call: Call, directory: Inode, name: Bytes, what: Ne
     inode.parent = directory.ino
     parent.nlink++
   }
+  const place = { directory: directory.ino, name }
+  call.tell({ kind: 'create', ino: inode.ino, isDirectory: type === S_IFDIR, place })
   return inode
 }

@@ -39,12 +39,18 @@ export function* linkInode(call: Call, inode: Inode, directory: Inode, name: Byt
   const edited = call.edit(inode, 'ctime')
   edited.nlink++
   addEntry(call, directory, name, edited)
+  call.tellOf(inode, 'attrib', NOWHERE)
+  call.tell({ kind: 'create', ino: inode.ino, isDirectory: false, place: { directory: directory.ino, name } })
   return edited
 }
+
+/** A count of links concerns the file itself, not the directory that it is in. */
+const NOWHERE = { directory: 0, name: Buffer.alloc(0) }
 
 /** Takes the name of a file that is open under no name (O_TMPFILE) or counts one link less. */
 export function dropLink(call: Call, inode: Inode): void {
   call.edit(inode, 'ctime').nlink--
+  call.tellOf(inode, 'attrib', NOWHERE)
 }
 
 /** Removes a name of anything but a directory. Errors: ENOENT, EISDIR, EACCES, EPERM (sticky directory). */
@@ -59,6 +65,7 @@ export function* unlinkEntry(call: Call, directory: Inode, name: Bytes): Op<void
   if (isDirectory(inode)) throw new FilesystemError('EISDIR')
   removeEntry(call, directory, name)
   dropLink(call, inode)
+  call.tell({ kind: 'delete', ino: inode.ino, isDirectory: false, place: { directory: directory.ino, name } })
 }
 
 /**
@@ -78,6 +85,7 @@ export function* removeDirectory(call: Call, directory: Inode, name: Bytes): Op<
   if (inode.entries > 0) throw new FilesystemError('ENOTEMPTY')
   removeEntry(call, directory, name).nlink--
   dropDirectory(call, inode)
+  call.tell({ kind: 'delete', ino: inode.ino, isDirectory: true, place: { directory: directory.ino, name } })
 }
 
 /** An empty directory loses its name and its own `.`. */

@@ -5,6 +5,7 @@ import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
+import { type NamedPlace, placeOf } from './changes.ts'
 import { consolidate, needsConsolidation } from './consolidate.ts'
 import { readContent, resize, writeContent } from './content.ts'
 import type { Core } from './core.ts'
@@ -51,8 +52,14 @@ export interface OpenFile {
   /** Every write survives power loss before it returns. */
   readonly isSynced: boolean
   readonly tracksAtime: boolean
+  /** The name it was opened by, if any. */
+  readonly place: NamedPlace | undefined
   closed: boolean
 }
+
+/** The name by which watchers know an open file now. */
+export const placeOfOpen = (call: Call, { ino, place }: OpenFile): NamedPlace | undefined =>
+  call.core.changes.placeOf(ino, place)
 
 /** ENXIO for what only a kernel can open: FIFOs, sockets and devices are inodes here, nothing stands behind them. */
 function assertOpenable(inode: Inode, flags: number): void {
@@ -82,6 +89,7 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   if (!truncates || isNew) return inode
   const edited = call.edit(inode, 'mtime')
   yield* resize(call, edited, 0)
+  call.tellOf(inode, 'modify')
   if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
   return edited
 }
@@ -103,6 +111,7 @@ export function* openInode(call: Call, inode: Inode, flags: number, isNew = fals
     append: (flags & O_APPEND) !== 0,
     isSynced: (flags & (O_SYNC | O_DSYNC)) !== 0,
     tracksAtime: O_NOATIME === 0 || (flags & O_NOATIME) === 0,
+    place: placeOf(call.reached, inode.ino),
     closed: false,
   }
 }
@@ -176,14 +185,15 @@ const DURABLE = { durable: true }
 function* writeAt(call: Call, file: OpenFile, offset: number | null, data: Bytes): Op<number> {
   const inode = yield* call.inode(file.ino, file.generation)
   const from = offset ?? inode.size
-  if (data.length > 0) yield* writeInode(call, inode, from, data)
+  if (data.length > 0) yield* writeInode(call, inode, from, data, placeOfOpen(call, file))
   return from + data.length
 }
 
 /** Writes into an inode inside an operation: content, times, and the set-id bits that a writer loses. */
-export function* writeInode(call: Call, inode: Inode, offset: number, data: Bytes): Op<Inode> {
+export function* writeInode(call: Call, inode: Inode, offset: number, data: Bytes, place?: NamedPlace): Op<Inode> {
   const edited = call.edit(inode, 'mtime')
   yield* writeContent(call, edited, offset, data)
+  call.tellOf(inode, 'modify', place)
   if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
   return edited
 }
@@ -201,6 +211,7 @@ function* truncateTo(call: Call, file: OpenFile, size: number): Op<void> {
   const isChange = inode.size !== size
   const edited = call.edit(inode, 'mtime')
   yield* resize(call, edited, size)
+  call.tellOf(inode, 'modify', placeOfOpen(call, file))
   if (isChange && call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
 }
 
@@ -231,7 +242,9 @@ function* isCrowded(call: Call, ino: number): Op<boolean> {
 export function* closeFile(core: Core, file: OpenFile): Op<void> {
   if (file.closed) throw new FilesystemError('EBADF')
   file.closed = true
-  if (core.openFiles.remove(file.ino)) yield* reclaimOrphan(core, file.ino)
+  const isLastOfOrphan = core.openFiles.remove(file.ino)
+  if (!core.openFiles.has(file.ino)) core.changes.forget(file.ino)
+  if (isLastOfOrphan) yield* reclaimOrphan(core, file.ino)
 }
 
 /** Deletes an inode that has no name and is not open; does nothing for any other. */

@@ -112,6 +112,22 @@ function move(call: Call, from: NamePlace, source: Inode, to: NamePlace, target:
     left.nlink--
     call.edit(to.directory).nlink++
   }
+  tellMove(call, from, source, to)
+}
+
+/** As fsnotify_move: both directories, then what was moved. Open files go with their name. */
+function tellMove(call: Call, from: NamePlace, inode: Inode, to: NamePlace): void {
+  const { changes, openFiles } = call.core
+  const { ino } = inode
+  const place = { directory: to.directory.ino, name: to.name }
+  call.tx.onCommit(() => {
+    if (openFiles.has(ino)) changes.move(ino, place)
+  })
+  if (!changes.isWatched) return
+  const what = { ino, isDirectory: isDirectory(inode) }
+  call.tell({ kind: 'movedFrom', ...what, place: { directory: from.directory.ino, name: from.name } })
+  call.tell({ kind: 'movedTo', ...what, place })
+  call.tell({ kind: 'moveSelf', ...what, place: undefined })
 }
 
 function exchange(call: Call, from: NamePlace, source: Inode, to: NamePlace, target: Inode): void {
@@ -119,6 +135,8 @@ function exchange(call: Call, from: NamePlace, source: Inode, to: NamePlace, tar
   const second = call.edit(target, 'ctime')
   replaceEntry(call, from.directory, from.name, second)
   replaceEntry(call, to.directory, to.name, first)
+  tellMove(call, from, source, to)
+  tellMove(call, to, target, from)
   if (from.directory.ino === to.directory.ino) return
   if (isDirectory(first)) {
     first.parent = to.directory.ino

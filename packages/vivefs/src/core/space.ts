@@ -78,6 +78,7 @@ export function* fallocate(
   const edited = call.edit(inode, 'mtime')
   if (mode !== 'allocate') yield* punch(call, edited, offset, length)
   if (mode !== 'punch' && !keepSize) edited.size = Math.max(edited.size, offset + length)
+  call.tellOf(inode, 'modify')
   return edited
 }
 

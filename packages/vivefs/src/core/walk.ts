@@ -47,7 +47,7 @@ export function* walk(call: Call, start: number, path: Buffer, mode: LastCompone
   for (;;) {
     while (at < rest.length && rest[at] === SLASH) at++
     if (at === rest.length) {
-      return { directory: current, name: Buffer.alloc(0), last: 'root', trailingSlash: true, inode: current }
+      return reach(call, { directory: current, name: EMPTY, last: 'root', trailingSlash: true, inode: current })
     }
     let end = rest.indexOf(SLASH, at)
     if (end < 0) end = rest.length
@@ -61,7 +61,7 @@ export function* walk(call: Call, start: number, path: Buffer, mode: LastCompone
     if (isDot(name) || isDotDot(name)) {
       const last = isDot(name) ? 'dot' : 'dotdot'
       if (last === 'dotdot') current = yield* call.inode(current.ino === rootIno ? rootIno : current.parent)
-      if (isLast) return { directory: current, name, last, trailingSlash, inode: current }
+      if (isLast) return reach(call, { directory: current, name, last, trailingSlash, inode: current })
       continue
     }
     if (name.length > NAME_BYTES_MAX) throw new FilesystemError('ENAMETOOLONG')
@@ -70,7 +70,7 @@ export function* walk(call: Call, start: number, path: Buffer, mode: LastCompone
     const entry = yield* findEntry(call, current, name)
     if (entry === undefined) {
       if (!isLast) throw new FilesystemError('ENOENT')
-      return { directory: current, name, last: 'name', trailingSlash, inode: undefined }
+      return reach(call, { directory: current, name, last: 'name', trailingSlash, inode: undefined })
     }
     const inode = yield* call.referenced(entry.ino)
     const follows = isSymlink(inode) && (!isLast || mode === 'follow' || (trailingSlash && mode === 'nofollow'))
@@ -84,11 +84,18 @@ export function* walk(call: Call, start: number, path: Buffer, mode: LastCompone
     }
     if (isLast) {
       if (trailingSlash && mode !== 'parent' && !isDirectory(inode)) throw new FilesystemError('ENOTDIR')
-      return { directory: current, name, last: 'name', trailingSlash, inode }
+      return reach(call, { directory: current, name, last: 'name', trailingSlash, inode })
     }
     if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
     current = inode
   }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+function reach(call: Call, place: Place): Place {
+  call.reached = place
+  return place
 }
 
 /** The inode at a path. Errors as of `walk`, and ENOENT when nothing is there. */

@@ -67,6 +67,7 @@ export function* setXattr(call: Call, inode: Inode, name: Bytes, value: Bytes, m
   call.tx.put(key, encodeXattr(key, value))
   const edited = call.edit(inode, 'ctime')
   if (before === undefined) edited.xattrs++
+  call.tellOf(inode, 'attrib')
 }
 
 /** Errors: ENODATA, EACCES, EPERM, EINVAL, ERANGE, ENOTSUP. */
@@ -77,6 +78,7 @@ export function* removeXattr(call: Call, inode: Inode, name: Bytes): Op<void> {
   if (before === undefined) throw new FilesystemError('ENODATA')
   call.tx.del(key)
   call.edit(inode, 'ctime').xattrs--
+  call.tellOf(inode, 'attrib')
 }
 
 /** Names, sorted by bytes; those of `trusted` only for the superuser. */

@@ -1,16 +1,15 @@
 /** Operations on attributes: stat, access, chmod, chown, utimes, statfs; by path and by descriptor. */
-import type { BigIntStats, BigIntStatsFs, Stats, StatsFs } from 'node:fs'
+import { type BigIntStats, type BigIntStatsFs, type Stats, type StatsFs, statfsSync } from 'node:fs'
 import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
 import { isDirectory, isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
-import { truncateFile, truncateInode } from '../core/open-file.ts'
+import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
-import { resolve, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertInteger, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
 import { statsOf } from './stats.ts'
@@ -38,8 +37,6 @@ function timespec(seconds: number): Timespec {
   return { sec, nsec }
 }
 
-const rootOf = (face: Face): number => face.core.superblock.rootIno
-
 /** What `look` says of the inode at a path; undefined when there is none and `isForgiving`. */
 function inspectPath<T>(
   face: Face,
@@ -50,7 +47,7 @@ function inspectPath<T>(
   isForgiving = false,
 ): Op<T> {
   const inspect = face.core.read(face.who, function* (call) {
-    const { inode } = yield* walk(call, rootOf(face), path.bytes, how)
+    const { inode } = yield* walkPath(call, face, path, how)
     if (inode !== undefined) return look(call, inode)
     if (isForgiving) return undefined as T
     // The most frequent refusal: made once, with its place.
@@ -61,13 +58,13 @@ function inspectPath<T>(
 
 const changePath = (face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> =>
   face.core.run(face.who, function* (call) {
-    yield* changeAttributes(call, yield* resolve(call, rootOf(face), path.bytes, how), changes)
+    yield* changeAttributes(call, yield* resolvePath(call, face, path, how), changes)
   })
 
 function changeOpen(face: Face, of: Description, syscall: string, changes: AttributeChanges): Op<void> {
   const { ino, generation } = of.file
   const change = face.core.run(face.who, function* (call) {
-    yield* changeAttributes(call, yield* call.inode(ino, generation), changes)
+    yield* changeAttributes(call, yield* call.inode(ino, generation), changes, false, placeOfOpen(call, of.file))
   })
   return located(syscall, undefined, of.use(change))
 }
@@ -155,7 +152,7 @@ export function lchmod(face: Face, path: unknown, mode: unknown): Op<void> {
   const at = toPath(path)
   const bits = toMode(mode ?? undefined, 'mode') & PERMISSIONS
   const change = face.core.run(face.who, function* (call) {
-    const inode = yield* resolve(call, rootOf(face), at.bytes, 'nofollow')
+    const inode = yield* resolvePath(call, face, at, 'nofollow')
     if (isSymlink(inode)) throw new FilesystemError('EOPNOTSUPP')
     yield* changeAttributes(call, inode, { mode: bits })
   })
@@ -209,7 +206,7 @@ export function truncate(face: Face, path: unknown, length?: unknown): Op<void> 
   function* cut(): Op<void> {
     const ino = yield* inspectPath(face, at, 'follow', 'open', (_call, inode) => inode.ino)
     yield* truncateInode(core, who, ino, function* (call) {
-      const inode = yield* resolve(call, rootOf(face), at.bytes, 'follow')
+      const inode = yield* resolvePath(call, face, at, 'follow')
       if (!isFile(inode) && !isDirectory(inode)) throw new FilesystemError('ENXIO')
       yield* changeAttributes(call, inode, { size })
     })
@@ -234,6 +231,18 @@ const BLOCK_BYTES = 4096
 /** What statfs says is free when nobody knows. */
 const BLOCKS_UNKNOWN = 2 ** 40
 
+let fragments: boolean | undefined
+
+/** Whether the running Node's statfs has `frsize`. */
+function showsFragments(): boolean {
+  try {
+    fragments ??= 'frsize' in statfsSync('/')
+  } catch {
+    fragments = false
+  }
+  return fragments
+}
+
 export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
   const at = toPath(path)
   const isBig = options?.bigint === true
@@ -243,6 +252,7 @@ export function statfs(face: Face, path: unknown, options?: BigOption | null): O
     const numbers = {
       type: FILESYSTEM_TYPE,
       bsize: BLOCK_BYTES,
+      ...(showsFragments() ? { frsize: BLOCK_BYTES } : {}),
       blocks: Math.ceil(usedBytes / BLOCK_BYTES) + free,
       bfree: free,
       bavail: free,

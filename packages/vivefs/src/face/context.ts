@@ -1,7 +1,10 @@
 /** What every operation of a face works with, and how its refusals get the call and the paths that node:fs shows. */
+import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
+import { type LastComponent, type Place, resolve, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
+import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import type { Descriptors } from './descriptors.ts'
 import type { Path } from './paths.ts'
@@ -14,7 +17,12 @@ export interface Face {
   readonly descriptors: Descriptors
   /** st_dev of everything in the volume. */
   readonly device: number
+  /** Where relative paths begin: absolute, without links and dots; undefined for the root. */
+  readonly cwd: Buffer | undefined
 }
+
+/** The current directory as text. */
+export const cwdOf = ({ cwd }: Face): string => cwd?.toString() ?? '/'
 
 /** The error with its call and paths, unless an inner step named them already. */
 function locate(error: unknown, syscall: string, path?: string, dest?: string): unknown {
@@ -30,3 +38,18 @@ export function* located<T>(syscall: string, path: Path | undefined, op: Op<T>, 
     throw locate(error, syscall, path?.shown, dest?.shown)
   }
 }
+
+const SLASH = 0x2f
+const SLASH_BYTES = Buffer.from('/')
+
+/** The bytes to walk from the root: a relative path begins at the view's current directory. */
+export function absolute({ cwd }: Face, bytes: Buffer): Buffer {
+  if (cwd === undefined || bytes.length === 0 || bytes[0] === SLASH) return bytes
+  return Buffer.concat([cwd, SLASH_BYTES, bytes])
+}
+
+export const walkPath = (call: Call, face: Face, path: Path, mode: LastComponent): Op<Place> =>
+  walk(call, face.core.superblock.rootIno, absolute(face, path.bytes), mode)
+
+export const resolvePath = (call: Call, face: Face, path: Path, mode: 'follow' | 'nofollow'): Op<Inode> =>
+  resolve(call, face.core.superblock.rootIno, absolute(face, path.bytes), mode)

@@ -7,7 +7,7 @@ import { FilesystemError } from '../errors.ts'
 import { type Op, pending, runAsync } from '../op.ts'
 import { assertBoolean, assertFunction, assertInteger, assertObject, coded, systemError } from './arguments.ts'
 import { chmod, lstat, stat, utimes } from './attributes.ts'
-import type { Face } from './context.ts'
+import { cwdOf, type Face } from './context.ts'
 import { readdir } from './directories.ts'
 import type { Dirent } from './dirent.ts'
 import { copyFile } from './files.ts'
@@ -72,17 +72,7 @@ function refuse(code: string, text: string, errno: number, name: string, message
 const invalid = (message: string, path: string): Error =>
   refuse('ERR_FS_CP_EINVAL', 'Invalid src or dest', EINVAL, 'EINVAL', message, path)
 
-const partsOf = (path: string): string[] =>
-  posix
-    .resolve('/', path)
-    .split('/')
-    .filter((part) => part !== '')
-
-/** Whether `below` is `above` or lies in it, by name. */
-const isWithin = (above: string, below: string): boolean => {
-  const names = partsOf(below)
-  return partsOf(above).every((part, index) => names[index] === part)
-}
+const partsOf = (path: string): string[] => path.split('/').filter((part) => part !== '')
 
 class Copier {
   readonly #face: Face
@@ -91,6 +81,16 @@ class Copier {
   constructor(face: Face, how: CpOptions) {
     this.#face = face
     this.#how = how
+  }
+
+  #resolve(...parts: string[]): string {
+    return posix.resolve(cwdOf(this.#face), ...parts)
+  }
+
+  /** Whether `below` is `above` or lies in it, by name. */
+  #isWithin(above: string, below: string): boolean {
+    const names = partsOf(this.#resolve(below))
+    return partsOf(this.#resolve(above)).every((part, index) => names[index] === part)
   }
 
   *start(from: string, to: string): Op<void> {
@@ -151,7 +151,7 @@ class Copier {
         )
       }
     }
-    if (source.isDirectory() && isWithin(from, to)) {
+    if (source.isDirectory() && this.#isWithin(from, to)) {
       throw invalid(`cannot copy ${from} to a subdirectory of self ${to}`, to)
     }
     return source
@@ -159,12 +159,8 @@ class Copier {
 
   /** No directory above the target is the source itself. */
   *#assertNotBelow(from: string, source: BigIntStats, to: string): Op<void> {
-    const top = posix.resolve('/', posix.dirname(from))
-    for (
-      let above = posix.resolve('/', posix.dirname(to));
-      above !== top && above !== '/';
-      above = posix.dirname(above)
-    ) {
+    const top = this.#resolve(posix.dirname(from))
+    for (let above = this.#resolve(posix.dirname(to)); above !== top && above !== '/'; above = posix.dirname(above)) {
       const stats = yield* this.#lookIfThere(above)
       if (stats?.ino === source.ino) throw invalid(`cannot copy ${from} to a subdirectory of self ${to}`, to)
     }
@@ -225,7 +221,7 @@ class Copier {
 
   *#copyLink(from: string, to: string, target: BigIntStats | undefined): Op<void> {
     let leads = (yield* readlink(this.#face, from)) as string
-    if (!this.#how.verbatimSymlinks && !posix.isAbsolute(leads)) leads = posix.resolve('/', posix.dirname(from), leads)
+    if (!this.#how.verbatimSymlinks && !posix.isAbsolute(leads)) leads = this.#resolve(posix.dirname(from), leads)
     if (target === undefined) return yield* symlink(this.#face, leads, to)
     let before: string
     try {
@@ -234,10 +230,10 @@ class Copier {
       if (FilesystemError.is(error) && error.code === 'EINVAL') return yield* symlink(this.#face, leads, to)
       throw error
     }
-    if (!posix.isAbsolute(before)) before = posix.resolve('/', posix.dirname(to), before)
-    if (isWithin(leads, before)) throw invalid(`cannot copy ${leads} to a subdirectory of self ${before}`, to)
+    if (!posix.isAbsolute(before)) before = this.#resolve(posix.dirname(to), before)
+    if (this.#isWithin(leads, before)) throw invalid(`cannot copy ${leads} to a subdirectory of self ${before}`, to)
     const reached = yield* stat(this.#face, from)
-    if (reached.isDirectory() && isWithin(before, leads)) {
+    if (reached.isDirectory() && this.#isWithin(before, leads)) {
       const text = 'Cannot overwrite symlink in subdirectory of self'
       const message = `cannot overwrite ${before} with ${leads}`
       throw refuse('ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY', text, EINVAL, 'EINVAL', message, to)

@@ -1,11 +1,11 @@
 /** Dir: an open directory, read entry by entry. */
+import nodeFs from 'node:fs'
 import { isDirectory, S_IFDIR } from '../core/mode.ts'
 import { O_DIRECTORY, openInode } from '../core/open-file.ts'
-import { resolve } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import { type Op, runAsync, runSync } from '../op.ts'
 import { assertBoolean, assertFunction, assertInteger, coded, encoded, toOptions } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, resolvePath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { joined, listPage } from './directories.ts'
 import { Dirent } from './dirent.ts'
@@ -48,7 +48,7 @@ function* openAt(face: Face, path: Path): Op<Description> {
   const { core, who, descriptors } = face
   descriptors.assertRoom()
   const file = yield* core.read(who, function* (call) {
-    const inode = yield* resolve(call, core.superblock.rootIno, path.bytes, 'follow')
+    const inode = yield* resolvePath(call, face, path, 'follow')
     if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
     return yield* openInode(call, inode, O_DIRECTORY)
   })
@@ -199,7 +199,14 @@ export class Dir {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isClosed) await this.close()
   }
+
+  [Symbol.dispose](): void {
+    if (!this.#isClosed) this.closeSync()
+  }
 }
+
+// `instanceof fs.Dir` holds.
+Object.setPrototypeOf(Dir.prototype, nodeFs.Dir.prototype)
 
 const pathBelow = (parent: Path, name: Buffer): Path => {
   const bytes = joined(parent.bytes, name) as Buffer

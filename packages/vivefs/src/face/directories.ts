@@ -4,12 +4,11 @@ import type { Call } from '../core/call.ts'
 import { type ListedEntry, listEntries } from '../core/directory.ts'
 import { removeDirectory, unlinkEntry } from '../core/link.ts'
 import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../core/mode.ts'
-import { resolve, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertBoolean, assertInteger, assertObject, systemError, toOptions } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, resolvePath, walkPath } from './context.ts'
 import { Dirent } from './dirent.ts'
 import { type Path, toPath } from './paths.ts'
 
@@ -33,7 +32,7 @@ export function* listPage(call: Call, directory: Inode, cookie: bigint, limit: n
 function* listPath(face: Face, path: Path): Op<ListedEntry[]> {
   const { core, who } = face
   const first = yield* core.read(who, function* (call) {
-    const directory = yield* resolve(call, core.superblock.rootIno, path.bytes, 'follow')
+    const directory = yield* resolvePath(call, face, path, 'follow')
     assertReadable(call, directory)
     return { ino: directory.ino, entries: yield* listPage(call, directory, 0n, PAGE_ENTRIES) }
   })
@@ -165,7 +164,7 @@ export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
     const unlinking = core.run(
       who,
       function* (call) {
-        const { directory, name } = yield* walk(call, core.superblock.rootIno, at.bytes, 'parent')
+        const { directory, name } = yield* walkPath(call, face, at, 'parent')
         yield* unlinkEntry(call, directory, name)
       },
       { reclaims: true },
@@ -178,7 +177,7 @@ export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
 function* lookAt(face: Face, path: Path): Op<number | undefined> {
   try {
     return yield* face.core.read(face.who, function* (call) {
-      const inode = yield* resolve(call, face.core.superblock.rootIno, path.bytes, 'nofollow')
+      const inode = yield* resolvePath(call, face, path, 'nofollow')
       return inode.mode & 0o170000
     })
   } catch (error) {
@@ -190,7 +189,7 @@ function* lookAt(face: Face, path: Path): Op<number | undefined> {
 /** Refuses what rmdir would refuse in the end, before anything is removed. EBUSY: the root; EINVAL and ENOTEMPTY: dots. */
 const assertRemovable = (face: Face, path: Path): Op<void> =>
   face.core.read(face.who, function* (call) {
-    const { last } = yield* walk(call, face.core.superblock.rootIno, path.bytes, 'parent')
+    const { last } = yield* walkPath(call, face, path, 'parent')
     if (last === 'root') throw new FilesystemError('EBUSY')
     if (last !== 'name') throw new FilesystemError(last === 'dot' ? 'EINVAL' : 'ENOTEMPTY')
   })
@@ -207,7 +206,7 @@ export function* removeTree(face: Face, path: Path): Op<void> {
       who,
       function* (call) {
         failed = path
-        const directory = yield* resolve(call, core.superblock.rootIno, path.bytes, 'nofollow')
+        const directory = yield* resolvePath(call, face, path, 'nofollow')
         assertReadable(call, directory)
         const page = yield* listPage(call, directory, 0n, REMOVE_ENTRIES)
         const inner: Buffer[] = []
@@ -240,7 +239,7 @@ export function* removeTree(face: Face, path: Path): Op<void> {
   const last = core.run(
     who,
     function* (call) {
-      const place = yield* walk(call, core.superblock.rootIno, path.bytes, 'parent')
+      const place = yield* walkPath(call, face, path, 'parent')
       if (place.last === 'root') throw new FilesystemError('EBUSY')
       yield* removeDirectory(call, place.directory, place.name)
     },

@@ -1,4 +1,5 @@
 /** FileHandle of node:fs/promises: an open file as an object. */
+import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
 import { createInterface, type Interface } from 'node:readline'
@@ -11,7 +12,7 @@ import type { Description } from './descriptors.ts'
 import { readFile } from './files.ts'
 import * as io from './io.ts'
 import { flink } from './names.ts'
-import { openReadStream, openWriteStream } from './streams.ts'
+import { openReadStream, openWriteStream } from './streams/streams.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
 const descriptions = new WeakMap<object, Description>()
@@ -28,6 +29,7 @@ export class FileHandle extends EventEmitter {
   #fd: number
   #closing: Promise<void> | undefined
   #isLocked = false
+  #resource: AsyncResource | undefined
 
   constructor(face: Face, description: Description) {
     super()
@@ -35,6 +37,12 @@ export class FileHandle extends EventEmitter {
     this.#description = description
     this.#fd = description.fd
     descriptions.set(this, description)
+  }
+
+  /** The number by which async_hooks know it. */
+  getAsyncId(): number {
+    this.#resource ??= new AsyncResource('FILEHANDLE', { requireManualDestroy: true })
+    return this.#resource.asyncId()
   }
 
   /** The number; -1 once it is closed. */
@@ -133,11 +141,11 @@ export class FileHandle extends EventEmitter {
   }
 
   createReadStream(options?: object): ReadStream {
-    return openReadStream(this.#face, this, options)
+    return openReadStream(this.#face, undefined, { ...options, fd: this })
   }
 
   createWriteStream(options?: object): WriteStream {
-    return openWriteStream(this.#face, this, options)
+    return openWriteStream(this.#face, undefined, { ...options, fd: this })
   }
 
   readLines(options?: object): Interface {

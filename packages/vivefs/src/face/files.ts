@@ -4,7 +4,6 @@ import type { Call } from '../core/call.ts'
 import { readContent } from '../core/content.ts'
 import { isDirectory } from '../core/mode.ts'
 import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
-import { walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
@@ -18,7 +17,7 @@ import {
   toOptions,
   wrongType,
 } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, walkPath } from './context.ts'
 import { Description } from './descriptors.ts'
 import { toFlags } from './flags.ts'
 import { FILE_MODE, readOn, writeOn } from './io.ts'
@@ -73,7 +72,7 @@ function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | 
       'open',
       path,
       core.read(who, function* (call) {
-        const { inode } = yield* walk(call, core.superblock.rootIno, path.bytes, 'follow')
+        const { inode } = yield* walkPath(call, face, path, 'follow')
         if (inode === undefined) throw new FilesystemError('ENOENT')
         yield* prepareOpen(call, inode, flags)
         if (isDirectory(inode)) throw isDirectoryRead()
@@ -235,7 +234,7 @@ export function copyFile(face: Face, source: unknown, destination: unknown, mode
     const { core, who } = face
     const flags = O_WRONLY | O_CREAT | ((bits & COPYFILE_EXCL) !== 0 ? O_EXCL : 0)
     const isDone = yield* core.run(who, function* (call) {
-      const { inode } = yield* walk(call, core.superblock.rootIno, from.bytes, 'follow')
+      const { inode } = yield* walkPath(call, face, from, 'follow')
       if (inode === undefined) throw new FilesystemError('ENOENT')
       yield* prepareOpen(call, inode, O_RDONLY)
       const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)

@@ -1,4 +1,5 @@
 /** The face of a volume that is shaped like node:fs: one table of operations, driven three ways. */
+import nodeFs from 'node:fs'
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
 import { callbacksOf } from './callbacks.ts'
@@ -6,7 +7,8 @@ import { constants } from './constants.ts'
 import type { Face } from './context.ts'
 import { Descriptors } from './descriptors.ts'
 import { promisesOf } from './promises.ts'
-import { openReadStream, openWriteStream } from './streams.ts'
+import { runtimeOnlyOf, runtimeOnlyPromisesOf } from './runtime-only.ts'
+import { openReadStream, openWriteStream } from './streams/streams.ts'
 import { syncFaceOf } from './sync.ts'
 import type { ViveFileSystem } from './types.ts'
 
@@ -21,32 +23,50 @@ interface Faces {
 /** Descriptors are numbers of the volume, so all its views share them. */
 const tables = new WeakMap<Core, Faces>()
 
-/** The volume as `who` sees it: one object for each identity. */
-export function createFs(core: Core, who: Credentials): ViveFileSystem {
+/**
+ * The volume as `who` sees it: one object for each identity and current directory. `cwd`: where relative paths begin,
+ * an absolute path.
+ */
+export function createFs(core: Core, who: Credentials, cwd = '/'): ViveFileSystem {
   let faces = tables.get(core)
   if (faces === undefined) {
     faces = { descriptors: new Descriptors(core), byIdentity: new Map() }
     tables.set(core, faces)
   }
   const { descriptors, byIdentity } = faces
-  const identity = `${who.uid} ${who.gid} ${who.umask} ${who.groups}`
+  const identity = `${who.uid} ${who.gid} ${who.umask} ${who.groups} ${cwd}`
   let fs = byIdentity.get(identity)
   if (fs === undefined) {
-    fs = makeFs(core, who, descriptors)
+    fs = makeFs(core, who, descriptors, cwd)
     if (byIdentity.size < VIEWS_MAX) byIdentity.set(identity, fs)
   }
   return fs
 }
 
-function makeFs(core: Core, who: Credentials, descriptors: Descriptors): ViveFileSystem {
+function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: string): ViveFileSystem {
   const device = Number.parseInt(core.superblock.volumeId.slice(0, 8), 16)
-  const face: Face = { core, who, descriptors, device }
-  return Object.assign(callbacksOf(face), syncFaceOf(face), {
+  const face: Face = { core, who, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd) }
+  const fs = callbacksOf(face)
+  Object.assign(fs, syncFaceOf(face), runtimeOnlyOf(face, fs), {
     createReadStream: (path: unknown, options?: unknown) => openReadStream(face, path, options),
     createWriteStream: (path: unknown, options?: unknown) => openWriteStream(face, path, options),
-    promises: promisesOf(face),
+    promises: Object.assign(promisesOf(face), runtimeOnlyPromisesOf(face)),
     constants,
-  }) as unknown as ViveFileSystem
+  })
+  shapeLike(fs, nodeFs)
+  shapeLike((fs as unknown as ViveFileSystem).promises, nodeFs.promises)
+  return fs as unknown as ViveFileSystem
+}
+
+/** Functions have the names and numbers of parameters of node's: some callers look. */
+function shapeLike(ours: object, node: object): void {
+  for (const [name, own] of Object.entries(node)) {
+    const function_ = (ours as Record<string, unknown>)[name]
+    if (typeof own !== 'function' || typeof function_ !== 'function' || function_ === own) continue
+    for (const key of ['name', 'length'] as const) {
+      Object.defineProperty(function_, key, { value: own[key], configurable: true })
+    }
+  }
 }
 
 export type {

@@ -17,12 +17,12 @@ import {
   S_IFSOCK,
 } from '../core/mode.ts'
 import { type RenameFlags, renameEntry } from '../core/rename.ts'
-import { type Place, resolve, walk } from '../core/walk.ts'
+import { type Place, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertBoolean, assertUint32, coded, encoded, toMode, toOptions, wrongType, wrongValue } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { absolute, type Face, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
 
@@ -30,8 +30,7 @@ const SLASH = 0x2f
 const RECLAIMS = { reclaims: true }
 const LINK_MODE = S_IFLNK | 0o777
 
-const walkTo = (call: Call, face: Face, path: Path): Op<Place> =>
-  walk(call, face.core.superblock.rootIno, path.bytes, 'parent')
+const walkTo = (call: Call, face: Face, path: Path): Op<Place> => walkPath(call, face, path, 'parent')
 
 /** Where a name that does not exist can be made. A trailing slash is for directories only. */
 function assertFree(place: Place, isDirectoryToBe: boolean): void {
@@ -68,10 +67,11 @@ function* makeDirectories(face: Face, path: Path, mode: number): Op<string | und
   const { bytes } = path
   return yield* face.core.run(face.who, function* (call) {
     const start = call.core.superblock.rootIno
+    const upTo = (end: number): Buffer => absolute(face, bytes.subarray(0, end))
     // Back to the deepest name that exists, then forward.
     const missing: number[] = []
     for (let end = bytes.length; end > 0 || missing.length === 0; end = parentEnd(bytes, trimSlashes(bytes, end))) {
-      const inode = yield* findOrMiss(call, start, bytes.subarray(0, end))
+      const inode = yield* findOrMiss(call, start, upTo(end))
       if (inode === undefined) missing.push(end)
       else if (isDirectory(inode)) break
       else
@@ -79,7 +79,7 @@ function* makeDirectories(face: Face, path: Path, mode: number): Op<string | und
     }
     let first: string | undefined
     for (const end of missing.reverse()) {
-      const place = yield* walk(call, start, bytes.subarray(0, end), 'parent')
+      const place = yield* walk(call, start, upTo(end), 'parent')
       if (place.last !== 'name') continue
       // A dangling link is in the way of its own name.
       if (place.inode !== undefined) throw new FilesystemError(end === bytes.length ? 'ENOENT' : 'ENOTDIR', at(end))
@@ -182,7 +182,7 @@ export function link(face: Face, existingPath: unknown, newPath: unknown): Op<vo
   const from = toPath(existingPath, 'existingPath')
   const to = toPath(newPath, 'newPath')
   const add = face.core.run(face.who, function* (call) {
-    const inode = yield* resolve(call, face.core.superblock.rootIno, from.bytes, 'nofollow')
+    const inode = yield* resolvePath(call, face, from, 'nofollow')
     yield* enter(call, face, inode, to)
   })
   return located('link', from, add, to)
@@ -229,7 +229,7 @@ export function readlink(face: Face, path: unknown, options?: unknown): Op<strin
   const { encoding } = toOptions(options, {})
   const at = toPath(path, 'oldPath')
   const read = face.core.read(face.who, function* (call) {
-    const inode = yield* resolve(call, face.core.superblock.rootIno, at.bytes, 'nofollow')
+    const inode = yield* resolvePath(call, face, at, 'nofollow')
     if (!isSymlink(inode)) throw new FilesystemError('EINVAL')
     return encoded(Buffer.from(inode.target), encoding)
   })
@@ -290,7 +290,7 @@ export function mkdtemp(face: Face, prefix: unknown, options?: unknown): Op<stri
       const letters = Array.from(face.core.runtime.random(6), (byte) => LETTERS[byte % LETTERS.length])
       const path = Buffer.concat([bytes, Buffer.from(letters.join(''))])
       const isMade = yield* face.core.run(face.who, function* (call) {
-        const place = yield* walk(call, face.core.superblock.rootIno, path, 'parent')
+        const place = yield* walk(call, face.core.superblock.rootIno, absolute(face, path), 'parent')
         if (place.inode !== undefined) return false
         yield* createEntry(call, place.directory, place.name, { mode: S_IFDIR | constants.S_IRWXU })
         return true

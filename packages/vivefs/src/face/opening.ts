@@ -5,11 +5,10 @@ import { createEntry, makeInode } from '../core/create.ts'
 import { assertWritableDirectory } from '../core/directory.ts'
 import { isDirectory, isSymlink, PERMISSIONS, S_IFREG } from '../core/mode.ts'
 import { O_DIRECTORY, O_NOFOLLOW, type OpenFile, openInode } from '../core/open-file.ts'
-import { walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { endsWithSlash, type Path } from './paths.ts'
 
@@ -30,14 +29,13 @@ export interface Opening {
  * Errors: ENOENT, EEXIST (O_EXCL), EISDIR (O_CREAT of a directory or with a trailing slash), ELOOP (O_NOFOLLOW), EINVAL
  * (O_TMPFILE for reading only), ENOTDIR, and those of walking and creating.
  */
-export function* openPath(call: Call, { core }: Face, path: Path, flags: number, mode: number): Op<Opening> {
-  const start = core.superblock.rootIno
-  if (isTemporary(flags)) return yield* makeTemporary(call, start, path, flags, mode)
+export function* openPath(call: Call, face: Face, path: Path, flags: number, mode: number): Op<Opening> {
+  if (isTemporary(flags)) return yield* makeTemporary(call, face, path, flags, mode)
   const creates = (flags & O_CREAT) !== 0
   const isExclusive = creates && (flags & O_EXCL) !== 0
   const follows = !isExclusive && (flags & O_NOFOLLOW) === 0
   const slash = endsWithSlash(path)
-  const place = yield* walk(call, start, path.bytes, creates && slash ? 'parent' : follows ? 'follow' : 'nofollow')
+  const place = yield* walkPath(call, face, path, creates && slash ? 'parent' : follows ? 'follow' : 'nofollow')
   let { inode } = place
   if (creates) {
     if (place.last === 'name' && slash) throw new FilesystemError('EISDIR')
@@ -56,9 +54,9 @@ export function* openPath(call: Call, { core }: Face, path: Path, flags: number,
 }
 
 /** A file without a name in the directory at `path`. It lives as long as it is open, or gets a name. */
-function* makeTemporary(call: Call, start: number, path: Path, flags: number, mode: number): Op<Opening> {
+function* makeTemporary(call: Call, face: Face, path: Path, flags: number, mode: number): Op<Opening> {
   if ((flags & (O_WRONLY | O_RDWR)) === 0 || (flags & O_CREAT) !== 0) throw new FilesystemError('EINVAL')
-  const { inode: directory } = yield* walk(call, start, path.bytes, 'follow')
+  const { inode: directory } = yield* walkPath(call, face, path, 'follow')
   if (directory === undefined) throw new FilesystemError('ENOENT')
   assertWritableDirectory(call, directory)
   return { inode: yield* makeInode(call, directory, { mode: S_IFREG | (mode & PERMISSIONS) }), isNew: true }

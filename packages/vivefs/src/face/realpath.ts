@@ -9,7 +9,7 @@ import { NAME_BYTES_MAX } from '../format/dirent.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { encoded, toOptions } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { absolute, type Face, located } from './context.ts'
 import { type Path, toPath } from './paths.ts'
 
 const SLASH = 0x2f
@@ -56,14 +56,14 @@ export function realpathByLstat(face: Face, path: unknown, options?: unknown): O
 }
 
 const resolveNames = (face: Face, path: Path, progress: Progress, isStrict: boolean): Op<Buffer> =>
-  face.core.read(face.who, (call) => expand(call, path, progress, isStrict))
+  face.core.read(face.who, (call) => expand(call, absolute(face, path.bytes), progress, isStrict))
 
-function* expand(call: Call, path: Path, progress: Progress, isStrict: boolean): Op<Buffer> {
+function* expand(call: Call, bytes: Buffer, progress: Progress, isStrict: boolean): Op<Buffer> {
   progress.names = []
   progress.link = undefined
   const { rootIno } = call.core.superblock
-  if (path.bytes.length === 0) throw new FilesystemError('ENOENT')
-  let rest: Buffer = path.bytes
+  if (bytes.length === 0) throw new FilesystemError('ENOENT')
+  let rest = bytes
   let at = 0
   let links = 0
   /** Bytes of the caller's own path behind the outermost link. */

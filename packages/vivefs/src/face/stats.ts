@@ -152,3 +152,13 @@ export function statsOf(inode: Inode, device: number, isBig: boolean): fs.Stats 
   const attributes = attributesOf(inode)
   return (isBig ? new BigIntStats(device, attributes) : new Stats(device, attributes)) as unknown as fs.Stats
 }
+
+const never: Timespec = { sec: 0, nsec: 0 }
+
+/** What watchFile shows of a file that is not there: zeros. */
+export function emptyStats(isBig: boolean): fs.Stats | fs.BigIntStats {
+  const zeros = { generation: 0, ino: 0, mode: 0, nlink: 0, uid: 0, gid: 0, rdevMajor: 0, rdevMinor: 0, change: 0 }
+  const times = { atime: never, mtime: never, ctime: never, birthtime: never }
+  const nothing: Attributes = { ...zeros, ...times, size: 0, blocks: 0, blockBytes: 0 }
+  return (isBig ? new BigIntStats(0, nothing) : new Stats(0, nothing)) as unknown as fs.Stats
+}

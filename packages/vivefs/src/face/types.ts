@@ -37,55 +37,10 @@ export interface PosixPromises {
   removexattr(file: PathLike | Handle, name: string | Buffer, options?: XattrOptions): Promise<void>
 }
 
-type PromiseName =
-  | 'access'
-  | 'appendFile'
-  | 'chmod'
-  | 'chown'
-  | 'copyFile'
-  | 'cp'
-  | 'lchmod'
-  | 'lchown'
-  | 'link'
-  | 'lstat'
-  | 'lutimes'
-  | 'mkdir'
-  | 'mkdtemp'
-  | 'opendir'
-  | 'readdir'
-  | 'readFile'
-  | 'readlink'
-  | 'realpath'
-  | 'rm'
-  | 'rmdir'
-  | 'stat'
-  | 'statfs'
-  | 'symlink'
-  | 'truncate'
-  | 'unlink'
-  | 'utimes'
-  | 'writeFile'
-
 export type ViveConstants = NodeFs['constants'] & { readonly O_TMPFILE: number }
 
-export type VivePromises = Pick<NodePromises, PromiseName> & PosixPromises & { readonly constants: ViveConstants }
-
-type CallbackName =
-  | Exclude<PromiseName, 'lchmod'>
-  | 'close'
-  | 'exists'
-  | 'fchmod'
-  | 'fchown'
-  | 'fdatasync'
-  | 'fstat'
-  | 'fsync'
-  | 'ftruncate'
-  | 'futimes'
-  | 'open'
-  | 'read'
-  | 'readv'
-  | 'write'
-  | 'writev'
+export type VivePromises = Omit<NodePromises, keyof PosixPromises | 'constants'> &
+  PosixPromises & { readonly constants: ViveConstants }
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 
@@ -107,9 +62,10 @@ export interface PosixCallbacks {
   removexattr(file: PathLike, name: string | Buffer, done: fs.NoParamCallback): void
 }
 
-export type ViveCallbacks = Pick<NodeFs, CallbackName> & PosixCallbacks
+type SyncName = Extract<keyof NodeFs, `${string}Sync`>
 
-type SyncName = `${CallbackName}Sync`
+/** The functions with callbacks, streams, watchers and classes. */
+export type ViveCallbacks = Omit<NodeFs, SyncName | keyof PosixCallbacks | 'promises' | 'constants'> & PosixCallbacks
 
 /** What POSIX has beyond node:fs, at once. */
 export interface PosixSync {
@@ -128,13 +84,12 @@ export interface PosixSync {
   removexattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): void
 }
 
-export type ViveSync = Pick<NodeFs, SyncName> & PosixSync
+export type ViveSync = Omit<Pick<NodeFs, SyncName>, keyof PosixSync> & PosixSync
 
-/** Shaped like node:fs, for all of it that exists. */
-export interface ViveFileSystem
-  extends ViveCallbacks,
-    ViveSync,
-    Pick<NodeFs, 'createReadStream' | 'createWriteStream'> {
+/**
+ * Shaped like node:fs. What the running Node does not have is not there; what newer ones have than these types know is.
+ */
+export interface ViveFileSystem extends ViveCallbacks, ViveSync {
   readonly promises: VivePromises
   readonly constants: ViveConstants
 }

@@ -1,11 +1,10 @@
 /** Extended attributes, beyond node:fs: getxattr(2) and its kin, by path or open file. */
 import type { Call } from '../core/call.ts'
-import { resolve } from '../core/walk.ts'
 import { getXattr, listXattrs, removeXattr, setXattr, type XattrMode } from '../core/xattr.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { bytesOfView, wrongType, wrongValue } from './arguments.ts'
-import { type Face, located } from './context.ts'
+import { type Face, located, resolvePath } from './context.ts'
 import { Description } from './descriptors.ts'
 import { type Target, toTarget } from './files.ts'
 
@@ -32,10 +31,10 @@ function toValue(value: unknown): Uint8Array {
   throw wrongType('value', 'of type string or an instance of Buffer, TypedArray, or DataView', value)
 }
 
-function* inodeAt(call: Call, target: Target, options: XattrOptions | undefined): Op<Inode> {
+function* inodeAt(call: Call, face: Face, target: Target, options: XattrOptions | undefined): Op<Inode> {
   if (target instanceof Description) return yield* call.inode(target.file.ino, target.file.generation)
   const how = options?.follow === false ? 'nofollow' : 'follow'
-  return yield* resolve(call, call.core.superblock.rootIno, target.bytes, how)
+  return yield* resolvePath(call, face, target, how)
 }
 
 const named = <T>(syscall: string, target: Target, op: Op<T>): Op<T> =>
@@ -46,7 +45,7 @@ export function getxattr(face: Face, file: unknown, name: unknown, options?: Xat
   const target = toTarget(file)
   const key = toName(name)
   const get = face.core.read(face.who, function* (call) {
-    return yield* getXattr(call, yield* inodeAt(call, target, options), key)
+    return yield* getXattr(call, yield* inodeAt(call, face, target, options), key)
   })
   return named('getxattr', target, get)
 }
@@ -65,7 +64,7 @@ export function setxattr(
   const mode = options?.mode ?? 'any'
   if (!['any', 'create', 'replace'].includes(mode)) throw wrongValue('options.mode', mode)
   const set = face.core.run(face.who, function* (call) {
-    yield* setXattr(call, yield* inodeAt(call, target, options), key, bytes, mode)
+    yield* setXattr(call, yield* inodeAt(call, face, target, options), key, bytes, mode)
   })
   return named('setxattr', target, set)
 }
@@ -75,7 +74,7 @@ export function removexattr(face: Face, file: unknown, name: unknown, options?: 
   const target = toTarget(file)
   const key = toName(name)
   const remove = face.core.run(face.who, function* (call) {
-    yield* removeXattr(call, yield* inodeAt(call, target, options), key)
+    yield* removeXattr(call, yield* inodeAt(call, face, target, options), key)
   })
   return named('removexattr', target, remove)
 }
@@ -84,7 +83,7 @@ export function removexattr(face: Face, file: unknown, name: unknown, options?: 
 export function listxattr(face: Face, file: unknown, options?: XattrOptions): Op<string[]> {
   const target = toTarget(file)
   const list = face.core.read(face.who, function* (call) {
-    const names = yield* listXattrs(call, yield* inodeAt(call, target, options))
+    const names = yield* listXattrs(call, yield* inodeAt(call, face, target, options))
     return names.map((name) => name.toString())
   })
   return named('listxattr', target, list)

@@ -256,6 +256,7 @@ function* transientFile(call: Call, inode: Inode, mask: number): Op<OpenFile> {
     append: false,
     isSynced: false,
     tracksAtime: true,
+    place: undefined,
     closed: false,
   }
 }
