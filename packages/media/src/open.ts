@@ -3,6 +3,9 @@
  */
 import { type DirectoryOptions, openDirectory } from './directory.ts'
 import { type BlockOptions, openBlock } from './drive/block.ts'
+import { openTapeDrive, type TapeDriveOptions } from './drive/tape-drive.ts'
+import { openZonedBlock, type ZonedBlockOptions } from './drive/zoned-block.ts'
+import { openZonefs, type ZonefsOptions } from './drive/zonefs.ts'
 import { MediumError } from './error.ts'
 import { type FaultOptions, openFault } from './fault.ts'
 import type { Medium, MediumSpec } from './medium.ts'
@@ -21,6 +24,9 @@ const openers = new Map<string, Opener>([
   ['pool', (spec) => openPool(spec as unknown as PoolOptions)],
   ['directory', (spec) => openDirectory(spec as unknown as DirectoryOptions)],
   ['block', (spec) => openBlock(spec as unknown as BlockOptions)],
+  ['zonefs', (spec) => openZonefs(spec as unknown as ZonefsOptions)],
+  ['zoned-block', (spec) => openZonedBlock(spec as unknown as ZonedBlockOptions)],
+  ['tape-drive', (spec) => openTapeDrive(spec as unknown as TapeDriveOptions)],
   ['zns', (spec) => openZns(spec as ZnsOptions)],
   ['smr', (spec) => openSmr(spec as SmrOptions)],
   ['tape', (spec) => openTape(spec as TapeOptions)],

@@ -120,8 +120,8 @@ export class DriveMedium extends BaseMedium {
       await this.#drive.write(zone, parts, offset)
       this.#advance(zone, offset, bytes)
       if (this.#table.cells.state(zone) === 'full') {
-        if (this.#slotOf.has(zone)) this.#markFull(zone)
-        else await this.#drive.close(zone)
+        this.#markFull(zone)
+        await this.#drive.close(zone)
       }
       return offset
     } finally {
@@ -144,8 +144,8 @@ export class DriveMedium extends BaseMedium {
     this.#drive.writeNow(zone, parts, offset)
     this.#advance(zone, offset, bytes)
     if (this.#table.cells.state(zone) === 'full') {
-      if (this.#slotOf.has(zone)) this.#markFull(zone)
-      else this.#drive.closeNow(zone)
+      this.#markFull(zone)
+      this.#drive.closeNow(zone)
     }
     return offset
   }
@@ -204,7 +204,7 @@ export class DriveMedium extends BaseMedium {
     if (this.#table.cells.state(zone) === 'full') return
     this.#changes[zone]!++
     try {
-      if (!this.#slotOf.has(zone)) await this.#drive.finish(zone)
+      await this.#drive.finish(zone)
       this.#table.finish(zone, !this.#slotOf.has(zone))
       this.#markFull(zone)
     } finally {

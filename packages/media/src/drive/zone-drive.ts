@@ -25,6 +25,7 @@ export interface ZoneDrive {
   /** The opposite: frees what the device holds for an open zone. Also called when writing filled it. */
   close(zone: number): Promise<void>
   closeNow(zone: number): void
+  /** Where the zone is conventional only what `close` does. */
   finish(zone: number): Promise<void>
   reset(zone: number): Promise<void>
   /** A fact for every zone, undefined for conventional ones. */

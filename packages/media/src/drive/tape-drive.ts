@@ -1,0 +1,432 @@
+/**
+ * `tape-drive`: a cartridge in a real tape drive, through the kernel's st driver. A zone is a tape file (or several,
+ * where reading interrupted the writing), zones are written in order, and space returns by `erase` only.
+ *
+ * Appends go to a buffer, from which the drive is fed in large blocks once it can run on (`StreamBuffer`); `finish` is
+ * the durability point (caps.durability 'seal'). The cartridge carries its identity in tape file 0 and indexes among
+ * the data, so it can be read back in any drive. Bytes: FORMAT.md, "Tape".
+ *
+ * Source: LTFS (ISO/IEC 20919) for the index with generations; Documentation/scsi/st.rst.
+ */
+import { randomUUID } from 'node:crypto'
+import { BaseMedium } from '../base.ts'
+import { isMediumError, MediumError, toMediumError } from '../error.ts'
+import { capsOf, costOption, geometryOption, pathOption, wholeOption, ZONE_COUNT_MAX } from '../geometry.ts'
+import type { Lock } from '../lock.ts'
+import type { Bytes, MediumCost, MediumSpec, ZoneReport, ZoneState } from '../medium.ts'
+import { encodeSuperblock, SUPERBLOCK_BYTES, type SuperblockBody } from '../superblock.ts'
+import { DeviceTiming } from '../timing.ts'
+import { claimDevice, type FormatOption, formatOption, takeDeviceLock, wholeFields } from './claim.ts'
+import { driveNumberOf, StTransport } from './st.ts'
+import { StreamBuffer } from './stream-buffer.ts'
+import { PIECE_BYTES, type TapeCounts, TapeFiles } from './tape-files.ts'
+import type { TapeTransport } from './tape-transport.ts'
+
+export interface TapeDriveOptions {
+  /** The drive's no-rewind node, e.g. /dev/nst0. */
+  readonly path: string
+  /** true: a blank cartridge becomes a medium; 'overwrite': whatever it holds. Default false. */
+  readonly format?: FormatOption
+  /** At formatting: most zones; default 16384. */
+  readonly zoneCount?: number
+  /** At formatting: most bytes of a zone; default 1 GiB. */
+  readonly zoneBytes?: number
+  /** At formatting: bytes of a block on tape; default 512 KiB. */
+  readonly blockBytes?: number
+  /** At formatting: bytes that the cartridge takes; 0 (default): only its end tells. */
+  readonly cartridgeBytes?: number
+  /** Bytes held in memory on the way to the tape; default 256 MiB or a zone. */
+  readonly bufferBytes?: number
+  /** Zones between two indexes; default 32. One is also written at close. */
+  readonly indexEvery?: number
+  readonly readOnly?: boolean
+  /** The identity that is expected. */
+  readonly id?: string
+  readonly cost?: Partial<MediumCost>
+}
+
+const COST: MediumCost = { seekMs: 65_000, readMBps: 400, writeMBps: 400, streamMBpsMin: 177, mountMs: 16_000 }
+const NO_COST = { seekMs: 0, readMBps: 0, writeMBps: 0, streamMBpsMin: 0, mountMs: 0 }
+/** Left free at the end of a cartridge of declared size, for an index. */
+const RESERVE_BYTES = 4 << 20
+
+interface Shape {
+  readonly zoneCount: number
+  readonly zoneBytes: number
+  readonly blockBytes: number
+  readonly cartridgeBytes: number
+}
+
+interface Settings {
+  readonly spec: MediumSpec
+  readonly id: string
+  readonly shape: Shape
+  readonly cost: MediumCost
+  readonly bufferBytes: number
+  readonly indexEvery: number
+  readonly readOnly: boolean
+  readonly lock: Lock | undefined
+}
+
+/** One thing at a time on the drive. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve()
+
+  run<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(body)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+}
+
+export class TapeDriveMedium extends BaseMedium {
+  readonly #transport: TapeTransport
+  readonly #files: TapeFiles
+  readonly #settings: Settings
+  readonly #buffer: StreamBuffer
+  readonly #turns = new Turns()
+  readonly #block: Bytes
+  #pumping: Promise<void> | undefined
+  /** Why bytes that an append took did not reach the tape; told by the next append or finish. */
+  #failure: MediumError | undefined
+  /** The end is near, or a write failed: what is buffered is still tried, nothing more is taken. */
+  #ending = false
+  #zonesSinceIndex = 0
+
+  constructor(transport: TapeTransport, files: TapeFiles, settings: Settings) {
+    const { shape, cost } = settings
+    super({
+      id: settings.id,
+      spec: settings.spec,
+      caps: capsOf({
+        zoneCount: shape.zoneCount,
+        zoneBytes: shape.zoneBytes,
+        zoneCapacityBytes: shape.zoneBytes,
+        appendBytesOptimal: shape.blockBytes,
+        openZonesMax: 1,
+        activeZonesMax: 1,
+        openZonesOptimal: 1,
+        append: 'stream',
+        overwrite: 'truncates-rest',
+        reclaim: 'whole-medium',
+        durability: 'seal',
+        sync: false,
+        removable: true,
+        fencing: 'lock',
+        cost,
+      }),
+      timing: new DeviceTiming(NO_COST),
+    })
+    this.#transport = transport
+    this.#files = files
+    this.#settings = settings
+    this.#buffer = new StreamBuffer(settings.bufferBytes, cost.streamMBpsMin)
+    this.#block = new Uint8Array(shape.blockBytes)
+  }
+
+  /** What the drive did: mounts, seeks, starts, blocks, indexes. A copy. */
+  driveCounts(): TapeCounts {
+    return { ...this.#files.counts }
+  }
+
+  get #current(): number {
+    return this.#files.catalog.current
+  }
+
+  /** Bytes that the zone has taken, wherever they are. */
+  #bytesOf(zone: number): number {
+    const onTape = this.#files.written(zone)
+    return zone === this.#current ? onTape + this.#buffer.bytes : onTape
+  }
+
+  #writable(): void {
+    if (this.#settings.readOnly) throw new MediumError('MEDIA_READ_ONLY', 'the cartridge was opened read-only')
+  }
+
+  #checkFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+  }
+
+  /** Bytes of tape in use, as far as we know them: an estimate from above. */
+  #usedBytes(): number {
+    const { catalog } = this.#files
+    let used = SUPERBLOCK_BYTES + catalog.files * PIECE_BYTES + this.#buffer.bytes
+    for (let zone = 0; zone <= this.#current; zone++) used += this.#files.written(zone)
+    return used
+  }
+
+  protected override async doAppend(zone: number, parts: readonly Bytes[], bytes: number): Promise<number> {
+    this.#writable()
+    const current = this.#current
+    if (zone < current) throw new MediumError('MEDIA_ZONE_STATE', `zone ${zone} is full`, { zone })
+    if (zone > current) {
+      throw new MediumError('MEDIA_STREAM_ORDER', `the tape ends in zone ${current}; finish it first`, { zone })
+    }
+    this.#checkFailure()
+    const offset = this.#bytesOf(zone)
+    const capacity = this.caps.zoneCapacityBytes
+    if (offset + bytes > capacity) {
+      const left = capacity - offset
+      throw new MediumError('MEDIA_ZONE_FULL', `zone ${zone} has ${left} bytes left, asked for ${bytes}`, { zone })
+    }
+    const { cartridgeBytes } = this.#settings.shape
+    const ends = cartridgeBytes > 0 && this.#usedBytes() + bytes + PIECE_BYTES > cartridgeBytes - RESERVE_BYTES
+    if (this.#ending || ends) throw new MediumError('MEDIA_NO_SPACE', 'end of the tape', { zone })
+    this.#buffer.push(parts)
+    const full = offset + bytes === capacity
+    if (full || this.#files.streaming || this.#buffer.shouldStart(capacity - offset - bytes)) this.#pump(zone)
+    if (full) await this.#finish(zone)
+    else if (this.#buffer.bytes >= this.#buffer.bufferBytes) {
+      await this.#pumping
+      this.#checkFailure()
+    }
+    return offset
+  }
+
+  /** Feeds the drive with whole blocks for as long as there are any; a failure is kept for the next caller. */
+  #pump(zone: number): void {
+    this.#pumping ??= this.#turns
+      .run(async () => {
+        while (this.#buffer.bytes >= this.#block.length) await this.#writeBlock(zone)
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= toMediumError(error, 'append', zone)
+      })
+      .finally(() => {
+        this.#pumping = undefined
+      })
+  }
+
+  /** The next block of the buffer goes to tape. On failure what is buffered is lost, and the piece ends before it. */
+  async #writeBlock(zone: number): Promise<void> {
+    const block = this.#block.subarray(0, this.#buffer.take(this.#block))
+    try {
+      try {
+        await this.#files.append(zone, block)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        // The warning comes before the end: the same block is taken at the second try.
+        this.#ending = true
+        await this.#files.append(zone, block)
+      }
+    } catch (error) {
+      // Whatever it was, nobody knows any more where the tape ends: nothing is written until it is loaded anew.
+      this.#ending = true
+      this.#buffer.clear()
+      await this.#files.abandonPiece().catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** All of the zone onto tape, and its end. */
+  async #finish(zone: number): Promise<void> {
+    await this.#turns.run(async () => {
+      this.#checkFailure()
+      while (this.#buffer.bytes > 0) await this.#writeBlock(zone)
+      await this.#files.finishZone(zone)
+      this.#buffer.clear()
+      this.#zonesSinceIndex++
+      if (this.#zonesSinceIndex >= this.#settings.indexEvery && !this.#ending) await this.#index()
+    })
+    const { lock } = this.#settings
+    if (lock !== undefined && !lock.held()) throw new MediumError('MEDIA_LOCKED', 'the lock was broken')
+  }
+
+  async #index(): Promise<void> {
+    await this.#files.writeIndex()
+    this.#zonesSinceIndex = 0
+  }
+
+  protected override async doFinish(zone: number): Promise<void> {
+    this.#writable()
+    const current = this.#current
+    if (zone < current) return
+    if (zone > current) {
+      throw new MediumError('MEDIA_STREAM_ORDER', `the tape ends in zone ${current}; finish it first`, { zone })
+    }
+    await this.#finish(zone)
+  }
+
+  protected override doRead(zone: number, offset: number, into: Bytes): Promise<number> {
+    return this.#turns.run(async () => {
+      let done = 0
+      while (done < into.length) {
+        const at = offset + done
+        const onTape = this.#files.written(zone)
+        if (at >= onTape) {
+          if (zone === this.#current) done += this.#buffer.peek(at - onTape, into.subarray(done))
+          break
+        }
+        // A piece under way has to end before the tape may move.
+        if (this.#files.streaming) await this.#files.endPiece(false)
+        const piece = this.#files.catalog.pieceAt(zone, at)
+        if (piece === undefined) break
+        done += await this.#files.read(piece, at, into.subarray(done))
+      }
+      this.timing.seeks = this.#files.counts.seeks
+      return done
+    })
+  }
+
+  /** Unfinished zones gain nothing (durability 'seal'). */
+  protected override doFlush(): void {}
+
+  protected override doReset(zone: number): void {
+    if (zone > this.#current || (zone === this.#current && this.#bytesOf(zone) === 0)) return
+    throw new MediumError('MEDIA_NOT_SUPPORTED', 'space on a tape returns by erase only', { zone })
+  }
+
+  /** Erases the cartridge: its first block is written anew, its identity stays. */
+  async erase(): Promise<void> {
+    this.checkWritable()
+    this.#writable()
+    await this.enqueue(this.#current, 'reset', 0, async () => {
+      await this.#turns.run(async () => {
+        const { id, shape } = this.#settings
+        this.#buffer.clear()
+        this.#failure = undefined
+        this.#ending = false
+        const life = this.#files.life + 1
+        await this.#files.erase(encodeSuperblock('tape-drive', { id, life, ...shape }), life)
+        this.forgetStale()
+      })
+    })
+  }
+
+  #state(zone: number): ZoneState {
+    if (zone < this.#current) return 'full'
+    if (zone > this.#current || this.#bytesOf(zone) === 0) return 'empty'
+    return this.#buffer.bytes > 0 || this.#files.streaming ? 'open' : 'closed'
+  }
+
+  protected override async doReport(): Promise<readonly ZoneReport[]> {
+    await this.#pumping
+    // The report is the answer to what failed before: from here on the pointers are true.
+    this.#failure = undefined
+    return Array.from({ length: this.caps.zoneCount }, (_, zone) => ({
+      zone,
+      state: this.#state(zone),
+      pointer: this.#bytesOf(zone),
+      capacityBytes: this.caps.zoneCapacityBytes,
+    }))
+  }
+
+  /** What is buffered reaches the tape as well: a cartridge leaves the drive whole, with an index at its end. */
+  protected override async doClose(): Promise<void> {
+    try {
+      await this.#turns.run(async () => {
+        if (this.#settings.readOnly) return
+        while (this.#buffer.bytes > 0) await this.#writeBlock(this.#current)
+        await this.#files.endPiece(false)
+        if (this.#files.catalog.unindexed > 0 && !this.#ending) await this.#index()
+      })
+    } finally {
+      await this.#transport.close()
+      this.#settings.lock?.release()
+    }
+  }
+}
+
+const FIELDS = ['life', 'zoneCount', 'zoneBytes', 'blockBytes', 'cartridgeBytes'] as const
+
+function shapeOption(options: TapeDriveOptions, blockBytesMax: number): Shape {
+  const blockBytes = wholeOption(options.blockBytes ?? 512 << 10, 'blockBytes', 512, blockBytesMax)
+  const geometry = geometryOption(options, { zoneCount: 16_384, zoneBytes: 1 << 30 })
+  return {
+    ...geometry,
+    blockBytes,
+    cartridgeBytes: wholeOption(options.cartridgeBytes ?? 0, 'cartridgeBytes', 0, 2 ** 50),
+  }
+}
+
+/** The first block, however long; empty for a blank cartridge. A drive may answer a read there without touching it. */
+async function firstBlock(transport: TapeTransport): Promise<Bytes> {
+  const MARK = 0xa5
+  const into = new Uint8Array(transport.blockBytesMax).fill(MARK)
+  await transport.toFile(0)
+  try {
+    let length = await transport.readBlock(into)
+    // A filemark first, and data behind it: not ours, and not blank.
+    if (length === 0) length = await transport.readBlock(into)
+    const block = into.subarray(0, length)
+    return block.every((byte) => byte === MARK) || block.every((byte) => byte === 0) ? new Uint8Array(0) : block
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOMEM') return Uint8Array.of(1)
+    if (code === 'EIO' || code === 'ENOSPC') return new Uint8Array(0)
+    throw error
+  }
+}
+
+/** Opens a medium over any transport; `openTapeDrive` does it for the kernel's. */
+export async function openTape(
+  transport: TapeTransport,
+  options: TapeDriveOptions,
+  lock: Lock | undefined,
+): Promise<TapeDriveMedium> {
+  const { path, readOnly = false } = options
+  const format = formatOption(options.format)
+  const shape = shapeOption(options, transport.blockBytesMax)
+  const indexEvery = wholeOption(options.indexEvery ?? 32, 'indexEvery', 1, ZONE_COUNT_MAX)
+  const cost = costOption(COST, options.cost)
+  if (transport.writeProtected && !readOnly) {
+    throw new MediumError('MEDIA_READ_ONLY', `${path}: the cartridge is write-protected; open it with readOnly: true`)
+  }
+  const block = await firstBlock(transport)
+  let made: SuperblockBody | undefined
+  let body = claimDevice(block, {
+    kind: 'tape-drive',
+    path,
+    format,
+    id: options.id,
+    readOnly,
+    foreign: () => (block.length > 0 ? 'other data' : undefined),
+    make: () => {
+      made = { id: randomUUID(), life: 0, ...shape }
+      return encodeSuperblock('tape-drive', made)
+    },
+  })
+  const found = wholeFields(body, FIELDS, path)
+  const files = new TapeFiles(transport, { id: body.id, life: found.life, blockBytes: found.blockBytes })
+  if (made === undefined) await files.load()
+  else {
+    await files.erase(encodeSuperblock('tape-drive', made), 0)
+    body = made
+  }
+  const { life: _life, ...kept } = found
+  const bufferBytes = wholeOption(options.bufferBytes ?? Math.min(256 << 20, kept.zoneBytes), 'bufferBytes', 1, 2 ** 34)
+  const share = { bufferBytes, indexEvery, cost: { ...options.cost }, ...(readOnly ? { readOnly } : {}) }
+  return new TapeDriveMedium(transport, files, {
+    spec: { kind: 'tape-drive', path, id: body.id, ...share },
+    id: body.id,
+    shape: kept,
+    cost,
+    bufferBytes,
+    indexEvery,
+    readOnly,
+    lock,
+  })
+}
+
+/**
+ * Loads the cartridge of a drive, or with `format` makes it a medium. Linux only, needs `mt` (mt-st).
+ *
+ * Errors: MEDIA_ARGUMENT, MEDIA_NOT_FOUND, MEDIA_WRONG_DEVICE, MEDIA_NO_CARTRIDGE, MEDIA_READ_ONLY (write-protected),
+ * MEDIA_LOCKED, MEDIA_PERMISSION, MEDIA_TOOL_MISSING, MEDIA_NOT_FORMATTED, MEDIA_FOREIGN, MEDIA_WRONG_MEDIUM, MEDIA_IO.
+ */
+export async function openTapeDrive(options: TapeDriveOptions): Promise<TapeDriveMedium> {
+  const path = pathOption(options.path)
+  formatOption(options.format)
+  const lock = takeDeviceLock(`tape-${driveNumberOf(path)}`)
+  let transport: StTransport | undefined
+  try {
+    transport = await StTransport.open(path)
+    return await openTape(transport, options, lock)
+  } catch (error) {
+    await transport?.close().catch(() => undefined)
+    lock.release()
+    throw isMediumError(error) ? error : toMediumError(error, 'open')
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * `zonefs`: a host-managed device (ZNS, SMR) mounted with the kernel's zonefs: a zone is a file, its size the write
+ * pointer, truncating to 0 resets, to the capacity finishes. The preferred way: no command costs a process.
+ *
+ * Mount with `explicit-open,errors=repair`: then opening a file for writing opens its zone, EBUSY and EOVERFLOW tell
+ * the limits, and one bad write does not make the whole filesystem read-only. The writer holds the file of an open
+ * zone; closing it closes the zone.
+ *
+ * Source: Documentation/filesystems/zonefs.rst.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+  statSync,
+  truncateSync,
+} from 'node:fs'
+import { stat, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseMounts } from '../describe.ts'
+import { MediumError, toMediumError } from '../error.ts'
+import { pathOption } from '../geometry.ts'
+import type { Bytes, ZoneState } from '../medium.ts'
+import { SUPERBLOCK_BYTES } from '../superblock.ts'
+import { deviceError, type FormatOption, formatOption, majorMinorOf, statDevice, takeDeviceLock } from './claim.ts'
+import { DriveMedium } from './drive-medium.ts'
+import { queueLimits } from './queue-limits.ts'
+import { SlabIo } from './slab-io.ts'
+import type { DriveZone, ZoneDrive, ZoneFact } from './zone-drive.ts'
+import { ZoneSlots } from './zone-slots.ts'
+import { capsOfZones } from './zoned-block.ts'
+import { claimZoned } from './zoned-superblock.ts'
+
+export interface ZonefsOptions {
+  /** Where it is mounted. */
+  readonly path: string
+  /** true: a mount without data becomes a medium; 'overwrite': resets all its zones. Default false. */
+  readonly format?: FormatOption
+  /** Files open for reading at a time; default 128. */
+  readonly handlesMax?: number
+  readonly readOnly?: boolean
+  /** The identity that is expected. */
+  readonly id?: string
+}
+
+const BLOCK_BYTES = 4096
+const SECTOR_BYTES = 512
+const STATS_AT_ONCE = 64
+
+/** A zone's file, or a piece of the one file that aggregates the conventional zones. */
+interface ZoneFileFacts extends DriveZone {
+  readonly path: string
+  /** Position of the zone in its file. */
+  readonly at: number
+}
+
+/** What the file says. The kernel takes write permission from a read-only zone, and all from an offline one. */
+function factOf(file: Stats, capacityBytes: number, open: boolean): ZoneFact {
+  const pointer = Math.min(file.size, capacityBytes)
+  const mode = file.mode & 0o777
+  let state: ZoneState = open ? 'open' : 'closed'
+  if (mode === 0) state = 'offline'
+  else if ((mode & 0o222) === 0) state = 'read-only'
+  else if (pointer === capacityBytes) state = 'full'
+  else if (pointer === 0 && !open) state = 'empty'
+  return { state, pointer }
+}
+
+class ZonefsDrive implements ZoneDrive {
+  readonly zones: readonly ZoneFileFacts[]
+  readonly #io: SlabIo
+  readonly #handlesMax: number
+  /** Files of open zones, for direct writing. */
+  readonly #writing = new Map<number, number>()
+  /** Files open for reading in the order of last use, with how many reads are under way. */
+  readonly #reading = new Map<string, { readonly fd: number; users: number }>()
+  readonly #syncFd: number
+
+  constructor(o: { zones: readonly ZoneFileFacts[]; io: SlabIo; syncFd: number; handlesMax: number }) {
+    this.zones = o.zones
+    this.#io = o.io
+    this.#syncFd = o.syncFd
+    this.#handlesMax = o.handlesMax
+  }
+
+  openNow(zone: number): void {
+    const { path } = this.zones[zone]!
+    try {
+      this.#writing.set(zone, openSync(path, constants.O_WRONLY | constants.O_DIRECT))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EBUSY' || code === 'ETXTBSY') {
+        throw new MediumError('MEDIA_OPEN_LIMIT', `the device has no open zone left for ${path}`, {
+          zone,
+          cause: error,
+        })
+      }
+      if (code === 'EOVERFLOW') {
+        throw new MediumError('MEDIA_ACTIVE_LIMIT', `the device has no active zone left for ${path}`, {
+          zone,
+          cause: error,
+        })
+      }
+      throw deviceError(error, path)
+    }
+  }
+
+  async open(zone: number): Promise<void> {
+    this.openNow(zone)
+  }
+
+  closeNow(zone: number): void {
+    const fd = this.#writing.get(zone)
+    this.#writing.delete(zone)
+    if (fd !== undefined) closeSync(fd)
+  }
+
+  async close(zone: number): Promise<void> {
+    this.closeNow(zone)
+  }
+
+  async finish(zone: number): Promise<void> {
+    const { path, capacityBytes, type } = this.zones[zone]!
+    if (type === 'sequential') await truncate(path, capacityBytes)
+    this.closeNow(zone)
+  }
+
+  async reset(zone: number): Promise<void> {
+    const { path, type } = this.zones[zone]!
+    if (type === 'conventional') return
+    this.closeNow(zone)
+    await truncate(path, 0)
+  }
+
+  async facts(): Promise<readonly (ZoneFact | undefined)[]> {
+    const facts: (ZoneFact | undefined)[] = []
+    for (let first = 0; first < this.zones.length; first += STATS_AT_ONCE) {
+      const some = this.zones.slice(first, first + STATS_AT_ONCE)
+      facts.push(
+        ...(await Promise.all(
+          some.map(async ({ path, type, capacityBytes }, index) =>
+            type === 'conventional'
+              ? undefined
+              : factOf(await stat(path), capacityBytes, this.#writing.has(first + index)),
+          ),
+        )),
+      )
+    }
+    return facts
+  }
+
+  /** A conventional zone has no explicit opening: its file is opened when it is first written. */
+  #writeFd(zone: number): number {
+    if (!this.#writing.has(zone)) this.openNow(zone)
+    return this.#writing.get(zone)!
+  }
+
+  async write(zone: number, parts: readonly Bytes[], offset: number): Promise<void> {
+    await this.#io.write(this.#writeFd(zone), parts, this.zones[zone]!.at + offset)
+  }
+
+  writeNow(zone: number, parts: readonly Bytes[], offset: number): void {
+    this.#io.writeNow(this.#writeFd(zone), parts, this.zones[zone]!.at + offset)
+  }
+
+  #readHandle(zone: number): { readonly fd: number; users: number } {
+    const { path } = this.zones[zone]!
+    const known = this.#reading.get(path)
+    const handle = known ?? { fd: openSync(path, constants.O_RDONLY | constants.O_DIRECT), users: 0 }
+    this.#reading.delete(path)
+    this.#reading.set(path, handle)
+    if (this.#reading.size > this.#handlesMax) {
+      const idle = [...this.#reading].find(([, { users }]) => users === 0)
+      if (idle !== undefined && idle[0] !== path) {
+        this.#reading.delete(idle[0])
+        closeSync(idle[1].fd)
+      }
+    }
+    return handle
+  }
+
+  async read(zone: number, offset: number, into: Bytes): Promise<number> {
+    const handle = this.#readHandle(zone)
+    handle.users++
+    try {
+      return await this.#io.read(handle.fd, this.zones[zone]!.at + offset, into)
+    } finally {
+      handle.users--
+    }
+  }
+
+  readNow(zone: number, offset: number, into: Bytes): number {
+    return this.#io.readNow(this.#readHandle(zone).fd, this.zones[zone]!.at + offset, into)
+  }
+
+  /** One sync of any file flushes the device's cache: direct writes leave nothing else to do. */
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      fdatasync(this.#syncFd, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  flushNow(): void {
+    fdatasyncSync(this.#syncFd)
+  }
+
+  async dispose(): Promise<void> {
+    for (const fd of this.#writing.values()) closeSync(fd)
+    for (const { fd } of this.#reading.values()) closeSync(fd)
+    closeSync(this.#syncFd)
+  }
+}
+
+/** The files of `cnv` or `seq`, in order of their numbers. */
+function filesOf(mount: string, folder: 'cnv' | 'seq'): { path: string; file: Stats }[] {
+  const directory = join(mount, folder)
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => /^\d+$/.test(name))
+    .sort((a, b) => Number(a) - Number(b))
+    .map((name) => ({ path: join(directory, name), file: statSync(join(directory, name)) }))
+}
+
+/** All zones, conventional ones first; one aggregated file becomes the zones that it is made of. */
+function zonesOf(mount: string, zoneBytes: number): ZoneFileFacts[] {
+  const zones: ZoneFileFacts[] = []
+  for (const { path, file } of filesOf(mount, 'cnv')) {
+    for (let at = 0; at < file.size; at += zoneBytes) {
+      zones.push({ path, at, type: 'conventional', capacityBytes: Math.min(zoneBytes, file.size - at) })
+    }
+  }
+  for (const { path, file } of filesOf(mount, 'seq')) {
+    zones.push({ path, at: 0, type: 'sequential', capacityBytes: file.blocks * SECTOR_BYTES })
+  }
+  return zones
+}
+
+/** Checks that a zonefs is mounted at `path`; its limits. */
+function mountOf(path: string) {
+  const directory = statDevice(path)
+  const mount = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+    .filter(({ mountPoint }) => mountPoint === path.replace(/(.)\/+$/, '$1'))
+    .at(-1)
+  if (!directory.isDirectory() || mount?.filesystem !== 'zonefs') {
+    throw new MediumError('MEDIA_WRONG_DEVICE', `${path} is not the mount point of a zonefs`)
+  }
+  const number = majorMinorOf(directory.dev)
+  const limits = queueLimits(number)
+  if (limits === undefined) throw new MediumError('MEDIA_NOT_FOUND', `nothing is known of the device below ${path}`)
+  const own = (name: string) => {
+    try {
+      return Number(readFileSync(`/sys/fs/zonefs/${limits.disk}/${name}`, 'utf8')) || 0
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    number,
+    limits: {
+      ...limits,
+      openZonesMax: own('max_wro_seq_files') ?? limits.openZonesMax,
+      activeZonesMax: own('max_active_seq_files') ?? limits.activeZonesMax,
+    },
+    writable: !/(^|,)ro(,|$)/.test(optionsOf(path)),
+  }
+}
+
+/** The mount's options as /proc/self/mounts has them. */
+function optionsOf(path: string): string {
+  const line = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .filter((text) => text.split(' ')[1] === path)
+    .at(-1)
+  return line?.split(' ')[3] ?? ''
+}
+
+/** zonefs's own superblock zone stays active on some drives, so where it is sequential one more is kept back. */
+const reserveForZonefs = (limit: number, firstIsSequential: boolean): number =>
+  limit === 0 || !firstIsSequential ? limit : Math.max(2, limit - 1)
+
+/**
+ * Opens, or with `format` makes, a medium on a mounted zonefs. Linux only.
+ *
+ * Errors: MEDIA_NOT_FOUND, MEDIA_WRONG_DEVICE (no zonefs there), MEDIA_LOCKED, MEDIA_PERMISSION, MEDIA_READ_ONLY,
+ * MEDIA_NOT_FORMATTED, MEDIA_FOREIGN (zones hold data of others), MEDIA_FORMAT, MEDIA_WRONG_MEDIUM.
+ */
+export async function openZonefs(options: ZonefsOptions): Promise<DriveMedium> {
+  const path = pathOption(options.path)
+  const format = formatOption(options.format)
+  const { readOnly = false, handlesMax = 128 } = options
+  const mount = mountOf(path)
+  if (!mount.writable && !readOnly) throw new MediumError('MEDIA_READ_ONLY', `${path} is mounted read-only`)
+  const lock = readOnly ? undefined : takeDeviceLock(`zonefs-${mount.number}`)
+  const open: number[] = []
+  try {
+    const { limits } = mount
+    const [first, ...zones] = zonesOf(path, limits.zoneBytes)
+    if (first === undefined) throw new MediumError('MEDIA_WRONG_DEVICE', `${path} has no zones`)
+    const conventional = first.type === 'conventional'
+    const firstFd = openFirst(first.path, readOnly || !conventional)
+    open.push(firstFd)
+    const io = new SlabIo(BLOCK_BYTES, 1 << 20, 8)
+    const { id } = await claimZoned({
+      kind: 'zonefs',
+      path,
+      format,
+      id: options.id,
+      readOnly,
+      io,
+      first: { conventional, at: 0, capacityBytes: first.capacityBytes, pointer: sizeOf(first.path), readFd: firstFd },
+      zones,
+      zoneBytes: limits.zoneBytes,
+      holdsData: zones.some((zone) => zone.type === 'sequential' && sizeOf(zone.path) > 0),
+      async resetAll() {
+        for (const zone of [first, ...zones]) if (zone.type === 'sequential') truncateSync(zone.path, 0)
+      },
+      async writeFirst(write) {
+        const fd = openSync(first.path, constants.O_RDWR | constants.O_DIRECT)
+        try {
+          write(fd)
+          fdatasyncSync(fd)
+        } finally {
+          closeSync(fd)
+        }
+        if (!conventional) truncateSync(first.path, first.capacityBytes)
+      },
+    })
+    const drive = new ZonefsDrive({ zones, io, syncFd: firstFd, handlesMax })
+    const slots = zones.filter(({ type }) => type === 'conventional').length
+    return new DriveMedium({
+      id,
+      spec: { kind: 'zonefs', path, id, handlesMax, ...(readOnly ? { readOnly } : {}) },
+      caps: capsOfZones(zones, {
+        ...limits,
+        activeZonesMax: reserveForZonefs(limits.activeZonesMax, !conventional),
+      }),
+      drive,
+      slots: slots > 0 ? new ZoneSlots(io, firstFd, SUPERBLOCK_BYTES, slots) : undefined,
+      facts: await drive.facts(),
+      readOnly,
+      readsAtOnce: limits.rotational ? 1 : 8,
+      checkLock() {
+        if (lock !== undefined && !lock.held()) throw new MediumError('MEDIA_LOCKED', `${path}: the lock was broken`)
+      },
+      onClose: () => lock?.release(),
+    })
+  } catch (error) {
+    for (const fd of open) closeSync(fd)
+    lock?.release()
+    throw toMediumError(error, 'open')
+  }
+}
+
+function openFirst(path: string, readOnly: boolean): number {
+  try {
+    return openSync(path, (readOnly ? constants.O_RDONLY : constants.O_RDWR) | constants.O_DIRECT)
+  } catch (error) {
+    throw deviceError(error, path)
+  }
+}
+
+const sizeOf = (path: string): number => statSync(path).size
