@@ -24,6 +24,7 @@ import { checkBody } from './device.ts'
 import { createFileDurably, syncDirectory } from './durable-file.ts'
 import { MediumError, toMediumError } from './error.ts'
 import { joinLock, type Lock, takeLock } from './lock.ts'
+import { SpaceReserve } from './reserve.ts'
 import { alignedBytes } from './slab.ts'
 import { encodeSuperblock, readSuperblock, type SuperblockBody } from './superblock.ts'
 import { ZoneFiles } from './zone-files.ts'
@@ -76,7 +77,7 @@ export function openDirectoryLayout(
       makeDirectories(path)
     }
     const lockPath = join(path, LOCK_FILE)
-    if (!o.readOnly) lock = o.join === undefined ? takeLock(lockPath) : joinLock(lockPath, o.join)
+    if (!o.readOnly) lock = o.join === undefined ? lockWithReserve(path) : joinLock(lockPath, o.join)
     if (!existsSync(superblock)) {
       const body = { id: randomUUID(), ...defaults }
       const draft = join(path, `${SUPERBLOCK_FILE}.${body.id}`)
@@ -90,6 +91,18 @@ export function openDirectoryLayout(
   } catch (error) {
     lock?.release()
     throw toMediumError(error, 'open')
+  }
+}
+
+/** On a full disk the reserve makes room for the lock: deleting takes an open medium. Not while somebody else has it open. */
+function lockWithReserve(path: string): Lock {
+  const lockPath = join(path, LOCK_FILE)
+  try {
+    return takeLock(lockPath)
+  } catch (error) {
+    const full = toMediumError(error, 'open').code === 'MEDIA_NO_SPACE'
+    if (!full || !new SpaceReserve(join(path, RESERVE_FILE), 0).spend()) throw error
+    return takeLock(lockPath)
   }
 }
 

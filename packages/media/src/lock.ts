@@ -119,6 +119,9 @@ function createFile(path: string, bytes: Uint8Array): void {
   try {
     writeFully(fd, bytes, 0)
     fsyncSync(fd)
+  } catch (error) {
+    unlinkSync(path)
+    throw error
   } finally {
     closeSync(fd)
   }
@@ -167,7 +170,8 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4))
 /**
  * Takes the lock at `path`, removing a stale one. Blocks for up to half a second while another process removes it.
  *
- * Errors: MEDIA_LOCKED naming the holder; MEDIA_FORMAT when the file is not a lock of this format.
+ * Errors: MEDIA_LOCKED naming the holder; MEDIA_FORMAT when the file is not a lock of this format; what the filesystem says,
+ * ENOSPC for one, when nobody living has the lock and it cannot be made.
  */
 export function takeLock(path: string): Lock {
   const holder: LockHolder = {
@@ -179,9 +183,11 @@ export function takeLock(path: string): Lock {
   }
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (attempt > 0) Atomics.wait(sleeper, 0, 0, Math.min(attempt, WAIT_MS_MAX))
-    if (tryCreate(path, holder)) return heldLock(path, holder)
     const text = textOf(path)
-    if (text === '') continue
+    if (text === '') {
+      if (tryCreate(path, holder)) return heldLock(path, holder)
+      continue
+    }
     const other = decodeLock(text)
     if (other === undefined) throw new MediumError('MEDIA_FORMAT', `${path} is not a lock file; remove it by hand`)
     if (!lockIsStale(other)) {

@@ -139,7 +139,7 @@ export function* serve(
   const identity = { volumeId: core.volumeId, media: records, epoch: claim.epoch }
   const journal = new Journal(core.table, logs, identity, generation)
   core.write(journal, claim)
-  yield* journal.rotate()
+  yield* core.rotate()
   yield* claim.verify()
   for (const allocator of core.allocators) allocator.cleanQuarantine()
 }

@@ -117,6 +117,16 @@ export class VolumeCore {
     if (file !== undefined) file.editSerial = this.serial
   }
 
+  /** Starts a generation of the table; on a full store in the reserve, since only an open volume can give space back. */
+  *rotate(): Op<void> {
+    try {
+      yield* this.journal.rotate()
+    } catch (error) {
+      if (!isPfaofError(error, 'PFAOF_NO_SPACE') || !(yield* this.#spendReserves())) throw error
+      yield* this.journal.rotate()
+    }
+  }
+
   /** Gives the space that home media keep back to the stores below; false when there is none left. */
   *#spendReserves(): Op<boolean> {
     let spent = false
