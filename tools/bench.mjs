@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 import { root, run } from './steps.mjs'
 
-const benches = { log: 'pfaof', store: 'vivefs', face: 'vivefs' }
+const benches = { log: 'pfaof', store: 'vivefs', face: 'vivefs', memtable: 'lsm' }
 const [name, ...args] = process.argv.slice(2)
 
 if (name === undefined || name === '--help' || !(name in benches)) {
@@ -27,7 +27,7 @@ await build({
   format: 'esm',
   target: 'node20',
   tsconfig: join(root, 'tsconfig.json'),
-  external: ['abstract-level', 'classic-level', 'level', 'memory-level', 'msgpackr'],
+  external: ['cli-table3', 'abstract-level', 'classic-level', 'level', 'memory-level', 'msgpackr'],
   logLevel: 'error',
 })
 process.exit(run(process.execPath, ['--expose-gc', outfile, ...args]))

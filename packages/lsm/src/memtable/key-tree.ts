@@ -67,8 +67,10 @@ export class KeyTree {
   readonly #taken = new Int32Array(HEIGHT_MAX)
   readonly #lower = new Int32Array(HEIGHT_MAX + 1)
   readonly #upper = new Int32Array(HEIGHT_MAX + 1)
-  /** The entry that was added last. */
-  #latest = -1
+  /** The slot of the entry that was added last, and whether that entry followed the one before. */
+  #latestLeaf = 0
+  #latestIndex = 0
+  #inOrder = false
 
   constructor(records: Buffer, words: Int32Array, shape?: KeyTreeShape) {
     this.records = records
@@ -126,6 +128,7 @@ export class KeyTree {
 
   /** Adds the entry at `ref`, whose key is `records[start, end)`. */
   add(ref: number, start: number, end: number, age: number): void {
+    if (this.#inOrder && this.#follow(ref, start, end, age)) return
     const { records } = this
     let node = this.#root
     const height = this.#height
@@ -146,12 +149,29 @@ export class KeyTree {
     const count = this.words[node + COUNT]!
     if (count < N) {
       this.#insert(node, count, index, headOf(records, start + this.words[node + SHARED]!, end), ref, age)
+      this.#inOrder = node === this.#latestLeaf && index === this.#latestIndex + 1
+      this.#latestLeaf = node
+      this.#latestIndex = index
     } else {
       this.#lower[height] = lower
       this.#upper[height] = upper
       this.#addToFull(node, index, ref, start, end, age)
     }
-    this.#latest = ref
+  }
+
+  /** Entries that come in order need no search: true when this one belongs right behind the latest and is there now. */
+  #follow(ref: number, start: number, end: number, age: number): boolean {
+    const { words, records } = this
+    const leaf = this.#latestLeaf
+    const index = this.#latestIndex + 1
+    const count = words[leaf + COUNT]!
+    if (count === N || this.#compare(leaf, index - 1, records, start, end, 0, age) >= 0) return false
+    // What lies between the last slot of a leaf and the first of the next belongs to the first of the two (I2).
+    const next = index < count ? leaf : words[leaf + NEXT]!
+    if (next !== 0 && this.#compare(next, index < count ? index : 0, records, start, end, 0, age) <= 0) return false
+    this.#insert(leaf, count, index, headOf(records, start + words[leaf + SHARED]!, end), ref, age)
+    this.#latestIndex = index
+    return true
   }
 
   /** The number of slots before the key and age; with `through`, of those at it too. */
@@ -223,7 +243,7 @@ export class KeyTree {
     const lower = this.#lower[height]!
     const upper = this.#upper[height]!
     // Entries that come in order fill their leaves: the new one starts the next leaf.
-    const ordered = index === N && this.words[left + REFS + N - 1] === this.#latest
+    const ordered = index === N && left === this.#latestLeaf && this.#latestIndex === N - 1
     const at = ordered ? N : N >> 1
     const right = this.#node(LEAF_WORDS)
     const { words } = this
@@ -249,6 +269,9 @@ export class KeyTree {
     const into = index > at || ordered ? right : left
     const place = into === right ? index - at : index
     const count = words[into + COUNT]!
+    this.#latestLeaf = into
+    this.#latestIndex = place
+    this.#inOrder = ordered
     this.#insert(into, count, place, headOf(this.records, start + words[into + SHARED]!, end), ref, age)
     this.#addChild(height - 1, bound, boundAge, right)
   }
