@@ -131,12 +131,16 @@ export class TableBuilder {
       valueEnd,
     )
     this.#lastSequence = sequence
-    if (sequence < this.#smallestSequence) this.#smallestSequence = sequence
-    if (sequence > this.#largestSequence) this.#largestSequence = sequence
+    this.#sequenceSeen(sequence)
     this.#entries++
     if (kind === DELETE) this.#deletions++
     this.#rawBytes += keyLength + valueEnd - valueStart
     if (this.#block.bytes >= this.#options.blockBytes) this.#endBlock()
+  }
+
+  #sequenceSeen(sequence: number): void {
+    if (sequence < this.#smallestSequence) this.#smallestSequence = sequence
+    if (sequence > this.#largestSequence) this.#largestSequence = sequence
   }
 
   #newKey(keyBytes: Buffer, keyStart: number, keyEnd: number, common: number): void {
@@ -214,8 +218,6 @@ export class TableBuilder {
   /** Adds a range tombstone over `[from, to)`, in any order. Copies the keys. */
   addRangeTombstone(from: Bytes, to: Bytes, sequence: number): void {
     this.#tombstones.add(from, to, sequence)
-    if (sequence < this.#smallestSequence) this.#smallestSequence = sequence
-    if (sequence > this.#largestSequence) this.#largestSequence = sequence
   }
 
   /** Finished bytes not taken yet, in order: they are the caller's. Each buffer starts its own ArrayBuffer, which may be transferred. */
@@ -228,6 +230,7 @@ export class TableBuilder {
     const fragments = this.#tombstones.fragments()
     if (this.#finished || (this.#entries === 0 && fragments.length === 0)) throw new TypeError('nothing to finish')
     this.#finished = true
+    for (const { sequences } of fragments) for (const sequence of sequences) this.#sequenceSeen(sequence)
     if (this.#block.entries > 0) this.#endBlock()
     const largestPoint = Buffer.from(this.#last.subarray(0, Math.max(0, this.#lastBytes)))
     if (this.#waitingBytes > 0) this.#index.add(largestPoint, 0, this.#waitingBytes)

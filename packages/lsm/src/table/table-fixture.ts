@@ -33,7 +33,6 @@ export class MemoryReader implements RandomReader {
     return this.#bytes.length
   }
 
-  // biome-ignore lint/correctness/useYield: never waits
   *read(offset: number, into: Bytes): Op<number> {
     this.reads++
     return this.#bytes.copy(into, 0, offset, Math.min(this.#bytes.length, offset + into.length))
