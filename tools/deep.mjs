@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm run test:deep`: the full counts of every suite (VIVEFS_DEEP=1) and the memory proof of a big import; writes
- * evidence/deep.json with commit, Node version, seeds, counts and seconds.
+ * evidence/deep.json with commit, Node version, seeds, counts and seconds, one part for each set of filters: a run of some
+ * packages leaves what other runs found about others.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,8 +25,14 @@ const folder = join(root, 'evidence')
 const report = join(folder, 'deep-tests.json')
 mkdirSync(folder, { recursive: true })
 
-/** Lines of the suites that name a seed: what replays a run. */
-const seeds = []
+/** Lines of the suites that name a seed, which replays a run, or a count. */
+const PROOF = /\bseeds?\b.*\d|\b\d+ (?:points|schedules|rounds|flips|cycles|inputs)\b/
+/** The reporter's own lines. */
+const REPORTER = /^(?:\s|stdout \||stderr \||[✓×❯↓])/
+const proofs = []
+
+/** Suites of more tests than this are told by number. */
+const TESTS_LISTED_MAX = 60
 
 /** Runs the tests with their output both here and searched for seeds; answers the exit code. */
 async function runTests() {
@@ -39,7 +46,8 @@ async function runTests() {
   const exited = once(child, 'exit')
   for await (const line of createInterface({ input: child.stdout })) {
     console.log(line)
-    if (/\bseeds?\b.*\d/.test(line)) seeds.push(stripVTControlCharacters(line).trim())
+    const text = stripVTControlCharacters(line)
+    if (PROOF.test(text) && !REPORTER.test(text)) proofs.push(text.trim())
   }
   const [code] = await exited
   return code ?? 1
@@ -52,26 +60,37 @@ const steps =
   filters.length === 0 ? [['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])]] : []
 const results = [{ title: 'tests with full counts', code, seconds }, ...runSteps(steps)]
 
+/** What one test file came to. */
+function suiteOf({ name, status, assertionResults, startTime, endTime }) {
+  const listed = assertionResults.length <= TESTS_LISTED_MAX ? assertionResults : []
+  return {
+    file: name.slice(root.length),
+    status,
+    seconds: (endTime - startTime) / 1000,
+    tests: assertionResults.length,
+    skipped: assertionResults.filter(({ status: verdict }) => verdict !== 'passed' && verdict !== 'failed').length,
+    failed: assertionResults.filter(({ status: verdict }) => verdict === 'failed').map(({ fullName }) => fullName),
+    named: listed.map(({ fullName, status: verdict, duration }) => ({ name: fullName, verdict, ms: duration })),
+  }
+}
+
 const tests = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined
-const evidence = {
+const part = {
   commit: execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
   when: new Date().toISOString(),
   node: process.version,
   cores: cpus().length,
+  result: results.every(({ code }) => code === 0) ? 'passed' : 'failed',
   steps: results,
   passed: tests?.numPassedTests,
   failed: tests?.numFailedTests,
-  seeds,
-  suites: tests?.testResults.map(({ name, status, assertionResults }) => ({
-    file: name.slice(root.length),
-    status,
-    tests: assertionResults.map(({ fullName, status: verdict, duration }) => ({
-      name: fullName,
-      verdict,
-      ms: duration,
-    })),
-  })),
+  proofs,
+  suites: tests?.testResults.map(suiteOf),
 }
-writeFileSync(join(folder, 'deep.json'), `${JSON.stringify(evidence, null, 2)}\n`)
-console.log('\nWritten to evidence/deep.json')
-process.exit(results.some(({ code }) => code !== 0) ? 1 : 0)
+const file = join(folder, 'deep.json')
+const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+const key = filters.length === 0 ? 'all' : filters.join(' ')
+const { parts = {} } = before
+writeFileSync(file, `${JSON.stringify({ parts: { ...parts, [key]: part } }, null, 2)}\n`)
+console.log(`\nWritten to evidence/deep.json as ${key}`)
+process.exit(part.result === 'passed' ? 0 : 1)
