@@ -142,6 +142,7 @@ describe('crash at every operation', () => {
         await check(twin, expected, what)
         await twin.close()
       }
+      if (deep) console.log(`crash of media: ${name}: seeds 7919 times 1 to ${runs}, ${runs} crashes, 0 lost`)
     })
   }
 
