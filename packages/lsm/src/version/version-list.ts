@@ -18,6 +18,9 @@ export class VersionList {
   #free: number[] = []
   readonly #released = (version: Version) => this.#release(version)
 
+  /** Called when a version was let go of and tables became free. */
+  onFree: (() => void) | undefined
+
   constructor(levels: Levels) {
     this.#current = new Version(1, levels, this.#released).ref()
     this.#live.add(this.#current)
@@ -67,6 +70,7 @@ export class VersionList {
       else this.#free.push(number)
     }
     this.#departed = held
+    if (this.#free.length > 0) this.onFree?.()
   }
 
   /** Numbers of tables that no version refers to any more; each is answered once. */

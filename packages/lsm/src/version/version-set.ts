@@ -210,7 +210,12 @@ export class VersionSet {
     return this.#list.liveTables()
   }
 
-  /** Tables wait for {@link removeFree}. */
+  /** Called when tables wait for {@link removeFree} because a version was let go of. */
+  set onFree(callback: () => void) {
+    this.#list.onFree = callback
+  }
+
+  /** Tables that wait for {@link removeFree}. */
   get freeCount(): number {
     return this.#list.freeCount
   }

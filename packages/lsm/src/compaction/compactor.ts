@@ -1,0 +1,287 @@
+import { isLevelError, LevelError } from '../error.ts'
+import type { Memtable } from '../memtable/memtable.ts'
+import type { Op } from '../op.ts'
+import { type KeyRange, sumBytes } from '../version/table-range.ts'
+import type { CompactionEngine } from './engine.ts'
+import { JobRunner } from './job-runner.ts'
+import { compactionJob, editOf, flushJob, overlapBytesMax } from './jobs.ts'
+import { ManualCompaction } from './manual.ts'
+import { isTrivialMove, type Picked, pick } from './picker.ts'
+import { CompactionCounters, type CompactionStats } from './stats.ts'
+import { TableFiles } from './table-files.ts'
+import { Task } from './task.ts'
+
+/** After the media were full: how long compaction waits for space. */
+const NO_SPACE_MS = 1000
+
+export type Pressure = 'none' | 'slow' | 'stop'
+
+interface FlushRequest {
+  readonly memtables: readonly Memtable[]
+  readonly logNumber: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Keeps the tree in shape: flushes memtables into level 0 and merges levels, one flush and one compaction at a time, in workers
+ * where there are any. A failed job poisons the database (`engine.failed`); full media do not: the flush says LEVEL_NO_SPACE, and
+ * compaction tries again later.
+ */
+export class Compactor {
+  readonly #engine: CompactionEngine
+  readonly #runner: JobRunner
+  readonly #counters = new CompactionCounters()
+  #flushes: FlushRequest[] = []
+  #flushing: Task<void> | undefined
+  #manual: ManualCompaction[] = []
+  #compacting: Task<void> | undefined
+  #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  #closing = false
+  #closed: Promise<void> | undefined
+  /** Called when nothing is under way any more. */
+  #ended: (() => void) | undefined
+  #failure: unknown
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(engine: CompactionEngine) {
+    this.#engine = engine
+    this.#runner = new JobRunner(engine)
+    engine.versions.onFree = () => this.schedule()
+  }
+
+  /** How hard writers should be slowed down: by the tables in level 0. */
+  get pressure(): Pressure {
+    const { level0Slowdown, level0Stop } = this.#engine.options
+    const tables = this.#engine.versions.current.levels[0]!.length
+    return tables >= level0Stop ? 'stop' : tables >= level0Slowdown ? 'slow' : 'none'
+  }
+
+  /** A flush or compaction is under way. */
+  get busy(): boolean {
+    return this.#flushing !== undefined || this.#compacting !== undefined
+  }
+
+  /**
+   * Makes one table of level 0 of immutable memtables, oldest first. When it resolves, that is durable and logs below `logNumber` are
+   * not needed; it has removed nothing of the memtables. Flushes take their turns. LEVEL_NO_SPACE: it may be tried again.
+   */
+  flush(memtables: readonly Memtable[], logNumber: number): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      if (this.#refuses(reject)) return
+      this.#flushes.push({ memtables, logNumber, resolve, reject })
+      this.#nextFlush()
+    })
+  }
+
+  /** Merges everything in the range down to the deepest level, tombstones gone where no snapshot needs them. What is in memory is not in it. */
+  compactRange(range: KeyRange): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      if (this.#refuses(reject)) return
+      this.#manual.push(new ManualCompaction(range, this.#engine.versions.newNumber(), resolve, reject))
+      this.schedule()
+    })
+  }
+
+  /** Resolves when there is nothing left to do. */
+  idle(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      if (this.#refuses(reject)) return
+      this.#waiting.push({ resolve, reject })
+      this.schedule()
+    })
+  }
+
+  #refuses(reject: (error: unknown) => void): boolean {
+    if (this.#closing) reject(new LevelError('LEVEL_DATABASE_NOT_OPEN', 'the database is being closed'))
+    else if (this.#failure !== undefined) {
+      reject(new LevelError('LEVEL_POISONED', 'a flush or compaction failed before', this.#failure))
+    } else return false
+    return true
+  }
+
+  /** Looks for something to do, and starts it. Called whenever the tree or the snapshots changed. */
+  schedule(): void {
+    if (this.#compacting !== undefined) return
+    const op = this.#next()
+    if (op === undefined) {
+      this.#rest()
+      return
+    }
+    const started = performance.now()
+    this.#compacting = new Task(op, (error) => {
+      this.#compacting = undefined
+      this.#counters.compactionMs += performance.now() - started
+      if (error !== undefined) this.#failed(error)
+      this.#engine.relieved?.()
+      this.schedule()
+    })
+    this.#compacting.start()
+  }
+
+  #next(): Op<void> | undefined {
+    if (this.#failure !== undefined) return undefined
+    if (this.#engine.versions.freeCount > 0) return this.#sweep()
+    const picked = this.#closing ? undefined : this.#pick()
+    return picked === undefined ? undefined : this.#compact(picked)
+  }
+
+  /** There is nothing more to start. */
+  #rest(): void {
+    if (this.busy) return
+    for (const { resolve } of this.#waiting.splice(0)) resolve()
+    this.#ended?.()
+  }
+
+  #pick(): Picked | undefined {
+    const { versions, options } = this.#engine
+    const oldest = this.#engine.snapshots()[0]
+    for (let manual = this.#manual[0]; manual !== undefined; manual = this.#manual[0]) {
+      const picked = manual.next(versions.current, options, oldest)
+      if (picked !== undefined) return picked
+      this.#manual.shift()
+      manual.resolve()
+    }
+    return this.#retry === undefined ? pick(versions.current, options, oldest) : undefined
+  }
+
+  #nextFlush(): void {
+    if (this.#flushing !== undefined || this.#failure !== undefined) return
+    const request = this.#flushes.shift()
+    if (request === undefined) return
+    const started = performance.now()
+    this.#flushing = new Task(this.#flush(request), (error) => {
+      this.#flushing = undefined
+      this.#counters.flushMs += performance.now() - started
+      if (error === undefined) request.resolve()
+      else {
+        request.reject(error)
+        this.#failed(error)
+      }
+      this.#engine.relieved?.()
+      this.#nextFlush()
+      this.schedule()
+    })
+    this.#flushing.start()
+  }
+
+  *#flush({ memtables, logNumber }: FlushRequest): Op<void> {
+    const { versions, storage } = this.#engine
+    const filled = memtables.filter((memtable) => !memtable.empty)
+    if (filled.length === 0) return yield* versions.apply({ logNumber })
+    const bytes = filled.reduce((sum, memtable) => sum + memtable.bytes, 0)
+    const files = new TableFiles(storage, bytes)
+    const { outputs } = yield* this.#build(files, () => this.#runner.run(flushJob(this.#engine), filled, files))
+    yield* versions.apply({ logNumber, added: outputs.map((meta) => ({ level: 0, meta })) })
+    this.#counters.flushes++
+    this.#counters.bytesFlushed += files.bytesWritten
+    yield* this.#sweep()
+  }
+
+  *#compact(picked: Picked): Op<void> {
+    const { versions, storage } = this.#engine
+    const version = versions.current.ref()
+    try {
+      const inputs = [...picked.inputs, ...picked.overlapped]
+      if (isTrivialMove(version, picked, overlapBytesMax(this.#engine, version, picked.outputLevel))) {
+        yield* versions.apply(editOf(picked, picked.inputs))
+        this.#counters.moves++
+        return
+      }
+      const job = compactionJob(this.#engine, version, picked)
+      const files = new TableFiles(storage, job.tableBytes)
+      const result = yield* this.#build(files, () => this.#runner.run(job, [], files, () => this.#closing))
+      yield* versions.apply(editOf(picked, result.outputs))
+      this.#counters.compactions++
+      this.#counters.bytesRead += sumBytes(inputs)
+      this.#counters.bytesCompacted += files.bytesWritten
+      this.#counters.entriesDropped += result.entriesIn - result.entriesOut
+    } finally {
+      version.unref()
+    }
+    yield* this.#sweep()
+  }
+
+  /** Runs a job and makes its tables durable. When that fails no version knows of them, and they go. */
+  *#build<T>(files: TableFiles, run: () => Op<T>): Op<T> {
+    try {
+      const result = yield* run()
+      yield* files.seal()
+      return result
+    } catch (error) {
+      yield* files.discard()
+      throw error
+    }
+  }
+
+  /** Removes the tables that nobody reads any more, and logs that are not needed. */
+  *#sweep(): Op<void> {
+    const { versions, tables } = this.#engine
+    if (versions.freeCount > 0) yield* versions.removeFree((number) => tables.evict(number))
+  }
+
+  #failed(error: unknown): void {
+    if (isLevelError(error) && error.code === 'LEVEL_NO_SPACE') {
+      this.#retry ??= setTimeout(() => {
+        this.#retry = undefined
+        this.schedule()
+      }, NO_SPACE_MS).unref()
+      return
+    }
+    if (this.#closing || this.#failure !== undefined) return
+    this.#failure = error
+    const poisoned = new LevelError('LEVEL_POISONED', 'a flush or compaction failed before', error)
+    for (const { reject } of [...this.#flushes.splice(0), ...this.#manual.splice(0), ...this.#waiting.splice(0)]) {
+      reject(poisoned)
+    }
+    this.#engine.failed(error)
+  }
+
+  /**
+   * For a synchronous writer, while the event loop stands still: takes what jobs have waiting. `block` true: works on, and waits for
+   * workers, until a job has ended. False: nothing can move before the event loop does.
+   */
+  drainNow(block = false): boolean {
+    this.#runner.turns = block ? Number.POSITIVE_INFINITY : 1
+    try {
+      const tasks = [this.#flushing, this.#compacting].filter((task) => task !== undefined)
+      let moved = false
+      for (;;) {
+        let further = false
+        for (const task of tasks) if (task.drainNow()) further = true
+        moved ||= further
+        if (!block || tasks.some((task) => task.settled)) return moved
+        if (!further && !this.#runner.waitForWorker()) return moved
+      }
+    } finally {
+      this.#runner.turns = 0
+    }
+  }
+
+  stats(): CompactionStats {
+    const levels = this.#engine.versions.current.levels.map((tables) => ({
+      tables: tables.length,
+      bytes: sumBytes(tables),
+    }))
+    const running = Number(this.#flushing !== undefined) + Number(this.#compacting !== undefined)
+    return { ...this.#counters, running, levels }
+  }
+
+  /**
+   * Ends a compaction under way without its result, lets flushes end, and lets go of the workers. What waits for compactions fails with
+   * LEVEL_DATABASE_NOT_OPEN. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#retry)
+    const closed = new LevelError('LEVEL_DATABASE_NOT_OPEN', 'the database is being closed')
+    for (const { reject } of [...this.#manual.splice(0), ...this.#waiting.splice(0)]) reject(closed)
+    if (this.busy) await new Promise<void>((resolve) => (this.#ended = resolve))
+    await this.#runner.close()
+  }
+}

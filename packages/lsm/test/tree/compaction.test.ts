@@ -1,0 +1,162 @@
+import { SeededRandom } from '@vivefs/media'
+import { expect, test } from 'vitest'
+import { DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../../src/kind.ts'
+import { LEVELS } from '../../src/version/version.ts'
+import { Oracle, TestEngine, type TestEngineOptions } from './engine.ts'
+import { newStorage } from './ground.ts'
+
+const deep = process.env.VIVEFS_DEEP === '1'
+
+interface Held {
+  readonly sequence: number
+  readonly state: ReadonlyMap<string, string>
+}
+
+/** Random writes, snapshots, flushes and compactions; after each of these every live snapshot is compared with the oracle. */
+export async function randomLife(seed: number, steps: number, o: TestEngineOptions = {}): Promise<TestEngine> {
+  const random = new SeededRandom(seed)
+  const storage = await newStorage()
+  const engine = await TestEngine.create(storage, o)
+  const oracle = new Oracle()
+  let held: Held[] = []
+  const pick = (count: number) => Math.floor(random.next() * count)
+  const key = () => `k${String(pick(150)).padStart(3, '0')}`
+  const write = (kind: Kind, k: string, v: string) => {
+    engine.write(kind, k, v)
+    oracle.write(kind, k, v)
+  }
+  const check = async (what: string) => {
+    const now: Held = { sequence: engine.versions.lastSequence, state: oracle.state }
+    for (const { sequence, state } of [...held, now]) {
+      expect([...(await engine.see(sequence))], `seed ${seed}, ${what}, at ${sequence}`).toEqual([...state])
+    }
+  }
+  const merges = engine.mergeOperator !== undefined
+  for (let i = 0; i < steps; i++) {
+    for (let n = pick(80); n >= 0; n--) {
+      const what = random.next()
+      if (what < 0.55) write(PUT, key(), `v${engine.versions.lastSequence}.${'x'.repeat(pick(60))}`)
+      else if (what < 0.8 && merges) write(MERGE, key(), `,${engine.versions.lastSequence}`)
+      else if (what < 0.97) write(DELETE, key(), '')
+      else {
+        const [a, b] = [key(), key()].sort() as [string, string]
+        write(RANGE_DELETE, a, random.next() < 0.1 ? `${b}~` : b)
+      }
+    }
+    const what = random.next()
+    if (what < 0.3) {
+      held.push({ sequence: engine.versions.lastSequence, state: oracle.state })
+      engine.live.push(engine.versions.lastSequence)
+    } else if (what < 0.5 && held.length > 0) {
+      const [gone] = held.splice(pick(held.length), 1)
+      engine.live.splice(engine.live.indexOf(gone!.sequence), 1)
+    }
+    if (random.next() < 0.6) await engine.flush()
+    if (random.next() < 0.3) await engine.compactor.idle()
+    if (random.next() < 0.05) {
+      const [a, b] = [key(), key()].sort() as [string, string]
+      await engine.compactor.compactRange({ smallest: Buffer.from(a), largest: Buffer.from(b), largestIncluded: true })
+    }
+    if (random.next() < 0.3) await check(`step ${i}`)
+  }
+  held = []
+  engine.live.length = 0
+  await engine.flush()
+  await engine.compactor.compactRange({ smallest: Buffer.alloc(0), largest: Buffer.from('~'), largestIncluded: true })
+  await engine.compactor.idle()
+  await check('at the end')
+  expect(engine.failure).toBeUndefined()
+  // Nothing is left but the state itself: no tombstone, no operand, no old version, no file of another table.
+  const left = engine.versions.current.levels.flat()
+  expect(
+    left.reduce((sum, { entries }) => sum + entries, 0),
+    `seed ${seed}`,
+  ).toBe(oracle.state.size)
+  expect(
+    left.reduce((sum, one) => sum + one.deletions + one.rangeDeletions, 0),
+    `seed ${seed}`,
+  ).toBe(0)
+  const files = storage.list().filter(({ kind }) => kind === 'table')
+  expect(files.map(({ number }) => number).sort()).toEqual(left.map(({ number }) => number).sort())
+  await engine.close()
+  await storage.close()
+  return engine
+}
+
+test('compactions never change what a live snapshot sees', async () => {
+  const runs = deep ? 2000 : 12
+  const first = deep ? Math.floor(Math.random() * 1e9) : 1
+  for (let seed = first; seed < first + runs; seed++) {
+    const engine = await randomLife(seed, deep ? 80 : 40)
+    if (seed === first) {
+      const stats = engine.compactor.stats()
+      expect(stats.flushes).toBeGreaterThan(10)
+      expect(stats.compactions).toBeGreaterThan(5)
+    }
+  }
+}, 3_600_000)
+
+test('a database without a merge operator, and one whose operator cannot shorten', async () => {
+  for (let seed = 100; seed < (deep ? 400 : 103); seed++) {
+    await randomLife(seed, 30, { mergeOperator: undefined })
+    const full = (_key: Uint8Array, base: Uint8Array | undefined, operands: readonly Uint8Array[]) =>
+      Buffer.concat([base ?? Buffer.from('+'), ...operands])
+    await randomLife(seed, 30, { mergeOperator: { name: 'full only', full } })
+  }
+}, 3_600_000)
+
+test('levels grow from the last one up, and a scan of the tree finds every entry', async () => {
+  const storage = await newStorage()
+  const engine = await TestEngine.create(storage, { options: { levelRatio: 4, baseBytes: 16_000 } })
+  const random = new SeededRandom(5)
+  for (let i = 0; i < 12_000; i++) {
+    engine.write(PUT, `key${String(Math.floor(random.next() * 1e6)).padStart(6, '0')}`, `value ${i}`)
+    if (i % 400 === 399) await engine.flush()
+  }
+  await engine.compactor.idle()
+  const { levels } = engine.compactor.stats()
+  expect(levels.length).toBe(LEVELS)
+  expect(levels[LEVELS - 1]!.bytes).toBeGreaterThan(levels[LEVELS - 2]!.bytes)
+  const upper = levels.slice(0, -1).reduce((sum, { bytes }) => sum + bytes, 0)
+  expect(upper).toBeLessThan(levels[LEVELS - 1]!.bytes)
+  expect((await engine.see(Number.MAX_SAFE_INTEGER)).size).toBeGreaterThan(11_000)
+  await engine.close()
+  await storage.close()
+})
+
+test('sorted loads are moved, not rewritten', async () => {
+  const storage = await newStorage()
+  const engine = await TestEngine.create(storage)
+  for (let i = 0; i < 4000; i++) {
+    engine.write(PUT, String(i).padStart(6, '0'), `value ${i}`)
+    if (i % 200 === 199) await engine.flush()
+  }
+  await engine.compactor.idle()
+  const stats = engine.compactor.stats()
+  expect(stats.moves).toBeGreaterThan(5)
+  expect(stats.compactions).toBe(0)
+  await engine.close()
+  await storage.close()
+})
+
+test('a synchronous writer drains jobs without the event loop', async () => {
+  const storage = await newStorage()
+  const engine = await TestEngine.create(storage)
+  let turns = 0
+  const counted = setImmediate(() => turns++)
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 100; i++) engine.write(PUT, `k${(i * 7919 + round) % 1000}`, `value ${round}`)
+    const flushes = engine.compactor.stats().flushes
+    void engine.flush()
+    while (engine.compactor.stats().flushes === flushes) expect(engine.compactor.drainNow(true)).toBe(true)
+  }
+  while (engine.compactor.busy) expect(engine.compactor.drainNow(true)).toBe(true)
+  expect(turns).toBe(0)
+  expect(engine.compactor.stats().compactions).toBeGreaterThan(3)
+  clearImmediate(counted)
+  engine.immutable = []
+  expect((await engine.see(Number.MAX_SAFE_INTEGER)).size).toBeGreaterThan(900)
+  expect(engine.failure).toBeUndefined()
+  await engine.close()
+  await storage.close()
+})
