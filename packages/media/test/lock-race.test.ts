@@ -17,7 +17,7 @@ let compiled: { directory: string; index: string }
 const root = mkdtempSync(join(tmpdir(), 'vivefs-race-'))
 beforeAll(() => {
   compiled = compileSources()
-})
+}, 120_000)
 afterAll(() => {
   rmSync(compiled.directory, { recursive: true, force: true })
   rmSync(root, { recursive: true, force: true })

@@ -13,7 +13,7 @@ let compiled: { directory: string; index: string }
 const root = mkdtempSync(join(tmpdir(), 'vivefs-threads-'))
 beforeAll(() => {
   compiled = compileSources()
-})
+}, 120_000)
 afterAll(() => {
   rmSync(compiled.directory, { recursive: true, force: true })
   rmSync(root, { recursive: true, force: true })
@@ -105,6 +105,31 @@ describe('memory and worker threads', () => {
       parentPort.postMessage([medium.id, into[0]])`
     expect(await inWorker(body, { spec: medium.spec })).toEqual([medium.id, 1])
     expect(() => openDirectory({ path: join(root, 'shared') })).toThrow(/MEDIA_LOCKED.*process/)
+    await medium.close()
+  })
+})
+
+describe('pool and worker threads', () => {
+  it('workers append to zones of a pool under the lock of its process; nothing is lost', async () => {
+    const medium = openPool({ path: join(root, 'pooled'), zoneCount: 4, zoneBytes: 1 << 20 })
+    const body = `
+      const medium = await media.openMedium(workerData.spec)
+      for (let i = 0; i < 200; i++) {
+        const record = new Uint8Array(100).fill(workerData.zone + 1)
+        if (i % 2) medium.appendSync(workerData.zone, [record])
+        else await medium.append(workerData.zone, [record])
+      }
+      await medium.flush()
+      await medium.close()
+      parentPort.postMessage(medium.id)`
+    const ids = await Promise.all([1, 2, 3].map((zone) => inWorker(body, { spec: medium.spec, zone })))
+    expect(ids).toEqual([medium.id, medium.id, medium.id])
+    expect((await medium.report()).map(({ pointer }) => pointer)).toEqual([0, 20_000, 20_000, 20_000])
+    for (const zone of [1, 2, 3]) {
+      const into = new Uint8Array(20_000)
+      expect(await medium.read(zone, 0, into)).toBe(20_000)
+      expect(into.every((byte) => byte === zone + 1)).toBe(true)
+    }
     await medium.close()
   })
 })

@@ -57,7 +57,7 @@ const root = mkdtempSync(join(tmpdir(), 'pfaof-lock-'))
 beforeAll(() => {
   compiled = compileSources(['stall.ts'])
   writeFileSync(join(compiled, 'writer.js'), WRITER)
-})
+}, 120_000)
 afterAll(() => {
   rmSync(compiled, { recursive: true, force: true })
   rmSync(root, { recursive: true, force: true })
