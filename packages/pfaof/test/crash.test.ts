@@ -10,7 +10,7 @@ import { CrashExplorer, type Outcome } from './crash-explorer.ts'
  */
 const DEEP = process.env.VIVEFS_DEEP === '1'
 const SEED = process.env.VIVEFS_SEED
-const SEEDS = SEED !== undefined ? [Number(SEED)] : DEEP ? [11, 12, 13, 14, 15] : [11]
+const SEEDS = SEED !== undefined ? [Number(SEED)] : DEEP ? [11, 12] : [11]
 const ONLY = process.env.VIVEFS_CUT === undefined ? undefined : Number(process.env.VIVEFS_CUT)
 /** Every nth media operation is a point, and every nth of those has its recovery crashed. */
 const [STEP, RECOVERY_STEP] = DEEP || ONLY !== undefined ? [1, 1] : [7, 6]
