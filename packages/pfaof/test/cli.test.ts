@@ -40,6 +40,18 @@ describe('pfaof', () => {
     expect(out.join('\n')).toContain('Example:')
   })
 
+  test('media lists what is there', async () => {
+    const { code, out } = await run('media', '--json')
+    expect(code).toBe(0)
+    for (const line of out) {
+      const found = JSON.parse(line)
+      expect(found.path).toMatch(/^\//)
+      // Nothing is said to be drivable that is in use.
+      if (found.driver === undefined) expect(found.note).toBeTypeOf('string')
+    }
+    expect((await run('media', 'x=y')).code).toBe(2)
+  })
+
   test('ls', async () => {
     const { code, out } = await run('ls', place, '--json')
     expect(code).toBe(0)

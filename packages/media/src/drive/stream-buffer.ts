@@ -33,12 +33,14 @@ export class StreamBuffer {
 
   /** Copies `parts` behind what waits. */
   push(parts: readonly Bytes[]): void {
+    // A rate needs a beginning: what comes first only starts the clock.
+    const first = this.#since === undefined
     this.#since ??= this.#now()
     for (const part of parts) {
       if (part.length === 0) continue
       this.#parts.push(part.slice())
       this.#bytes += part.length
-      this.#arrived += part.length
+      if (!first) this.#arrived += part.length
     }
   }
 

@@ -89,8 +89,8 @@ export class TapeDriveMedium extends BaseMedium {
   #pumping: Promise<void> | undefined
   /** Why bytes that an append took did not reach the tape; told by the next append or finish. */
   #failure: MediumError | undefined
-  /** The end is near, or a write failed: what is buffered is still tried, nothing more is taken. */
-  #ending = false
+  /** A write failed: nothing more is written before the cartridge is loaded anew, or erased. */
+  #failed = false
   #zonesSinceIndex = 0
 
   constructor(transport: TapeTransport, files: TapeFiles, settings: Settings) {
@@ -141,6 +141,11 @@ export class TapeDriveMedium extends BaseMedium {
 
   #writable(): void {
     if (this.#settings.readOnly) throw new MediumError('MEDIA_READ_ONLY', 'the cartridge was opened read-only')
+  }
+
+  /** The end is near, or a write failed: what is buffered is still tried, nothing more is taken. */
+  get #ending(): boolean {
+    return this.#failed || this.#files.warned
   }
 
   #checkFailure(): void {
@@ -203,17 +208,10 @@ export class TapeDriveMedium extends BaseMedium {
   async #writeBlock(zone: number): Promise<void> {
     const block = this.#block.subarray(0, this.#buffer.take(this.#block))
     try {
-      try {
-        await this.#files.append(zone, block)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-        // The warning comes before the end: the same block is taken at the second try.
-        this.#ending = true
-        await this.#files.append(zone, block)
-      }
+      await this.#files.append(zone, block)
     } catch (error) {
       // Whatever it was, nobody knows any more where the tape ends: nothing is written until it is loaded anew.
-      this.#ending = true
+      this.#failed = true
       this.#buffer.clear()
       await this.#files.abandonPiece().catch(() => undefined)
       throw error
@@ -287,7 +285,7 @@ export class TapeDriveMedium extends BaseMedium {
         const { id, shape } = this.#settings
         this.#buffer.clear()
         this.#failure = undefined
-        this.#ending = false
+        this.#failed = false
         const life = this.#files.life + 1
         await this.#files.erase(encodeSuperblock('tape-drive', { id, life, ...shape }), life)
         this.forgetStale()

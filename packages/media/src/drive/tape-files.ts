@@ -62,6 +62,8 @@ export class TapeFiles {
   /** The block read last, for reads that go on in it. */
   #cached: { readonly file: number; readonly block: number; readonly bytes: Bytes } | undefined
   readonly #scratch: Bytes
+  /** The drive said that the end is near. The warning comes before the end: the same block is taken at the second try. */
+  warned = false
 
   constructor(transport: TapeTransport, o: { id: string; life: number; blockBytes: number }) {
     this.#transport = transport
@@ -251,7 +253,13 @@ export class TapeFiles {
 
   async #write(block: Bytes): Promise<void> {
     try {
-      await this.#transport.writeBlock(block)
+      try {
+        await this.#transport.writeBlock(block)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        this.warned = true
+        await this.#transport.writeBlock(block)
+      }
       this.counts.blocksWritten++
       if (this.#at !== undefined) this.#at.block++
     } catch (error) {
@@ -368,6 +376,7 @@ export class TapeFiles {
     this.#piece = undefined
     this.#cached = undefined
     this.#at = undefined
+    this.warned = false
     await this.#transport.endFile()
     await this.#toFile(0)
     this.catalog.clear()

@@ -1,16 +1,17 @@
 import { parseArgs } from 'node:util'
-import { type Medium, openMedium } from '@vivefs/media'
+import { type Medium, openMedium, scanMedia } from '@vivefs/media'
 import { dumpVolume } from '../dump.ts'
 import { isPfaofError } from '../error.ts'
 import { Volume } from '../volume.ts'
 
-/** `pfaof ls | dump | scrub`: looks into a volume without writing to it. Exit codes: 0 sound, 1 damage or failure, 2 wrong use. */
+/** `pfaof ls | dump | scrub | media`: looks into a volume without writing to it. Exit codes: 0 sound, 1 damage or failure, 2 wrong use. */
 
 const HELP = `pfaof: look into a volume of append-only files. Nothing is written.
 
   pfaof ls    NAME=MEDIUM...              files, sizes, places
   pfaof dump  NAME=MEDIUM... [--zone N] [--medium NAME]   every chunk and table edit
   pfaof scrub NAME=MEDIUM...              reads everything that is alive
+  pfaof media                             what storage this machine has, and which driver fits
 
 NAME is the medium's name in the volume; MEDIUM is a directory, or a medium spec as JSON.
 
@@ -20,6 +21,7 @@ NAME is the medium's name in the volume; MEDIUM is a directory, or a medium spec
 Example:
   pfaof ls ssd=/var/lib/app/volume --json
   pfaof scrub ssd=/var/lib/app/volume hdd='{"kind":"directory","path":"/mnt/hdd/volume"}'
+  pfaof media --json
 
 Exit codes: 0 all is sound; 1 damage was found or something failed; 2 wrong arguments.
 `
@@ -91,6 +93,11 @@ async function run(argv: readonly string[], out: (line: string) => void): Promis
     return 0
   }
   const [command, ...places] = positionals
+  if (command === 'media') {
+    if (places.length > 0) throw new UsageError(`media takes no arguments, not ${places[0]}`)
+    for (const found of await scanMedia()) out(values.json ? JSON.stringify(found) : plain(found))
+    return 0
+  }
   if (command !== 'ls' && command !== 'dump' && command !== 'scrub')
     throw new UsageError(`unknown command ${command ?? ''}`)
   const zone = values.zone === undefined ? undefined : Number(values.zone)
