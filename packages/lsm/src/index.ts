@@ -3,5 +3,15 @@
  *
  * @packageDocumentation
  */
+
+export type { Compression } from './block/compression.ts'
+export type { BlockCacheStats } from './cache/block-cache.ts'
+export type { CompactionStats } from './compaction/stats.ts'
+export type { Durability } from './db/options.ts'
+export type { DbStats, LevelStats } from './db/stats.ts'
 export { isLevelError, LevelError, type LevelErrorCode } from './error.ts'
+export { LsmLevel, type LsmLevelOptions, type SyncRangeOptions, type WriteOptions } from './level/level.ts'
+export type { Operation } from './level/operations.ts'
+export type { LsmSnapshot } from './level/snapshot.ts'
+export type { SyncIterator } from './level/sync-iterator.ts'
 export type { MergeOperator, MergeOperatorReference } from './merge-operator.ts'

@@ -45,7 +45,7 @@ function openMedia(o: StorageOptions): Opened {
     medium = openMemory({ zoneCount: o.memoryZoneCount ?? 256, zoneBytes: 1 << 20 })
   } else {
     if (!existsSync(join(o.location, SUPERBLOCK_FILE)) && (o.readOnly || !o.createIfMissing))
-      throw new LevelError('LEVEL_MISSING', `${o.location}: there is no database`)
+      throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`)
     const shape = existsSync(join(o.location, SUPERBLOCK_FILE)) ? {} : { zoneBytes: ZONE_BYTES, zoneCount: ZONE_COUNT }
     medium = openDirectory({ path: o.location, readOnly: o.readOnly, ...shape })
   }
@@ -58,11 +58,11 @@ async function openVolume(o: StorageOptions, media: Readonly<Record<string, Medi
     const volume = await Volume.open({ ...shared, readOnly: o.readOnly })
     if (!o.errorIfExists) return volume
     await volume.close()
-    throw new LevelError('LEVEL_EXISTS', `${o.location}: there is a database already`)
+    throw new LevelError('LEVEL_EXISTS', `${o.location}: the database exists already`)
   } catch (error) {
     if (!isPfaofError(error, 'PFAOF_NO_VOLUME')) throw error
     if (o.readOnly || !o.createIfMissing)
-      throw new LevelError('LEVEL_MISSING', `${o.location}: there is no database`, error)
+      throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`, error)
     return await Volume.create({ ...shared, ...(o.home === undefined ? {} : { home: o.home }) })
   }
 }

@@ -1,0 +1,288 @@
+import type { BatchEncoder } from '../batch/batch-encoder.ts'
+import type { Bytes } from '../bytes.ts'
+import { LevelError } from '../error.ts'
+import { BLOB } from '../kind.ts'
+import { FOUND, Lookup } from '../lookup.ts'
+import type { PersistentSnapshot } from '../manifest/version-edit.ts'
+import { runAsync, runSync } from '../op.ts'
+import { openStorage } from '../storage/open-storage.ts'
+import { hull } from '../version/table-range.ts'
+import { VersionSet } from '../version/version-set.ts'
+import { answer } from './answer.ts'
+import { approximateBytes } from './approximate.ts'
+import { Follower } from './follower.ts'
+import { type LoadedOperator, loadOperator } from './merge-operators.ts'
+import { type DbOptions, type DbSettings, settingsOf } from './options.ts'
+import { lookup, lookupNow, resolve } from './point-read.ts'
+import type { ReadView } from './read-view.ts'
+import { Scan, type ScanOptions } from './scan.ts'
+import { Snapshots } from './snapshots.ts'
+import { type DbStats, statsOf } from './stats.ts'
+import { type Tree, treeOf } from './tree.ts'
+import { Writer } from './writer.ts'
+
+/** Memory for the places of chunks in the volume, as a part of `memoryBytes`. */
+const PLACES_PART = 16
+
+/**
+ * One open database: keys and values are bytes, and every operation answers on the spot when memory is enough. What abstract-level adds
+ * (encodings, deferred opening, events) is in `LsmLevel`.
+ */
+export class LsmDb {
+  readonly snapshots: Snapshots = new Snapshots()
+  readonly settings: DbSettings
+  readonly tree: Tree
+  /** What a salvage left out. */
+  readonly damage: readonly LevelError[]
+  readonly operator: LoadedOperator
+  #writer: Writer | undefined
+  #follower: Follower | undefined
+  readonly #lookup = new Lookup()
+  #closed = false
+
+  private constructor(settings: DbSettings, tree: Tree, operator: LoadedOperator, damage: readonly LevelError[]) {
+    this.settings = settings
+    this.tree = tree
+    this.operator = operator
+    this.damage = damage
+  }
+
+  /**
+   * Opens the database at a location, or makes it. LEVEL_LOCKED, LEVEL_MISSING, LEVEL_EXISTS, LEVEL_FORMAT, LEVEL_CORRUPTION,
+   * LEVEL_MERGE_OPERATOR, LEVEL_ARGUMENT, LEVEL_IO_ERROR, LEVEL_NO_SPACE.
+   */
+  static async open(location: string, options: DbOptions = {}): Promise<LsmDb> {
+    const settings = settingsOf(options)
+    const operator = await loadOperator(settings.mergeOperator)
+    const { createIfMissing, errorIfExists, readOnly, media, home, now, memoryBytes, cacheBytes } = settings
+    const places = Math.ceil(memoryBytes / PLACES_PART)
+    const where = { location, media, home, createIfMissing, errorIfExists, readOnly, now, cacheBytes: places }
+    const storage = await openStorage(where)
+    try {
+      const versions = await openVersions(storage, settings, operator)
+      const tree = treeOf(storage, versions, cacheBytes)
+      if (readOnly) return await LsmDb.#follow(settings, tree, operator)
+      const db = new LsmDb(settings, tree, operator, [])
+      const snapshots = () => db.#liveSnapshots
+      db.#writer = await runAsync(Writer.open({ tree, settings, operator, snapshots }))
+      return db
+    } catch (error) {
+      await storage.close().catch(() => {}) // the first failure is the one that counts
+      throw error
+    }
+  }
+
+  static async #follow(settings: DbSettings, tree: Tree, operator: LoadedOperator): Promise<LsmDb> {
+    const follower = new Follower(tree)
+    const damage = settings.salvage ? await runAsync(follower.salvage()) : []
+    if (!settings.salvage) await runAsync(follower.load())
+    const db = new LsmDb(settings, tree, operator, damage)
+    db.#follower = follower
+    return db
+  }
+
+  /** The newest sequence number that reads see. */
+  get lastSequence(): number {
+    return this.#follower === undefined ? this.tree.versions.lastSequence : this.#follower.lastSequence
+  }
+
+  get #view(): ReadView {
+    return this.#writer === undefined ? this.#follower!.view : this.#writer.memtables.view
+  }
+
+  get #liveSnapshots(): readonly number[] {
+    const { pinned } = this.tree.versions
+    if (pinned.size === 0) return this.snapshots.list
+    const all = new Set(this.snapshots.list)
+    for (const { sequence } of pinned.values()) all.add(sequence)
+    return [...all].sort((a, b) => a - b)
+  }
+
+  /** The writing half. LEVEL_READ_ONLY. */
+  get writer(): Writer {
+    if (this.#writer === undefined) throw new LevelError('LEVEL_READ_ONLY', 'the database was opened read only')
+    return this.#writer
+  }
+
+  /**
+   * The value of a key as of a sequence number, as `take` makes it; undefined: there is none. The key may be overwritten as soon as the
+   * call returns. A promise only where something has to be waited for.
+   */
+  read<T>(
+    key: Buffer,
+    sequence: number,
+    take: (bytes: Buffer, start: number, end: number) => T,
+  ): T | undefined | Promise<T | undefined> {
+    const found = this.#lookup.start(sequence)
+    const view = this.#view
+    if (lookupNow(view, this.tree.tables, key, found)) return this.#taken(found, key, take)
+    return this.#readLater(view, Buffer.from(key), sequence, take)
+  }
+
+  #readLater<T>(
+    view: ReadView,
+    key: Buffer,
+    sequence: number,
+    take: (bytes: Buffer, start: number, end: number) => T,
+  ): T | undefined | Promise<T | undefined> {
+    const found = new Lookup().start(sequence)
+    view.version.ref()
+    let waiting: void | Promise<void>
+    try {
+      waiting = answer(lookup(view, this.tree.tables, key, found))
+    } catch (error) {
+      view.version.unref()
+      throw error
+    }
+    if (!(waiting instanceof Promise)) {
+      view.version.unref()
+      return this.#taken(found, key, take)
+    }
+    return waiting.finally(() => view.version.unref()).then(() => this.#taken(found, key, take))
+  }
+
+  /** As {@link read}, on the spot. LEVEL_SYNC_UNAVAILABLE. */
+  readNow<T>(key: Buffer, sequence: number, take: (bytes: Buffer, start: number, end: number) => T): T | undefined {
+    const found = this.#lookup.start(sequence)
+    const view = this.#view
+    if (!lookupNow(view, this.tree.tables, key, found)) {
+      found.start(sequence)
+      runSync(lookup(view, this.tree.tables, key, found), 'getSync')
+    }
+    return this.#taken(found, key, take)
+  }
+
+  #taken<T>(found: Lookup, key: Buffer, take: (bytes: Buffer, start: number, end: number) => T): T | undefined {
+    if (found.operands !== undefined) resolve(found, key, this.operator.operator)
+    if (found.state !== FOUND) return undefined
+    if (found.kind === BLOB)
+      throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
+    return take(found.valueBytes, found.valueStart, found.valueEnd)
+  }
+
+  /** What is visible at a sequence number stays readable until the answer is called. */
+  hold(sequence: number): () => void {
+    this.snapshots.take(sequence)
+    return () => this.snapshots.release(sequence)
+  }
+
+  /** Entries of a range as of a sequence number. To be closed. */
+  scan(sequence: number, options: ScanOptions): Scan {
+    return new Scan({ tables: this.tree.tables, mergeOperator: this.operator.operator }, this.#view, sequence, options)
+  }
+
+  /** An empty batch: fill it, and commit it before anything else is begun. LEVEL_READ_ONLY. */
+  begin(): BatchEncoder {
+    return this.writer.path.begin()
+  }
+
+  /** See `WritePath.commit`. */
+  commit(batch: BatchEncoder, sync: boolean): undefined | Promise<void> {
+    return this.writer.path.commit(batch, sync)
+  }
+
+  /** See `WritePath.commitNow`. */
+  commitNow(batch: BatchEncoder, sync: boolean): void {
+    this.writer.path.commitNow(batch, sync)
+  }
+
+  /** Deletes the keys at or after `from` and before `to`. */
+  deleteRange(from: Bytes, to: Bytes, sync: boolean): undefined | Promise<void> {
+    const batch = this.begin()
+    if (Buffer.compare(from, to) < 0) batch.deleteRange(from, to)
+    return this.commit(batch, sync)
+  }
+
+  /** Everything acknowledged before is durable when it resolves. */
+  sync(): Promise<void> {
+    return this.writer.path.sync()
+  }
+
+  /** Everything written before is in tables when it resolves. */
+  flush(): Promise<void> {
+    return this.writer.flush()
+  }
+
+  /** Merges what lies at or after `from` and before `to` into the deepest level; undefined: no edge. */
+  async compactRange(from: Bytes | undefined, to: Bytes | undefined): Promise<void> {
+    await this.flush()
+    const all = hull([...this.tree.versions.current.tables()].map(({ meta }) => meta))
+    if (all === undefined) return
+    const { smallest, largest, largestIncluded } = all
+    const end = to === undefined ? { largest, largestIncluded } : { largest: to, largestIncluded: false }
+    await this.writer.compactor.compactRange({ smallest: from ?? smallest, ...end })
+  }
+
+  /** Bytes that the keys at or after `from` and before `to` take in tables, about. */
+  approximateBytes(from: Buffer, to: Buffer): Promise<number> {
+    return runAsync(approximateBytes(this.#view.version, this.tree.tables, from, to))
+  }
+
+  /** Keeps what is visible now under a name, beyond the life of the process. Durable when it resolves. */
+  async keepSnapshot(name: string): Promise<void> {
+    const { versions } = this.tree
+    if (versions.pinned.has(name)) throw new LevelError('LEVEL_ARGUMENT', `there is a snapshot ${name}`)
+    const sequence = this.lastSequence
+    const release = this.hold(sequence)
+    try {
+      await this.sync()
+      const snapshot: PersistentSnapshot = { name, sequence, createdMs: this.settings.now() }
+      await runAsync(versions.apply({ pinned: [snapshot] }))
+    } finally {
+      release()
+    }
+  }
+
+  /** LEVEL_NOT_FOUND. */
+  async dropSnapshot(name: string): Promise<void> {
+    this.keptSequence(name)
+    void this.writer
+    await runAsync(this.tree.versions.apply({ unpinned: [name] }))
+  }
+
+  /** The sequence number of a named snapshot. LEVEL_NOT_FOUND. */
+  keptSequence(name: string): number {
+    const kept = this.tree.versions.pinned.get(name)
+    if (kept === undefined) throw new LevelError('LEVEL_NOT_FOUND', `there is no snapshot ${name}`)
+    return kept.sequence
+  }
+
+  /** Read only: takes in what the writer has done since. */
+  async refresh(): Promise<void> {
+    const follower = this.#follower
+    if (follower === undefined || this.settings.salvage)
+      throw new LevelError('LEVEL_ARGUMENT', 'only a database opened read only is refreshed')
+    await runAsync(this.tree.storage.refresh())
+    await runAsync(this.tree.versions.refresh())
+    await runAsync(follower.load())
+  }
+
+  stats(): DbStats {
+    return statsOf(this.tree, this.#writer, this.snapshots, this.damage)
+  }
+
+  /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    try {
+      await this.#writer?.close()
+      await runAsync(this.tree.versions.close())
+      this.tree.tables.clear()
+    } finally {
+      await this.tree.storage.close()
+    }
+  }
+}
+
+async function openVersions(
+  storage: Tree['storage'],
+  settings: DbSettings,
+  { operator }: LoadedOperator,
+): Promise<VersionSet> {
+  const { readOnly } = settings
+  const options = { readOnly, ...(operator === undefined ? {} : { mergeOperator: operator.name }) }
+  const isNew = storage.list().every(({ kind, bytes }) => kind === 'manifest' && bytes === 0)
+  if (isNew && !readOnly) return await runAsync(VersionSet.create(storage, options))
+  return await runAsync(VersionSet.recover(storage, options))
+}

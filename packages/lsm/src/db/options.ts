@@ -1,0 +1,147 @@
+import type { Medium } from '@vivefs/media'
+import { type Compression, compressionAvailable } from '../block/compression.ts'
+import { COMPACTION_DEFAULTS } from '../compaction/defaults.ts'
+import type { CompactionOptions } from '../compaction/engine.ts'
+import { LevelError } from '../error.ts'
+import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
+
+/**
+ * When a write is safe. `group`: when it is acknowledged the operating system has it, so the death of the process loses nothing; `sync`
+ * makes it survive loss of power. `strict`: every write is synced before it is acknowledged. `relaxed`: writes wait in the
+ * process up to `relaxedBytes` or `relaxedMs`, whichever comes first; that much can be lost, never torn or out of order.
+ */
+export type Durability = 'group' | 'strict' | 'relaxed'
+
+export interface DbOptions {
+  /** Default true. */
+  readonly createIfMissing?: boolean | undefined
+  /** Default false. */
+  readonly errorIfExists?: boolean | undefined
+  /** Claims nothing and writes nothing; may stand beside a writer. */
+  readonly readOnly?: boolean | undefined
+  /** Opens read only and leaves out what is damaged: logs are read up to the damage, tables that cannot be opened are skipped. */
+  readonly salvage?: boolean | undefined
+  /** Media of your own by name, instead of a directory at the location. They stay yours. */
+  readonly media?: Readonly<Record<string, Medium>> | undefined
+  /** Names of the media that keep the file table; default the first that can. */
+  readonly home?: readonly string[] | undefined
+  /** Default `group`. */
+  readonly durability?: Durability | undefined
+  /** Most bytes that wait in a process that is `relaxed`; default 1 MiB. */
+  readonly relaxedBytes?: number | undefined
+  /** Longest time that they wait; default 100. */
+  readonly relaxedMs?: number | undefined
+  /** One budget for memtables, blocks, filters and indexes; default 64 MiB, at least 1 MiB. */
+  readonly memoryBytes?: number | undefined
+  /** Bytes of a memtable; default a quarter of `memoryBytes`. */
+  readonly memtableBytes?: number | undefined
+  /** Bytes of the block cache, filters and indexes; default what memtables leave of `memoryBytes`. 0: blocks are not kept. */
+  readonly cacheBytes?: number | undefined
+  /** The operator of the database's merge operands, or where workers find it. */
+  readonly mergeOperator?: MergeOperator | MergeOperatorReference | undefined
+  /** Where the worker's code is; false: compaction runs on this thread. */
+  readonly worker?: string | URL | false | undefined
+  readonly compression?: Compression | undefined
+  readonly blockBytes?: number | undefined
+  readonly restartInterval?: number | undefined
+  readonly filterBitsPerKey?: number | undefined
+  readonly prefixBytes?: number | undefined
+  readonly tableBytes?: number | undefined
+  readonly tableBytesMax?: number | undefined
+  readonly baseBytes?: number | undefined
+  readonly levelRatio?: number | undefined
+  readonly level0Trigger?: number | undefined
+  readonly level0Slowdown?: number | undefined
+  readonly level0Stop?: number | undefined
+  /** Check each block's own CRC and the order of keys when compaction reads. Default false. */
+  readonly paranoid?: boolean | undefined
+  /** Milliseconds since 1970; default `Date.now`. */
+  readonly now?: (() => number) | undefined
+}
+
+/** Options with every default filled in. */
+export interface DbSettings {
+  readonly createIfMissing: boolean
+  readonly errorIfExists: boolean
+  readonly readOnly: boolean
+  readonly salvage: boolean
+  readonly media: Readonly<Record<string, Medium>> | undefined
+  readonly home: readonly string[] | undefined
+  readonly durability: Durability
+  readonly relaxedBytes: number
+  readonly relaxedMs: number
+  readonly memoryBytes: number
+  readonly memtableBytes: number
+  readonly cacheBytes: number
+  readonly mergeOperator: MergeOperator | MergeOperatorReference | undefined
+  readonly compaction: CompactionOptions
+  readonly now: () => number
+}
+
+const MIB = 1 << 20
+const MEMORY_BYTES = 64 * MIB
+const DURABILITIES: readonly Durability[] = ['group', 'strict', 'relaxed']
+/** Immutable memtables that may wait for their flush. */
+export const IMMUTABLE_MAX = 2
+
+function whole(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most)
+    throw new LevelError('LEVEL_ARGUMENT', `${name} must be a whole number in ${least}..${most}, not ${String(value)}`)
+  return value
+}
+
+/** Checks the options. LEVEL_ARGUMENT names the one that is wrong. */
+export function settingsOf(o: DbOptions): DbSettings {
+  const durability = o.durability ?? 'group'
+  if (!DURABILITIES.includes(durability))
+    throw new LevelError('LEVEL_ARGUMENT', `durability must be group, strict or relaxed, not ${String(durability)}`)
+  const memoryBytes = whole(o.memoryBytes ?? MEMORY_BYTES, 'memoryBytes', MIB, 2 ** 40)
+  const memtableBytes = whole(o.memtableBytes ?? memoryBytes >>> 2, 'memtableBytes', 4096, 2 ** 30)
+  const readOnly = o.readOnly === true || o.salvage === true
+  return {
+    createIfMissing: o.createIfMissing !== false && !readOnly,
+    errorIfExists: o.errorIfExists === true,
+    readOnly,
+    salvage: o.salvage === true,
+    media: o.media,
+    home: o.home,
+    durability,
+    relaxedBytes: whole(o.relaxedBytes ?? MIB, 'relaxedBytes', 0, 2 ** 30),
+    relaxedMs: whole(o.relaxedMs ?? 100, 'relaxedMs', 0, 3_600_000),
+    memoryBytes,
+    memtableBytes,
+    cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - memtableBytes), 'cacheBytes', 0, 2 ** 40),
+    mergeOperator: o.mergeOperator,
+    compaction: compactionOf(o),
+    now: o.now ?? Date.now,
+  }
+}
+
+function compactionOf(o: DbOptions): CompactionOptions {
+  const d = COMPACTION_DEFAULTS
+  const compression = o.compression ?? d.compression
+  if (!compressionAvailable(compression))
+    throw new LevelError('LEVEL_ARGUMENT', `this runtime cannot compress with ${compression}`)
+  return {
+    ...d,
+    compression,
+    tableBytes: whole(o.tableBytes ?? d.tableBytes, 'tableBytes', 1024, 2 ** 31),
+    tableBytesMax: whole(
+      o.tableBytesMax ?? Math.max(d.tableBytesMax, o.tableBytes ?? 0),
+      'tableBytesMax',
+      1024,
+      2 ** 31,
+    ),
+    baseBytes: whole(o.baseBytes ?? d.baseBytes, 'baseBytes', 1024, 2 ** 40),
+    levelRatio: whole(o.levelRatio ?? d.levelRatio, 'levelRatio', 2, 100),
+    level0Trigger: whole(o.level0Trigger ?? d.level0Trigger, 'level0Trigger', 1, 1000),
+    level0Slowdown: whole(o.level0Slowdown ?? d.level0Slowdown, 'level0Slowdown', 1, 1000),
+    level0Stop: whole(o.level0Stop ?? d.level0Stop, 'level0Stop', 1, 1000),
+    blockBytes: whole(o.blockBytes ?? d.blockBytes, 'blockBytes', 64, MIB),
+    restartInterval: whole(o.restartInterval ?? d.restartInterval, 'restartInterval', 1, 1024),
+    filterBitsPerKey: whole(o.filterBitsPerKey ?? d.filterBitsPerKey, 'filterBitsPerKey', 0, 64),
+    prefixBytes: whole(o.prefixBytes ?? d.prefixBytes, 'prefixBytes', 0, 65_536),
+    worker: o.worker,
+    paranoid: o.paranoid === true,
+  }
+}

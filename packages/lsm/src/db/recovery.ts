@@ -1,0 +1,87 @@
+import { isLevelError, LevelError } from '../error.ts'
+import { LogReader } from '../log/log-reader.ts'
+import { Memtable } from '../memtable/memtable.ts'
+import type { Op } from '../op.ts'
+import { fileName, type Storage } from '../storage/storage.ts'
+import type { VersionSet } from '../version/version-set.ts'
+import type { MemtableSlot } from './memtable-list.ts'
+
+/*
+ * The order of recovery (a writer; a reader stops after 3 and writes nothing):
+ *
+ *   1. Lock the medium, recover the volume: every file ends after a whole append.
+ *   2. Read the newest manifest that says anything: it is the tree, and the oldest log still needed.
+ *   3. Replay the logs from that one on, in order of their numbers, each into a memtable of its own.
+ *   4. Remove what no version and no replay needs.
+ *   5. Write the memtables to a table. Its edit says that the new log is the oldest one needed, so the old logs go.
+ *   6. Serve.
+ *
+ * R1: what is recovered is a prefix of the order of writing. Sequence numbers are consecutive from log to log, so a log whose
+ *     first batch does not follow on the last one before lost its predecessor's end to a power cut: it was never
+ *     acknowledged as synced (a sync goes through older logs first), and it is dropped with all after it.
+ * R2: a log that is empty ended nothing: writers move on from a log only when it has entries. A log behind it is dropped likewise.
+ * R3: a crash in any step leaves what the step before left: files are only removed when a durable edit says so.
+ */
+
+export interface Replayed {
+  /** One for each log that has entries, oldest first. */
+  readonly slots: MemtableSlot[]
+  /** The newest sequence number; 0 when nothing was replayed. */
+  readonly lastSequence: number
+  /** Logs that do not count (R1, R2), or hold nothing. */
+  readonly dropped: readonly number[]
+  /** What was damaged and left out; only in a salvage. */
+  readonly damage: readonly LevelError[]
+}
+
+class Gap extends Error {}
+
+/** Numbers of the logs that the tree needs, ascending. */
+export function neededLogs(storage: Storage, versions: VersionSet): number[] {
+  return storage
+    .list()
+    .filter(({ kind, number }) => kind === 'log' && number >= versions.logNumber)
+    .map(({ number }) => number)
+    .sort((a, b) => a - b)
+}
+
+/** Step 3. LEVEL_CORRUPTION and LEVEL_FORMAT name log and offset. */
+export function* replayLogs(
+  storage: Storage,
+  versions: VersionSet,
+  o: { salvage: boolean; shared: boolean },
+): Op<Replayed> {
+  const slots: MemtableSlot[] = []
+  const dropped: number[] = []
+  const damage: LevelError[] = []
+  let last = 0
+  let ended = false
+  for (const number of neededLogs(storage, versions)) {
+    const file = yield* storage.open('log', number)
+    if (ended || file.size === 0) {
+      ended = true
+      dropped.push(number)
+      continue
+    }
+    const memtable = new Memtable({ bytesMax: file.size, shared: o.shared })
+    try {
+      const reader = new LogReader(file, number)
+      yield* reader.replay((batch) => {
+        if (last !== 0 && batch.firstSequence !== last + 1) {
+          if (memtable.empty) throw new Gap()
+          const where = `${fileName('log', number)}: sequence number ${batch.firstSequence} after ${last}`
+          throw new LevelError('LEVEL_CORRUPTION', where)
+        }
+        memtable.addBatch(batch)
+        last = batch.firstSequence + batch.count - 1
+      })
+    } catch (error) {
+      ended = true
+      if (error instanceof Gap) dropped.push(number)
+      else if (o.salvage && isLevelError(error)) damage.push(error)
+      else throw error
+    }
+    if (!memtable.empty) slots.push({ memtable, logNumber: number })
+  }
+  return { slots, lastSequence: last, dropped, damage }
+}

@@ -1,0 +1,94 @@
+import type { BlockCacheStats } from '../cache/block-cache.ts'
+import type { CompactionStats } from '../compaction/stats.ts'
+import type { LevelError } from '../error.ts'
+import type { Snapshots } from './snapshots.ts'
+import type { Tree } from './tree.ts'
+import type { Writer } from './writer.ts'
+
+export interface LevelStats {
+  readonly level: number
+  readonly tables: number
+  readonly bytes: number
+  readonly entries: number
+}
+
+/** How a database stands. Counters count since it was opened; sizes are bytes. */
+export interface DbStats {
+  readonly lastSequence: number
+  readonly levels: readonly LevelStats[]
+  readonly tables: { readonly count: number; readonly bytes: number; readonly open: number }
+  readonly cache: BlockCacheStats
+  readonly snapshots: number
+  readonly keptSnapshots: number
+  /** What a salvage left out. */
+  readonly damage: readonly string[]
+  /** Absent where it is read only. */
+  readonly writes?: {
+    readonly batches: number
+    readonly entries: number
+    /** As encoded. */
+    readonly bytes: number
+    /** Writes that had to wait for room. */
+    readonly stalls: number
+    readonly waiting: number
+    /** Syncs of the log; each serves all who wait for it. */
+    readonly syncs: number
+    /** What loss of power may take. */
+    readonly unsyncedBytes: number
+    /** What the death of the process may take (`relaxed`). */
+    readonly relaxedBytes: number
+    readonly memtableBytes: number
+    readonly immutableMemtables: number
+    readonly pressure: 'none' | 'slow' | 'stop'
+    /** Why nothing is written any more. */
+    readonly poisoned: string | undefined
+  }
+  readonly compaction?: CompactionStats
+}
+
+export function statsOf(
+  tree: Tree,
+  writer: Writer | undefined,
+  snapshots: Snapshots,
+  damage: readonly LevelError[],
+): DbStats {
+  const { versions, cache, tables } = tree
+  const levels = versions.current.levels.map((metas, level) => {
+    let bytes = 0
+    let entries = 0
+    for (const meta of metas) {
+      bytes += meta.bytes
+      entries += meta.entries
+    }
+    return { level, tables: metas.length, bytes, entries }
+  })
+  const sum = (field: 'tables' | 'bytes') => levels.reduce((total, level) => total + level[field], 0)
+  return {
+    lastSequence: versions.lastSequence,
+    levels,
+    tables: { count: sum('tables'), bytes: sum('bytes'), open: tables.size },
+    cache: cache.stats,
+    snapshots: snapshots.size,
+    keptSnapshots: versions.pinned.size,
+    damage: damage.map(({ message }) => message),
+    ...(writer === undefined ? {} : { writes: writesOf(writer), compaction: writer.compactor.stats() }),
+  }
+}
+
+function writesOf({ path, logs, memtables, pressure }: Writer): NonNullable<DbStats['writes']> {
+  const why = path.poisoned
+  return {
+    batches: path.batches,
+    entries: path.entries,
+    bytes: path.bytes,
+    stalls: path.stalls,
+    waiting: path.waiting,
+    syncs: logs.syncs,
+    unsyncedBytes: logs.unsyncedBytes,
+    relaxedBytes: path.relaxedBytes,
+    memtableBytes: memtables.bytes,
+    immutableMemtables: memtables.immutable.length,
+    pressure,
+    poisoned: why === undefined ? undefined : why instanceof Error ? why.message : String(why),
+  }
+}

@@ -1,0 +1,220 @@
+import { Compactor } from '../compaction/compactor.ts'
+import type { CompactionEngine } from '../compaction/engine.ts'
+import { isLevelError, LevelError } from '../error.ts'
+import { type Op, pending, runAsync, runSync } from '../op.ts'
+import { LogSet } from './log-set.ts'
+import { MemtableList, type MemtableSlot } from './memtable-list.ts'
+import type { LoadedOperator } from './merge-operators.ts'
+import type { DbSettings } from './options.ts'
+import { replayLogs } from './recovery.ts'
+import type { Tree } from './tree.ts'
+import { type Pressure, WritePath } from './write-path.ts'
+
+/** Room in a log file beside what the memtable holds of it. */
+const LOG_SLACK = 1.25
+/** After the media were full. */
+const RETRY_MS = 1000
+
+export interface WriterOptions {
+  readonly tree: Tree
+  readonly settings: DbSettings
+  readonly operator: LoadedOperator
+  /** Sequence numbers of live snapshots, ascending. */
+  readonly snapshots: () => readonly number[]
+}
+
+/** The writing half of a database: logs, memtables, write path and compaction, and what goes on between them. */
+export class Writer implements Pressure {
+  readonly logs: LogSet
+  readonly memtables: MemtableList
+  readonly path: WritePath
+  readonly compactor: Compactor
+  readonly #tree: Tree
+  #waiters: (() => void)[] = []
+  /** Immutable memtables that the compactor has. */
+  readonly #handed: Set<MemtableSlot> = new Set()
+  /** Logs whose entries are in immutable memtables, or already in tables; oldest first. */
+  #retired: number[] = []
+  /** The media were too full for the last flush. It is tried again; until then writes that need room are refused. */
+  #full: LevelError | undefined
+  #retry: NodeJS.Timeout | undefined
+  #closing = false
+
+  /** Steps 3 to 5 of recovery, and everything that runs from there on. */
+  static *open(o: WriterOptions): Op<Writer> {
+    const { storage, versions } = o.tree
+    const replayed = yield* replayLogs(storage, versions, { salvage: false, shared: sharesMemory(o) })
+    versions.lastSequence = Math.max(versions.lastSequence, replayed.lastSequence)
+    yield* versions.removeOrphans()
+    for (const number of replayed.dropped) yield* storage.remove('log', number)
+    let writer: Writer | undefined
+    const compactor = new Compactor(
+      engineOf(
+        o,
+        (error) => writer?.failed(error),
+        () => writer?.changed(),
+      ),
+    )
+    const bytesExpected = Math.ceil(o.settings.memtableBytes * LOG_SLACK)
+    const current = yield* LogSet.create(storage, versions, bytesExpected)
+    if (replayed.slots.length > 0) {
+      const memtables = replayed.slots.map(({ memtable }) => memtable)
+      yield* pending(compactor.flush(memtables, current.number))
+      for (const { logNumber } of replayed.slots) yield* storage.remove('log', logNumber)
+    }
+    writer = new Writer(o, compactor, current.number, (failed) => {
+      return new LogSet({ storage, versions, current, bytesExpected, failed })
+    })
+    compactor.schedule()
+    return writer
+  }
+
+  private constructor(
+    o: WriterOptions,
+    compactor: Compactor,
+    logNumber: number,
+    logs: (failed: (error: unknown) => void) => LogSet,
+  ) {
+    const { durability, relaxedBytes, relaxedMs, memtableBytes } = o.settings
+    const { versions, cache } = o.tree
+    const failed = (error: unknown) => this.failed(error)
+    this.#tree = o.tree
+    this.compactor = compactor
+    this.logs = logs(failed)
+    this.memtables = new MemtableList({
+      versions,
+      bytesMax: memtableBytes,
+      shared: sharesMemory(o),
+      logNumber,
+      charge: (bytes) => (bytes < 0 ? cache.release(-bytes) : cache.charge(bytes)),
+      immutable: () => this.#flush(),
+    })
+    const { logs: logSet, memtables } = this
+    const durable = { durability, relaxedBytes, relaxedMs }
+    this.path = new WritePath({ logs: logSet, memtables, versions, pressure: this, ...durable, failed })
+  }
+
+  get pressure(): 'none' | 'slow' | 'stop' {
+    return this.compactor.pressure
+  }
+
+  relieveNow(): boolean {
+    return this.compactor.drainNow(true)
+  }
+
+  relieved(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  /** Why there is no room and none is being made; undefined: wait. */
+  get refusal(): LevelError | undefined {
+    return this.#full
+  }
+
+  /** The tree changed, or so did the pressure: stalled writers look again. */
+  changed(): void {
+    this.memtables.changed()
+    const { logNumber } = this.#tree.versions
+    this.logs.forget(logNumber)
+    while (this.#retired[0] !== undefined && this.#retired[0] < logNumber) this.#removeLog(this.#retired.shift()!)
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** On the spot where that is possible: a synchronous writer may not return to the event loop for long. */
+  #removeLog(number: number): void {
+    const { storage } = this.#tree
+    try {
+      runSync(storage.remove('log', number))
+    } catch {
+      // Nothing depends on it: what stays is removed as an orphan when the database is opened again.
+      runAsync(storage.remove('log', number)).catch(() => {})
+    }
+  }
+
+  /** Writing ends, reading goes on. */
+  failed(error: unknown): void {
+    this.path.poison(error)
+    this.changed()
+  }
+
+  /** Everything written so far is in tables when it resolves. */
+  async flush(): Promise<void> {
+    if (!this.memtables.active.empty) await this.path.rotate()
+    while (this.memtables.immutable.length > 0) {
+      this.#checkSound()
+      await this.relieved()
+    }
+    this.#checkSound()
+  }
+
+  /** Hands immutable memtables to the compactor, oldest first. */
+  #flush(): void {
+    const { immutable, activeLog } = this.memtables
+    for (const [i, slot] of immutable.entries()) {
+      if (this.#handed.has(slot)) continue
+      this.#handed.add(slot)
+      if (!this.#retired.includes(slot.logNumber)) this.#retired.push(slot.logNumber)
+      void this.#flushOne(slot, immutable[i + 1]?.logNumber ?? activeLog)
+    }
+  }
+
+  async #flushOne(slot: MemtableSlot, nextLog: number): Promise<void> {
+    try {
+      await this.compactor.flush([slot.memtable], nextLog)
+      this.#full = undefined
+    } catch (error) {
+      if (this.#closing) return
+      if (isLevelError(error) && error.code === 'LEVEL_NO_SPACE') this.#tryLater(error)
+      else this.failed(error)
+    } finally {
+      this.#handed.delete(slot)
+      this.changed()
+    }
+  }
+
+  #tryLater(error: LevelError): void {
+    this.#full = error
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.#flush()
+    }, RETRY_MS).unref()
+  }
+
+  #checkSound(): void {
+    const why = this.path.poisoned
+    if (why === undefined) return
+    throw new LevelError('LEVEL_POISONED', `flushing ended: ${why instanceof Error ? why.message : String(why)}`, why)
+  }
+
+  /** Nothing acknowledged is lost: what is in memory only is handed to the log. */
+  async close(): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#retry)
+    await this.path.close()
+    await this.compactor.close()
+    await this.logs.close()
+    this.changed()
+  }
+}
+
+function sharesMemory(o: WriterOptions): boolean {
+  return o.settings.compaction.worker !== false
+}
+
+function engineOf(o: WriterOptions, failed: (error: unknown) => void, relieved: () => void): CompactionEngine {
+  const { storage, versions, tables } = o.tree
+  return {
+    versions,
+    storage,
+    tables,
+    options: o.settings.compaction,
+    mergeOperator: o.operator.operator,
+    mergeOperatorReference: o.operator.reference,
+    snapshots: o.snapshots,
+    now: o.settings.now,
+    failed,
+    relieved,
+  }
+}

@@ -1,0 +1,83 @@
+import type { Bytes } from '../bytes.ts'
+import { boundsOf, type RangeOptions } from '../db/bounds.ts'
+import type { LsmDb } from '../db/db.ts'
+import type { Scan } from '../db/scan.ts'
+import type { Op } from '../op.ts'
+import { sequenceOf } from './snapshot.ts'
+import { type Take, takeAs } from './take.ts'
+
+/** Options of an iterator as abstract-level hands them down: keys encoded, encodings as formats. */
+export interface EncodedRangeOptions extends RangeOptions {
+  readonly reverse?: boolean
+  readonly limit?: number
+  readonly keys?: boolean
+  readonly values?: boolean
+  readonly keyEncoding?: string
+  readonly valueEncoding?: string
+  readonly fillCache?: boolean
+  /** Default true. */
+  readonly copy?: boolean
+  readonly snapshot?: object | undefined
+  readonly signal?: AbortSignal | null | undefined
+}
+
+export type Entry = [key: string | Buffer | undefined, value: string | Buffer | undefined]
+
+/** Entries of one slice: then the event loop gets its turn. */
+const SLICE_ENTRIES = 4096
+const SLICE_BYTES = 4 << 20
+
+/** Reads the entries of a range, a slice at a time. What both kinds of iterator stand on. */
+export class EntryReader {
+  readonly #scan: Scan
+  readonly #takeKey: Take | undefined
+  readonly #takeValue: Take | undefined
+
+  /** Sees what the database holds now, or what the snapshot in the options does. */
+  constructor(db: LsmDb, o: EncodedRangeOptions) {
+    this.#takeKey = o.keys === false ? undefined : takeAs(o.keyEncoding, o.copy)
+    this.#takeValue = o.values === false ? undefined : takeAs(o.valueEncoding, o.copy)
+    const { reverse = false, fillCache } = o
+    this.#scan = db.scan(sequenceOf(o.snapshot) ?? db.lastSequence, { bounds: boundsOf(o), reverse, fillCache })
+  }
+
+  seek(target: Bytes): void {
+    this.#scan.seek(target)
+  }
+
+  /** One entry, or undefined at the end. */
+  *one(): Op<Entry | undefined> {
+    const scan = this.#scan
+    if (!scan.nextNow()) yield* scan.next()
+    return scan.cursor.valid ? this.#entry() : undefined
+  }
+
+  /**
+   * Up to `size` entries, fewer where a slice ends before; none only at the end. What can be answered from memory is not held up by what
+   * has to be read.
+   */
+  *some(size: number): Op<Entry[]> {
+    const scan = this.#scan
+    const entries: Entry[] = []
+    const most = Math.min(size, SLICE_ENTRIES)
+    let bytes = 0
+    while (entries.length < most && bytes < SLICE_BYTES) {
+      if (!scan.nextNow()) yield* scan.next()
+      const { cursor } = scan
+      if (!cursor.valid) break
+      bytes += cursor.valueEnd - cursor.valueStart
+      entries.push(this.#entry())
+    }
+    return entries
+  }
+
+  close(): void {
+    this.#scan.close()
+  }
+
+  #entry(): Entry {
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.#scan.cursor
+    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd)
+    return [key, this.#takeValue?.(valueBytes, valueStart, valueEnd)]
+  }
+}

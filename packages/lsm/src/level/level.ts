@@ -1,0 +1,226 @@
+import type { AbstractBatchOperation } from 'abstract-level'
+import type { BatchEncoder } from '../batch/batch-encoder.ts'
+import type { Bytes } from '../bytes.ts'
+import type { DbStats } from '../db/stats.ts'
+import { LevelError } from '../error.ts'
+import { AbstractFace, type LsmFormat, type LsmLevelOptions } from './abstract-face.ts'
+import type { EncodedRangeOptions } from './entry-reader.ts'
+import {
+  addOperations,
+  type EncodingHost,
+  type EncodingOptions,
+  isDelegated,
+  type Operation,
+  refuseMerges,
+} from './operations.ts'
+import { LsmSnapshot } from './snapshot.ts'
+import { SyncIterator } from './sync-iterator.ts'
+
+export interface WriteOptions<K = unknown, V = unknown> {
+  /** Survives loss of power when it is acknowledged. Default false. */
+  readonly sync?: boolean | undefined
+  readonly keyEncoding?: string | object | undefined
+  readonly valueEncoding?: string | object | undefined
+  /** Only there so that the types of keys and values can be told. */
+  readonly types?: [K, V]
+}
+
+export interface SyncRangeOptions<K = unknown> {
+  readonly gt?: K
+  readonly gte?: K
+  readonly lt?: K
+  readonly lte?: K
+  readonly reverse?: boolean | undefined
+  readonly limit?: number | undefined
+  readonly keys?: boolean | undefined
+  readonly values?: boolean | undefined
+  readonly keyEncoding?: string | object | undefined
+  readonly valueEncoding?: string | object | undefined
+  readonly snapshot?: object | undefined
+  /** Blocks that are read stay in the cache; default true. */
+  readonly fillCache?: boolean | undefined
+  /** false: bytes may be views of the database's memory, which must not be changed. Default true. */
+  readonly copy?: boolean | undefined
+}
+
+const RANGE_KEYS = ['gt', 'gte', 'lt', 'lte'] as const
+
+/**
+ * An LSM-tree database behind the `AbstractLevel` interface, in pure TypeScript. What it does beyond that interface is announced in
+ * `supports.additionalMethods`.
+ */
+export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
+  /** @param location a directory, or `memory:`; only a name in messages where `options.media` are given */
+  constructor(location: string, options?: LsmLevelOptions<K, V> | undefined) {
+    super(location, options)
+  }
+
+  /** As in abstract-level; operations of type `merge` are taken as well. */
+  // biome-ignore lint/suspicious/noExplicitAny: three overloads of the base, with its own types of operations
+  override batch(...given: any[]): any {
+    if (given.length === 0) return super.batch()
+    const [operations, options] = given
+    if (!this.#isPlain(operations)) return this.#batchBelow(operations, options)
+    return this.#batchHere(operations, options)
+  }
+
+  /** Nobody but the engine has to see the operations. */
+  #isPlain(operations: readonly Operation[]): boolean {
+    if (this.status !== 'open' || !Array.isArray(operations)) return false
+    if (!(this.hooks.prewrite as unknown as { noop: boolean }).noop || this.listenerCount('write') > 0) return false
+    return !operations.some(isDelegated)
+  }
+
+  async #batchBelow(operations: readonly Operation[], options: object | undefined): Promise<void> {
+    if (Array.isArray(operations)) refuseMerges(operations)
+    type Below = AbstractBatchOperation<this, K, V>[]
+    await super.batch(operations as unknown as Below, options ?? {})
+  }
+
+  async #batchHere(
+    operations: readonly Operation[],
+    options: (EncodingOptions & WriteOptions) | undefined,
+  ): Promise<void> {
+    await this.db.commit(this.#encoded(operations, options), options?.sync === true)
+  }
+
+  #encoded(operations: readonly Operation[], options: EncodingOptions | undefined): BatchEncoder {
+    const batch = this.db.begin()
+    addOperations(this as unknown as EncodingHost, batch, operations, options)
+    return batch
+  }
+
+  #checkSync(what: string): void {
+    if (this.status !== 'open') throw new LevelError('LEVEL_DATABASE_NOT_OPEN', `${what}: the database is not open`)
+    if (!(this.hooks.prewrite as unknown as { noop: boolean }).noop)
+      throw new LevelError('LEVEL_ARGUMENT', `${what}: the prewrite hooks of the database are for asynchronous writes`)
+  }
+
+  /**
+   * Writes operations as one batch, on the spot: it has landed when this returns, behind every batch that landed before. The write event
+   * is emitted. LEVEL_BUSY when compaction is behind and nothing under way can relieve it.
+   */
+  batchSync(operations: readonly Operation[], options?: WriteOptions): void {
+    this.#checkSync('batchSync')
+    if (!Array.isArray(operations)) throw new TypeError("The first argument 'operations' must be an array")
+    if (operations.some(isDelegated)) throw new LevelError('LEVEL_ARGUMENT', 'batchSync takes no sublevels')
+    this.db.commitNow(this.#encoded(operations, options), options?.sync === true)
+    if (this.listenerCount('write') > 0) this.emit('write', operations)
+  }
+
+  /** See {@link batchSync}. */
+  putSync(key: K, value: V, options?: WriteOptions): void {
+    this.batchSync([{ type: 'put', key, value }], options)
+  }
+
+  /** See {@link batchSync}. */
+  delSync(key: K, options?: WriteOptions): void {
+    this.batchSync([{ type: 'del', key }], options)
+  }
+
+  /** Merges an operand into the value of a key, by the database's merge operator. */
+  async merge(key: K, operand: V, options?: WriteOptions): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.merge(key, operand, options))
+    await this.batch([{ type: 'merge', key, value: operand }], options)
+  }
+
+  /** Deletes the keys from `start` to before `end`, in one step and without reading them. */
+  async deleteRange(start: K, end: K, options?: WriteOptions): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.deleteRange(start, end, options))
+    const [from, to] = this.#range(start, end, options)
+    await this.db.deleteRange(from, to, options?.sync === true)
+  }
+
+  /** Entries of a range, on the spot, as of now. To be closed. */
+  iteratorSync<KOut = K, VOut = V>(options: SyncRangeOptions = {}): SyncIterator<KOut, VOut> {
+    if (this.status !== 'open')
+      throw new LevelError('LEVEL_DATABASE_NOT_OPEN', 'iteratorSync: the database is not open')
+    const host = this as unknown as EncodingHost
+    const keys = host.keyEncoding(options.keyEncoding)
+    const values = host.valueEncoding(options.valueEncoding)
+    const encoded: Record<string, unknown> = { ...options, keyEncoding: keys.format, valueEncoding: values.format }
+    for (const name of RANGE_KEYS) {
+      if (options[name] !== undefined) encoded[name] = host.prefixKey(keys.encode(options[name]), keys.format, false)
+    }
+    const decoder = {
+      key: (data: unknown) => keys.decode(data) as KOut,
+      value: (data: unknown) => values.decode(data) as VOut,
+    }
+    const detach = (iterator: object) => this.detachResource(iterator as never)
+    const iterator = new SyncIterator<KOut, VOut>(this.db, encoded as EncodedRangeOptions, decoder, detach)
+    this.attachResource(iterator as never)
+    return iterator
+  }
+
+  /** Bytes that the range takes on its media, about; what is not yet in tables does not count. */
+  async approximateSize(start: K, end: K, options?: EncodingOptions): Promise<number> {
+    if (this.status === 'opening') return this.deferAsync(() => this.approximateSize(start, end, options))
+    return this.db.approximateBytes(...this.#range(start, end, options))
+  }
+
+  /** Merges the range into the deepest level; without arguments everything. */
+  async compactRange(start?: K, end?: K, options?: EncodingOptions): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))
+    const edge = (key: K | undefined) => (key === undefined ? undefined : this.#key(key, options))
+    await this.db.compactRange(edge(start), edge(end))
+  }
+
+  /** Everything written so far is in tables when it resolves. */
+  async flush(): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.flush())
+    await this.db.flush()
+  }
+
+  /** Everything acknowledged so far survives loss of power when it resolves. */
+  async syncLog(): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.syncLog())
+    await this.db.sync()
+  }
+
+  /** Keeps what the database holds now under a name, until {@link dropSnapshot}, whoever closes or opens it. Durable when it resolves. */
+  async keepSnapshot(name: string): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.keepSnapshot(name))
+    await this.db.keepSnapshot(name)
+  }
+
+  /** LEVEL_NOT_FOUND. */
+  async dropSnapshot(name: string): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.dropSnapshot(name))
+    await this.db.dropSnapshot(name)
+  }
+
+  /** Names of the snapshots that are kept, and when they were taken (milliseconds since 1970). */
+  keptSnapshots(): { readonly name: string; readonly createdMs: number }[] {
+    return [...this.db.tree.versions.pinned.values()].map(({ name, createdMs }) => ({ name, createdMs }))
+  }
+
+  /** A kept snapshot, for the option `snapshot` of reads. To be closed. LEVEL_NOT_FOUND. */
+  openSnapshot(name: string): LsmSnapshot {
+    return new LsmSnapshot(this.db, this.db.keptSequence(name), { owner: this })
+  }
+
+  /** In a database opened read only: takes in what the writer has done since. */
+  async refresh(): Promise<void> {
+    if (this.status === 'opening') return this.deferAsync(() => this.refresh())
+    await this.db.refresh()
+  }
+
+  /** Counters and sizes. LEVEL_DATABASE_NOT_OPEN. */
+  stats(): DbStats {
+    return this.db.stats()
+  }
+
+  #key(key: K, options: EncodingOptions | undefined): Buffer {
+    const host = this as unknown as EncodingHost
+    host._assertValidKey(key)
+    const keys = host.keyEncoding(options?.keyEncoding)
+    const encoded: string | Bytes = host.prefixKey(keys.encode(key), keys.format, true)
+    return typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : Buffer.from(encoded)
+  }
+
+  #range(start: K, end: K, options: EncodingOptions | undefined): [Buffer, Buffer] {
+    return [this.#key(start, options), this.#key(end, options)]
+  }
+}
+
+export type { LsmFormat, LsmLevelOptions }
