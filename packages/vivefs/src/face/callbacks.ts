@@ -12,6 +12,7 @@ import * as io from './io.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
 import type { ViveCallbacks } from './types.ts'
+import { worded } from './wording.ts'
 
 type Callback = (error: unknown, ...results: unknown[]) => void
 type Operation = (face: Face, ...args: never[]) => Op<unknown>
@@ -119,8 +120,16 @@ const one = (value: unknown): unknown[] => (value === undefined ? [] : [value])
 function callbackOf(face: Face, name: string, operation: Operation) {
   const holder = {
     [name](...given: unknown[]): void {
-      const [args, callback] = splitCallback(given, name)
-      deliver(operation(face, ...(args as never[])), callback, one)
+      let op: Op<unknown>
+      let callback: Callback
+      try {
+        const [args, last] = splitCallback(given, name)
+        callback = last
+        op = operation(face, ...(args as never[]))
+      } catch (error) {
+        throw worded('callback', name, given, error)
+      }
+      deliver(op, callback, one)
     },
   }
   return holder[name]
@@ -137,15 +146,17 @@ function transfer(
 ) {
   const holder = {
     [name](...given: unknown[]): void {
-      const [args, callback] = splitCallback(given)
-      const description = face.descriptors.find(args[0])
-      const rest = args.slice(1)
-      if (description === undefined) {
-        deliver(notOpen(syscall), callback, one)
-        return
+      try {
+        const [args, callback] = splitCallback(given)
+        const description = face.descriptors.find(args[0])
+        if (description === undefined) deliver(notOpen(syscall), callback, one)
+        else {
+          const { op, buffer } = start(description, args.slice(1))
+          deliver(op, callback, (count) => [count, buffer])
+        }
+      } catch (error) {
+        throw worded('callback', name, given, error)
       }
-      const { op, buffer } = start(description, rest)
-      deliver(op, callback, (count) => [count, buffer])
     },
   }
   const run = holder[name]
@@ -205,7 +216,11 @@ function transfersOf(face: Face): Record<string, unknown> {
 /** exists has no error: its callback gets the answer alone. */
 function existsOf(face: Face) {
   const exists = (path: unknown, callback: unknown): void => {
-    assertFunction(callback, 'cb')
+    try {
+      assertFunction(callback, 'cb')
+    } catch (error) {
+      throw worded('callback', 'exists', [path, callback], error)
+    }
     const say = callback as (isThere: boolean) => void
     runAsync(attributes.exists(face, path)).then(
       (isThere) => process.nextTick(say, isThere),
@@ -224,7 +239,7 @@ export function callbacksOf(face: Face): ViveCallbacks {
     const out: Record<string, unknown> = {}
     for (const [name, operation] of entries) out[name] = callbackOf(face, name, operation)
     Object.assign(out, transfersOf(face), { exists: existsOf(face) })
-    Object.assign(out.realpath as object, { native: callbackOf(face, 'native', realpath as Operation) })
+    Object.assign(out.realpath as object, { native: callbackOf(face, 'realpath', realpath as Operation) })
     out.close = closeOf(face)
     callbacks = out as unknown as ViveCallbacks
     made.set(face, callbacks)
@@ -235,9 +250,13 @@ export function callbacksOf(face: Face): ViveCallbacks {
 /** close takes no callback too. */
 function closeOf(face: Face) {
   return (fd: unknown, callback?: unknown): void => {
-    if (callback !== undefined) assertFunction(callback, 'cb')
-    const done = (callback ?? throwing) as Callback
-    deliver(byDescriptor.close(face, ...([fd] as never[])), done, one)
+    try {
+      if (callback !== undefined) assertFunction(callback, 'cb')
+      const done = (callback ?? throwing) as Callback
+      deliver(byDescriptor.close(face, ...([fd] as never[])), done, one)
+    } catch (error) {
+      throw worded('callback', 'close', [fd, callback], error)
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { FilesystemError } from '../errors.ts'
-import { type Op, pending, runAsync } from '../op.ts'
+import { drivenSync, type Op, pending } from '../op.ts'
 import { assertBoolean, assertFunction, assertInteger, assertObject, coded, systemError } from './arguments.ts'
 import { chmod, lstat, stat, utimes } from './attributes.ts'
 import { cwdOf, type Face } from './context.ts'
@@ -59,9 +59,6 @@ export function cp(face: Face, source: unknown, destination: unknown, options?: 
   const to = toPath(destination, 'dest').shown
   return new Copier(face, how).start(from, to)
 }
-
-export const cpAsync = (face: Face, source: unknown, destination: unknown, options?: unknown): Promise<void> =>
-  runAsync(cp(face, source, destination, options))
 
 const { EEXIST, EINVAL, EISDIR, ENOTDIR } = constants.errno
 
@@ -174,7 +171,8 @@ class Copier {
         throw refuse(
           'ERR_FS_EISDIR',
           'Path is a directory',
-          EISDIR,
+          // Node's synchronous form names another number.
+          drivenSync() ? EINVAL : EISDIR,
           'EISDIR',
           `${from} is a directory (not copied)`,
           from,

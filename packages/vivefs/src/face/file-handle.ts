@@ -13,6 +13,7 @@ import { readFile } from './files.ts'
 import * as io from './io.ts'
 import { flink } from './names.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
+import { wordedByHandle } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
 const descriptions = new WeakMap<object, Description>()
@@ -50,42 +51,54 @@ export class FileHandle extends EventEmitter {
     return this.#fd
   }
 
-  async #run<T>(syscall: string, start: (face: Face, description: Description) => Op<T>): Promise<T> {
+  /** `method` and `args`: as the caller gave them, for the words of a refusal. */
+  async #run<T>(
+    syscall: string,
+    method: string,
+    args: readonly unknown[],
+    start: (face: Face, description: Description) => Op<T>,
+  ): Promise<T> {
     if (this.#fd === -1) throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall })
-    return runAsync(start(this.#face, this.#description))
+    let op: Op<T>
+    try {
+      op = start(this.#face, this.#description)
+    } catch (error) {
+      throw await wordedByHandle(method, args, error)
+    }
+    return runAsync(op)
   }
 
   stat(options?: { bigint?: boolean }) {
-    return this.#run('fstat', (face, of) => attributes.fstat(face, of, options))
+    return this.#run('fstat', 'stat', [options], (face, of) => attributes.fstat(face, of, options))
   }
 
   chmod(mode: unknown): Promise<void> {
-    return this.#run('fchmod', (face, of) => attributes.fchmod(face, of, mode))
+    return this.#run('fchmod', 'chmod', [mode], (face, of) => attributes.fchmod(face, of, mode))
   }
 
   chown(uid: unknown, gid: unknown): Promise<void> {
-    return this.#run('fchown', (face, of) => attributes.fchown(face, of, uid, gid))
+    return this.#run('fchown', 'chown', [uid, gid], (face, of) => attributes.fchown(face, of, uid, gid))
   }
 
   utimes(atime: unknown, mtime: unknown): Promise<void> {
-    return this.#run('futimes', (face, of) => attributes.futimes(face, of, atime, mtime))
+    return this.#run('futimes', 'utimes', [atime, mtime], (face, of) => attributes.futimes(face, of, atime, mtime))
   }
 
   truncate(length: unknown = 0): Promise<void> {
-    return this.#run('ftruncate', (face, of) => attributes.ftruncate(face, of, length))
+    return this.#run('ftruncate', 'truncate', [length], (face, of) => attributes.ftruncate(face, of, length))
   }
 
   sync(): Promise<void> {
-    return this.#run('fsync', attributes.fsync)
+    return this.#run('fsync', 'sync', [], attributes.fsync)
   }
 
   datasync(): Promise<void> {
-    return this.#run('fdatasync', attributes.fdatasync)
+    return this.#run('fdatasync', 'datasync', [], attributes.fdatasync)
   }
 
   async read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
     let buffer: NodeJS.ArrayBufferView | undefined
-    const bytesRead = await this.#run('read', (face, of) => {
+    const bytesRead = await this.#run('read', 'read', [first, second, third, fourth], (face, of) => {
       const isOptions = first !== undefined && first !== null && !ArrayBuffer.isView(first)
       if (isOptions) assertObject(first, 'options')
       const what = io.toReadInto(first, second, third, fourth)
@@ -96,48 +109,54 @@ export class FileHandle extends EventEmitter {
   }
 
   async readv(buffers: unknown, position?: unknown) {
-    const bytesRead = await this.#run('readv', (face, of) => io.readv(face, of, buffers, position))
+    const bytesRead = await this.#run('readv', 'readv', [buffers, position], (face, of) =>
+      io.readv(face, of, buffers, position),
+    )
     return { __proto__: null, bytesRead, buffers }
   }
 
   async write(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
-    const bytesWritten = await this.#run('write', (face, of) => {
+    const bytesWritten = await this.#run('write', 'write', [first, second, third, fourth], (face, of) => {
       return io.write(face, of, io.toWriteFrom(first, second, third, fourth))
     })
     return { __proto__: null, bytesWritten, buffer: first }
   }
 
   async writev(buffers: unknown, position?: unknown) {
-    const bytesWritten = await this.#run('writev', (face, of) => io.writev(face, of, buffers, position))
+    const bytesWritten = await this.#run('writev', 'writev', [buffers, position], (face, of) =>
+      io.writev(face, of, buffers, position),
+    )
     return { __proto__: null, bytesWritten, buffers }
   }
 
   readFile(options?: unknown) {
-    return this.#run('readFile', (face, of) => readFile(face, of, options))
+    return this.#run('readFile', 'readFile', [options], (face, of) => readFile(face, of, options))
   }
 
   writeFile(data: unknown, options?: unknown): Promise<void> {
-    return this.#run('writeFile', (face, of) => writeAny(face, of, data, options))
+    return this.#run('writeFile', 'writeFile', [data, options], (face, of) => writeAny(face, of, data, options))
   }
 
   /** Writes where the position is, as node's does. */
   appendFile(data: unknown, options?: unknown): Promise<void> {
-    return this.#run('writeFile', (face, of) => appendAny(face, of, data, options))
+    return this.#run('writeFile', 'appendFile', [data, options], (face, of) => appendAny(face, of, data, options))
   }
 
   /** Beyond node:fs: gives the file one more name, or its first one (O_TMPFILE). */
   link(newPath: unknown): Promise<void> {
-    return this.#run('link', (face, of) => flink(face, of, newPath))
+    return this.#run('link', 'link', [newPath], (face, of) => flink(face, of, newPath))
   }
 
   /** Beyond node:fs: the next data or hole at or behind `offset`. ENXIO when there is none. */
   seek(what: 'data' | 'hole', offset: number): Promise<number> {
-    return this.#run('lseek', (face, of) => io.seek(face, of, what, offset))
+    return this.#run('lseek', 'seek', [what, offset], (face, of) => io.seek(face, of, what, offset))
   }
 
   /** Beyond node:fs: fallocate(2). */
   allocate(offset: number, length: number, options?: io.FallocateOptions): Promise<void> {
-    return this.#run('fallocate', (face, of) => io.fallocate(face, of, offset, length, options))
+    return this.#run('fallocate', 'allocate', [offset, length, options], (face, of) =>
+      io.fallocate(face, of, offset, length, options),
+    )
   }
 
   createReadStream(options?: object): ReadStream {

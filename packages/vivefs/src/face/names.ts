@@ -20,7 +20,7 @@ import { type RenameFlags, renameEntry } from '../core/rename.ts'
 import { type Place, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { drivenSync, type Op } from '../op.ts'
 import { assertBoolean, assertUint32, coded, encoded, toMode, toOptions, wrongType, wrongValue } from './arguments.ts'
 import { absolute, type Face, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
@@ -82,7 +82,11 @@ function* makeDirectories(face: Face, path: Path, mode: number): Op<string | und
       const place = yield* walk(call, start, upTo(end), 'parent')
       if (place.last !== 'name') continue
       // A dangling link is in the way of its own name.
-      if (place.inode !== undefined) throw new FilesystemError(end === bytes.length ? 'ENOENT' : 'ENOTDIR', at(end))
+      if (place.inode !== undefined) {
+        // Node's synchronous form finds that out in another way.
+        if (drivenSync()) throw new FilesystemError('ENOENT', at(bytes.length))
+        throw new FilesystemError(end === bytes.length ? 'ENOENT' : 'ENOTDIR', at(end))
+      }
       yield* createEntry(call, place.directory, place.name, { mode })
       first ??= bytes.toString('utf8', 0, end)
     }

@@ -1,5 +1,6 @@
 /** Paths as callers give them: strings in UTF-8, bytes, or `file:` URLs. */
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import { wrongType, wrongValue } from './arguments.ts'
 
 export type PathLike = string | Buffer | Uint8Array | URL
@@ -19,7 +20,7 @@ export function toPath(value: unknown, name = 'path'): Path {
     if (value.includes('\0')) throw nulByte(name, value)
     return { bytes: Buffer.from(value), shown: value }
   }
-  if (value instanceof Uint8Array) {
+  if (types.isUint8Array(value)) {
     if (value.includes(0)) throw nulByte(name, value)
     const bytes = Buffer.from(value)
     return { bytes, shown: bytes.toString() }

@@ -3,12 +3,14 @@
 import { type Op, runAsync } from '../op.ts'
 import { constants } from './constants.ts'
 import type { Face } from './context.ts'
-import { cpAsync } from './cp.ts'
+import { cp } from './cp.ts'
+import type { Description } from './descriptors.ts'
 import { openDirectory } from './dir.ts'
 import { descriptionOf, FileHandle } from './file-handle.ts'
 import { open } from './io.ts'
 import { byPath } from './operations.ts'
 import type { VivePromises } from './types.ts'
+import { wordedAsync } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
 type Operation = (face: Face, ...args: never[]) => Op<unknown>
@@ -26,6 +28,9 @@ const own: Record<string, Operation> = {
   setxattr: takingHandles(byPath.setxattr as never),
   listxattr: takingHandles(byPath.listxattr as never),
   removexattr: takingHandles(byPath.removexattr as never),
+  cp: cp as Operation,
+  open: open as Operation,
+  opendir: openDirectory as Operation,
 }
 
 const entries = Object.entries(own)
@@ -35,14 +40,18 @@ export function promisesOf(face: Face): VivePromises {
   for (const [name, operation] of entries) {
     const holder = {
       async [name](...args: never[]): Promise<unknown> {
-        return runAsync(operation(face, ...args))
+        let op: Op<unknown>
+        try {
+          op = operation(face, ...args)
+        } catch (error) {
+          throw await wordedAsync(name, args, error)
+        }
+        return runAsync(op)
       },
     }
     out[name] = holder[name]
   }
-  out.open = async (path: unknown, flags?: unknown, mode?: unknown) =>
-    new FileHandle(face, await runAsync(open(face, path, flags, mode)))
-  out.opendir = async (path: unknown, options?: unknown) => runAsync(openDirectory(face, path, options))
-  out.cp = async (from: unknown, to: unknown, options?: unknown) => cpAsync(face, from, to, options)
+  const { open: openFile } = out as Record<string, (...args: unknown[]) => Promise<Description>>
+  out.open = async (...args: unknown[]) => new FileHandle(face, await openFile(...args))
   return out as unknown as VivePromises
 }

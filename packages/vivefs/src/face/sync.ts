@@ -11,6 +11,7 @@ import * as io from './io.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
 import type { ViveSync } from './types.ts'
+import { worded } from './wording.ts'
 
 type Operation = (face: Face, ...args: never[]) => Op<unknown>
 
@@ -27,12 +28,20 @@ const table: Record<string, Operation> = {
   stat: attributes.statSync as Operation,
 }
 
+const SUFFIX = 'Sync'
+
 const entries = Object.entries(table).map(([name, operation]) => [`${name}Sync`, operation] as const)
 
 function syncOf(face: Face, name: string, operation: Operation) {
   const holder = {
     [name](...args: never[]): unknown {
-      return runSync(operation(face, ...args), name)
+      let op: Op<unknown>
+      try {
+        op = operation(face, ...args)
+      } catch (error) {
+        throw worded('sync', name.slice(0, -SUFFIX.length), args, error)
+      }
+      return runSync(op, name)
     },
   }
   return holder[name]
@@ -44,23 +53,22 @@ function openFile(face: Face, fd: unknown, syscall: string): Description {
   return description
 }
 
+/** Reads and writes: the descriptor is found first. */
+const transfers: Record<string, Operation> = {
+  read: (face: Face, fd: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown) =>
+    io.read(face, openFile(face, fd, 'read'), io.toReadInto(a, b, c, d)),
+  readv: (face: Face, fd: unknown, buffers?: unknown, position?: unknown) =>
+    io.readv(face, openFile(face, fd, 'read'), buffers, position),
+  write: (face: Face, fd: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown) =>
+    io.write(face, openFile(face, fd, 'write'), io.toWriteFrom(a, b, c, d)),
+  writev: (face: Face, fd: unknown, buffers?: unknown, position?: unknown) =>
+    io.writev(face, openFile(face, fd, 'write'), buffers, position),
+}
+
 export function syncFaceOf(face: Face): ViveSync {
   const out: Record<string, unknown> = {}
   for (const [name, operation] of entries) out[name] = syncOf(face, name, operation)
-  Object.assign(out, {
-    readSync: (fd: unknown, ...args: [unknown?, unknown?, unknown?, unknown?]) => {
-      const of = openFile(face, fd, 'read')
-      return runSync(io.read(face, of, io.toReadInto(...args)), 'readSync')
-    },
-    readvSync: (fd: unknown, buffers: unknown, position?: unknown) =>
-      runSync(io.readv(face, openFile(face, fd, 'read'), buffers, position), 'readvSync'),
-    writeSync: (fd: unknown, ...args: [unknown, unknown?, unknown?, unknown?]) => {
-      const of = openFile(face, fd, 'write')
-      return runSync(io.write(face, of, io.toWriteFrom(...args)), 'writeSync')
-    },
-    writevSync: (fd: unknown, buffers: unknown, position?: unknown) =>
-      runSync(io.writev(face, openFile(face, fd, 'write'), buffers, position), 'writevSync'),
-  })
-  Object.assign(out.realpathSync as object, { native: syncOf(face, 'native', realpath as Operation) })
+  for (const [name, operation] of Object.entries(transfers)) out[`${name}Sync`] = syncOf(face, `${name}Sync`, operation)
+  Object.assign(out.realpathSync as object, { native: syncOf(face, 'realpathSync', realpath as Operation) })
   return out as unknown as ViveSync
 }

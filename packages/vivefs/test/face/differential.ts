@@ -5,6 +5,7 @@ import path from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { ViveFS } from 'vivefs'
+import { SyncDatabase } from '../sync-database.ts'
 
 type AnyFs = typeof nodeFs
 
@@ -14,12 +15,6 @@ export const forms: readonly Form[] = ['promises', 'callback', 'sync']
 
 type Anything = (...args: unknown[]) => unknown
 const functionsOf = (of: object): Record<string, Anything> => of as Record<string, Anything>
-
-/**
- * Node changes the texts of its argument errors from one major version to the next; the face has those of Node 20. Names,
- * codes and all errors of the system are compared on every version.
- */
-export const hasReferenceTexts = process.versions.node.startsWith('20.')
 
 /** One side of a comparison. */
 export interface Side {
@@ -36,7 +31,6 @@ function plain(value: unknown, root: string): unknown {
     const error = value as NodeJS.ErrnoException & { dest?: string }
     const fields: Record<string, unknown> = {}
     for (const key of ['name', 'code', 'errno', 'syscall', 'path', 'dest', 'message'] as const) {
-      if (key === 'message' && error.errno === undefined && !hasReferenceTexts) continue
       if (error[key] !== undefined) fields[key] = plain(error[key], root)
     }
     return { thrown: fields }
@@ -83,7 +77,7 @@ export type Step = readonly [name: string, args: (at: (name: string) => string, 
 export async function openSides(): Promise<{ real: Side; ours: Side; close: () => Promise<void> }> {
   const real = await nodeFs.promises.mkdtemp(path.join(nodeFs.realpathSync(os.tmpdir()), 'vivefs-face-'))
   await nodeFs.promises.chmod(real, 0o755)
-  const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
+  const vive = await ViveFS.open(new SyncDatabase())
   const root = '/volume-root'
   await vive.fs.promises.mkdir(root)
   return {
@@ -162,6 +156,8 @@ export async function compareCases(form: Form, tree: readonly Step[], cases: rea
         }
       }
       const results = [await run(inCase(real), step), await run(inCase(ours), step)]
+      // Node 24's rmSync has no name for some of its own refusals: nothing to compare with.
+      if ((results[0] as { thrown?: { code?: unknown } } | undefined)?.thrown?.code === '') continue
       isFresh = results.every((result) => typeof result === 'object' && result !== null && 'thrown' in result)
       for (const look of left) {
         for (const [index, side] of [inCase(real), inCase(ours)].entries()) {

@@ -140,5 +140,7 @@ const copied: Step[] = [
   ...['dst/a/b/h', 'new/deep/a/b'].map((name): Step => ['stat', (at) => [at(name)]]),
 ]
 
-test.each(forms.filter((form) => form !== 'sync'))('%s: listing', (form) => compare(form, [...tree, ...listing]))
-test('cp', () => compareCases('promises', tree, copying, copied))
+test.each(forms)('%s: listing', (form) => compare(form, [...tree, ...listing]))
+test('promises: cp', () => compareCases('promises', tree, copying, copied))
+// From Node 22 on cpSync is another implementation, with other texts and without the fields of SystemError.
+test.runIf(process.versions.node.startsWith('20.'))('sync: cp', () => compareCases('sync', tree, copying, copied))

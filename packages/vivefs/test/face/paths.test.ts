@@ -131,13 +131,10 @@ const pairs = (name: string, ...rest: unknown[]): Step[] =>
     ends.filter((to) => !isSpared(name, from, to)).map((to): Step => [name, (at) => [at(from), at(to), ...rest]]),
   )
 
-const withoutReaddir = (steps: Step[], form: string): Step[] =>
-  form === 'sync' ? steps.filter(([name]) => name !== 'readdir' && name !== 'rm') : steps
+test.each(forms)('%s: what only looks', (form) => compare(form, [...tree, ...reading]))
 
-test.each(forms)('%s: what only looks', (form) => compare(form, withoutReaddir([...tree, ...reading], form)))
-
-// The other forms drive the same operations.
-describe.each(['promises'] as const)('%s', (form) => {
+// The callback form drives the same operations.
+describe.each(['promises', 'sync'] as const)('%s', (form) => {
   test('mkdir', () =>
     compare(
       form,
