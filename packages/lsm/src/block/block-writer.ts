@@ -1,13 +1,13 @@
 import { HashList } from '../filter/bloom.ts'
 import type { Kind } from '../kind.ts'
 import type { TableOutput } from '../table/table-output.ts'
-import { BUCKET_EMPTY, BUCKET_SEARCH, HASHED_RESTARTS_MAX, TAG_BYTES, TAIL_BYTES } from './block.ts'
+import { BUCKET_EMPTY, BUCKET_SEARCH, HASHED_RESTARTS_MAX, RESTART_BYTES, TAG_BYTES, TAIL_BYTES } from './block.ts'
 
 const TWO_32 = 2 ** 32
 /** Below so many bytes a loop is cheaper than a call of `copy`. */
 const LOOP_BYTES_MAX = 24
 const VARINTS_BYTES_MAX = 15
-const BUCKETS_PER_KEY = 4 / 3
+const BUCKETS_PER_KEY = 2
 
 function copyBytes(to: Buffer, at: number, from: Buffer, start: number, end: number): void {
   if (end - start > LOOP_BYTES_MAX) from.copy(to, at, start, end)
@@ -25,11 +25,29 @@ function writeVarint(to: Buffer, at: number, value: number): number {
   return next + 1
 }
 
+function writeTag(to: Buffer, at: number, sequence: number, kind: Kind): void {
+  const high = Math.floor(sequence / TWO_32)
+  const low = sequence >>> 0
+  to[at] = high >>> 16
+  to[at + 1] = high >>> 8
+  to[at + 2] = high
+  to[at + 3] = low >>> 24
+  to[at + 4] = low >>> 16
+  to[at + 5] = low >>> 8
+  to[at + 6] = low
+  to[at + 7] = kind
+}
+
 /** Writes data blocks in place, drawn in FORMAT.md ("Data block"). The caller has checked the order of entries. */
 export class BlockWriter {
   readonly #output: TableOutput
   readonly #restartInterval: number
+  /** Entries of the block under way, without values; they follow the values when it ends. */
+  #heads: Buffer = Buffer.allocUnsafe(4096)
+  #headsEnd = 0
+  /** Offsets of restart points in `#heads`, and of their values in the block. */
   #restarts: number[] = []
+  #valuesAt: number[] = []
   #sinceRestart = 0
   readonly #hashes: HashList = new HashList()
   #hashRestarts: number[] = []
@@ -42,7 +60,7 @@ export class BlockWriter {
 
   /** Bytes of entries in the block under way. */
   get bytes(): number {
-    return this.#output.at - this.#output.blockStart
+    return this.#output.at - this.#output.blockStart + this.#headsEnd
   }
 
   /**
@@ -62,12 +80,10 @@ export class BlockWriter {
     valueStart: number,
     valueEnd: number,
   ): void {
-    const output = this.#output
-    output.room(VARINTS_BYTES_MAX + TAG_BYTES + keyEnd - keyStart + valueEnd - valueStart)
-    const { buffer } = output
     let shared = common
     if (this.entries === 0 || this.#sinceRestart === this.#restartInterval) {
-      this.#restarts.push(output.at - output.blockStart)
+      this.#restarts.push(this.#headsEnd)
+      this.#valuesAt.push(this.#output.at - this.#output.blockStart)
       this.#sinceRestart = 0
       shared = 0
     }
@@ -77,39 +93,48 @@ export class BlockWriter {
     }
     this.#sinceRestart++
     this.entries++
-    let at = writeVarint(buffer, output.at, shared)
-    at = writeVarint(buffer, at, keyEnd - keyStart - shared)
-    at = writeVarint(buffer, at, valueEnd - valueStart)
-    const high = Math.floor(sequence / TWO_32)
-    const low = sequence >>> 0
-    buffer[at] = high >>> 16
-    buffer[at + 1] = high >>> 8
-    buffer[at + 2] = high
-    buffer[at + 3] = low >>> 24
-    buffer[at + 4] = low >>> 16
-    buffer[at + 5] = low >>> 8
-    buffer[at + 6] = low
-    buffer[at + 7] = kind
-    at += TAG_BYTES
-    copyBytes(buffer, at, keyBytes, keyStart + shared, keyEnd)
-    at += keyEnd - keyStart - shared
-    copyBytes(buffer, at, valueBytes, valueStart, valueEnd)
-    output.at = at + valueEnd - valueStart
+    const unshared = keyEnd - keyStart - shared
+    const valueLength = valueEnd - valueStart
+    if (this.#headsEnd + VARINTS_BYTES_MAX + TAG_BYTES + unshared > this.#heads.length) this.#growHeads(unshared)
+    const heads = this.#heads
+    let at = writeVarint(heads, this.#headsEnd, shared)
+    at = writeVarint(heads, at, unshared)
+    at = writeVarint(heads, at, valueLength)
+    writeTag(heads, at, sequence, kind)
+    copyBytes(heads, at + TAG_BYTES, keyBytes, keyStart + shared, keyEnd)
+    this.#headsEnd = at + TAG_BYTES + unshared
+    const output = this.#output
+    output.room(valueLength)
+    copyBytes(output.buffer, output.at, valueBytes, valueStart, valueEnd)
+    output.at += valueLength
   }
 
-  /** Ends the payload with restart points and hash index. */
+  #growHeads(unshared: number): void {
+    const grown = Buffer.allocUnsafe(this.#heads.length * 2 + unshared)
+    this.#heads.copy(grown, 0, 0, this.#headsEnd)
+    this.#heads = grown
+  }
+
+  /** Ends the payload: behind the values the entries, restart points and hash index. */
   finish(): void {
     const output = this.#output
     const restarts = this.#restarts
     const buckets = restarts.length > HASHED_RESTARTS_MAX ? 0 : Math.ceil(this.#hashes.count * BUCKETS_PER_KEY)
-    output.room(restarts.length * 4 + buckets + TAIL_BYTES)
+    output.room(this.#headsEnd + restarts.length * RESTART_BYTES + buckets + TAIL_BYTES)
     const { buffer } = output
-    let { at } = output
-    for (let i = 0; i < restarts.length; i++) at = buffer.writeUInt32LE(restarts[i]!, at)
+    const entriesStart = output.at - output.blockStart
+    this.#heads.copy(buffer, output.at, 0, this.#headsEnd)
+    let at = output.at + this.#headsEnd
+    for (let i = 0; i < restarts.length; i++) {
+      at = buffer.writeUInt32LE(entriesStart + restarts[i]!, at)
+      at = buffer.writeUInt32LE(this.#valuesAt[i]!, at)
+    }
     if (buckets > 0) this.#writeBuckets(buffer, at, buckets)
     at = buffer.writeUInt32LE(restarts.length, at + buckets)
     output.at = buffer.writeUInt32LE(buckets, at)
+    this.#headsEnd = 0
     this.#restarts = []
+    this.#valuesAt = []
     this.#hashRestarts = []
     this.#hashes.count = 0
     this.entries = 0

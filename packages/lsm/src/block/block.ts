@@ -5,11 +5,12 @@ import type { Lookup } from '../lookup.ts'
 /**
  * A data block in memory, drawn in FORMAT.md ("Data block"):
  *
- *     entries | u32 x restarts | u8 x buckets | u32 restarts | u32 buckets
+ *     values | entries | restarts x { u32 entry, u32 value } | u8 x buckets | u32 restarts | u32 buckets
  *
  * Bytes come from disk: whatever they are, nothing here throws, and no read leaves the block.
  */
 export const TAIL_BYTES = 8
+export const RESTART_BYTES = 8
 /** Sequence and kind behind the lengths of an entry. */
 export const TAG_BYTES = 8
 export const BUCKET_EMPTY = 255
@@ -36,7 +37,7 @@ export type BlockVerdict = typeof FAULT | typeof AT_END | typeof DONE
 
 /**
  * Reads the lengths of the entry at `at`. Returns where its tag starts, or -1: not an entry that ends within `end`, or of
- * unknown kind.
+ * unknown kind. Where the value ends is for the caller to check.
  */
 export function decodeHead(bytes: Buffer, at: number, end: number, head: EntryHead): number {
   let from = at + 3
@@ -65,7 +66,7 @@ export function decodeHead(bytes: Buffer, at: number, end: number, head: EntryHe
   head.shared = shared
   head.unshared = unshared
   head.valueBytes = valueBytes
-  if (from + TAG_BYTES + unshared + valueBytes > end || bytes[from + 7]! > BLOB) return -1
+  if (from + TAG_BYTES + unshared > end || bytes[from + 7]! > BLOB) return -1
   return from
 }
 
@@ -86,6 +87,10 @@ function u32(bytes: Buffer, at: number): number {
 
 export class Block {
   readonly bytes: Buffer
+  /** Met since the cache last looked for room. */
+  used = false
+  /** Entries lie in `[entriesStart, entriesEnd)`, their values before them. */
+  readonly entriesStart: number
   readonly entriesEnd: number
   readonly restarts: number
   readonly #bucketsAt: number
@@ -96,7 +101,8 @@ export class Block {
     this.restarts = restarts
     this.#buckets = buckets
     this.#bucketsAt = bytes.length - TAIL_BYTES - buckets
-    this.entriesEnd = this.#bucketsAt - 4 * restarts
+    this.entriesEnd = this.#bucketsAt - RESTART_BYTES * restarts
+    this.entriesStart = this.restartAt(0)
   }
 
   /** Undefined: the payload is no block. Keeps `payload`. */
@@ -105,20 +111,27 @@ export class Block {
     if (tail < 0) return undefined
     const restarts = u32(payload, tail)
     const buckets = u32(payload, tail + 4)
-    if (restarts < 1 || restarts * 4 + buckets > tail) return undefined
+    if (restarts < 1 || restarts * RESTART_BYTES + buckets > tail) return undefined
     const block = new Block(payload, restarts, buckets)
-    let before = -1
+    if (block.valueAt(0) !== 0) return undefined
+    let entry = -1
+    let value = 0
     for (let i = 0; i < restarts; i++) {
-      const at = block.restartAt(i)
-      if (at <= before || at >= block.entriesEnd) return undefined
-      before = at
+      if (block.restartAt(i) <= entry || block.valueAt(i) < value) return undefined
+      entry = block.restartAt(i)
+      value = block.valueAt(i)
     }
-    return block.restartAt(0) === 0 ? block : undefined
+    return entry < block.entriesEnd && value <= block.entriesStart ? block : undefined
   }
 
-  /** Offset of a restart point. */
+  /** Offset of the entry at a restart point. */
   restartAt(index: number): number {
-    return u32(this.bytes, this.entriesEnd + 4 * index)
+    return u32(this.bytes, this.entriesEnd + RESTART_BYTES * index)
+  }
+
+  /** Offset of the value of the entry at a restart point. */
+  valueAt(index: number): number {
+    return u32(this.bytes, this.entriesEnd + RESTART_BYTES * index + 4)
   }
 
   /** The restart point at or before the entry at `at`. */
@@ -169,14 +182,15 @@ export class Block {
     const { bytes, entriesEnd } = this
     const keyBytes = key.length
     let at = this.restartAt(restart)
+    let valueEnd = this.valueAt(restart)
     let matched = 0
     while (at < entriesEnd) {
       const tag = decodeHead(bytes, at, entriesEnd, head)
       if (tag < 0) return FAULT
       const { shared, unshared, valueBytes } = head
       const keyAt = tag + TAG_BYTES
-      const valueAt = keyAt + unshared
-      at = valueAt + valueBytes
+      at = keyAt + unshared
+      valueEnd += valueBytes
       if (shared > matched) continue
       const span = Math.min(unshared, keyBytes - shared)
       let i = 0
@@ -186,8 +200,9 @@ export class Block {
         if (matched === keyBytes || bytes[keyAt + i]! > key[matched]!) return DONE
       } else if (matched === keyBytes) {
         const sequence = sequenceAt(bytes, tag)
+        if (valueEnd > this.entriesStart) return FAULT
         if (sequence <= lookup.sequence) {
-          if (lookup.offer(sequence, bytes[tag + 7] as Kind, bytes, valueAt, at)) return DONE
+          if (lookup.offer(sequence, bytes[tag + 7] as Kind, bytes, valueEnd - valueBytes, valueEnd)) return DONE
         }
       }
     }

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { Block } from '../block/block.ts'
-import { PUT } from '../kind.ts'
+import { type Kind, PUT } from '../kind.ts'
 import { runSync } from '../op.ts'
 import { buildTable, openTable } from '../table/table-fixture.ts'
 import { BlockCache } from './block-cache.ts'
 
 function blockOf(bytes: number): Block {
   const payload = Buffer.alloc(bytes)
-  payload.writeUInt32LE(1, bytes - 8)
+  payload.writeUInt32LE(1, bytes - 8) // one restart point, at entry 0 with value 0
   return Block.decode(payload)!
 }
 
@@ -83,7 +83,7 @@ test('an open table charges filters and index until it is closed', () => {
   const list = Array.from({ length: 2000 }, (_, i) => ({
     key: Buffer.from(String(i).padStart(8, '0')),
     sequence: 1,
-    kind: PUT,
+    kind: PUT as Kind,
     value: Buffer.alloc(100),
   }))
   const reader = openTable(buildTable(list), cache)

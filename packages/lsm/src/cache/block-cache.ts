@@ -8,8 +8,6 @@ class Frame {
   readonly shelf: Shelf
   readonly slot: number
   readonly bytes: number
-  /** Met since the hand passed. */
-  used = false
   before: Frame
   after: Frame
 
@@ -26,24 +24,27 @@ class Frame {
 /** The cached blocks of one file, by their number: a hit is an array access. */
 export class Shelf {
   readonly file: number
+  readonly blocks: (Block | undefined)[]
+  /** Of `blocks`, where each stands in the ring. */
   readonly frames: (Frame | undefined)[]
   readonly #cache: BlockCache
 
   constructor(file: number, blocks: number, cache: BlockCache) {
     this.file = file
+    this.blocks = new Array<Block | undefined>(blocks).fill(undefined)
     this.frames = new Array<Frame | undefined>(blocks).fill(undefined)
     this.#cache = cache
   }
 
   get(slot: number): Block | undefined {
-    const frame = this.frames[slot]
-    if (frame === undefined) {
+    const block = this.blocks[slot]
+    if (block === undefined) {
       this.#cache.misses++
       return undefined
     }
     this.#cache.hits++
-    frame.used = true
-    return frame.block
+    block.used = true
+    return block
   }
 
   /** Keeps a block until the cache needs its room. */
@@ -131,7 +132,9 @@ export class BlockCache {
       hand.before.after = frame
       hand.before = frame
     }
+    block.used = false
     shelf.frames[slot] = frame
+    shelf.blocks[slot] = block
     this.#blockBytes += bytes
     this.#blocks++
   }
@@ -140,8 +143,8 @@ export class BlockCache {
   #shrink(bytes: number): void {
     while (this.#hand !== undefined && this.#blockBytes + this.#charged + bytes > this.#bytesMax) {
       const frame = this.#hand
-      if (frame.used) {
-        frame.used = false
+      if (frame.block.used) {
+        frame.block.used = false
         this.#hand = frame.after
       } else {
         this.#remove(frame)
@@ -158,6 +161,7 @@ export class BlockCache {
       if (this.#hand === frame) this.#hand = frame.after
     }
     frame.shelf.frames[frame.slot] = undefined
+    frame.shelf.blocks[frame.slot] = undefined
     this.#blockBytes -= frame.bytes
     this.#blocks--
   }

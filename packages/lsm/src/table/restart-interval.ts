@@ -8,7 +8,7 @@ export class RestartInterval {
   count = 0
   /** The entry that is shown. */
   position = 0
-  /** Where entries, their tags and their values start in the block; one more start than entries. */
+  /** Where entries, their tags and their values start in the block; of entries and values also where the last ends. */
   readonly starts: number[] = [0]
   readonly tags: number[] = [0]
   readonly valueStarts: number[] = [0]
@@ -21,6 +21,7 @@ export class RestartInterval {
     const { bytes } = block
     const { starts, tags, valueStarts, keyStarts } = this
     let at = block.restartAt(restart)
+    let value = block.valueAt(restart)
     let count = 0
     let keyStart = 0
     let keyEnd = 0
@@ -36,17 +37,19 @@ export class RestartInterval {
       bytes.copy(this.keys, keyEnd + shared, keyAt, keyAt + unshared)
       starts[count] = at
       tags[count] = tag
-      valueStarts[count] = keyAt + unshared
-      at = keyAt + unshared + head.valueBytes
+      valueStarts[count] = value
+      at = keyAt + unshared
+      value += head.valueBytes
       count++
       keyStart = keyEnd
       keyEnd = nextEnd
       keyStarts[count] = keyEnd
     }
     starts[count] = at
+    valueStarts[count] = value
     this.restart = restart
     this.count = count
-    return count > 0
+    return count > 0 && value <= block.entriesStart
   }
 
   #grow(keep: number, bytes: number): void {

@@ -90,7 +90,7 @@ export class TableCursor implements Cursor {
     }
     const block = this.#source.now(i) ?? (yield* this.#source.get(i))
     const limit = this.#seekIn(i, block, key, sequence) ? this.#at : block.entriesEnd
-    if (limit > 0) this.#back(block.restartBefore(limit - 1), limit)
+    if (limit > block.entriesStart) this.#back(block.restartBefore(limit - 1), limit)
     else {
       this.valid = false
       if (i > 0) yield* this.#lastOf(i - 1)
@@ -107,7 +107,7 @@ export class TableCursor implements Cursor {
   #seekIn(i: number, block: Block, key: Bytes, sequence: number): boolean {
     const restart = block.restartFor(key, sequence)
     if (restart < 0) throw this.#reader.corruption(i, 'its restart points make no sense')
-    this.#enter(i, block, block.restartAt(restart))
+    this.#enter(i, block, restart)
     while (this.#next < block.entriesEnd) {
       this.#step()
       const order = compareRanges(this.keyBytes, 0, this.keyEnd, key, 0, key.length)
@@ -116,12 +116,13 @@ export class TableCursor implements Cursor {
     return false
   }
 
-  /** The next step will be the entry at `at`, which is a restart point. */
-  #enter(i: number, block: Block, at: number): void {
+  /** The next step will be to the restart point. */
+  #enter(i: number, block: Block, restart: number): void {
     this.blockNumber = i
     this.#block = block
     this.valueBytes = block.bytes
-    this.#next = at
+    this.#next = block.restartAt(restart)
+    this.valueEnd = block.valueAt(restart)
     this.#backward = false
     this.keyBytes = this.#scratch
     this.keyStart = 0
@@ -135,7 +136,8 @@ export class TableCursor implements Cursor {
     const at = this.#next
     const tag = decodeHead(bytes, at, block.entriesEnd, head)
     const { shared, unshared } = head
-    if (tag < 0 || shared > this.keyEnd) {
+    const valueStart = this.valueEnd
+    if (tag < 0 || shared > this.keyEnd || valueStart + head.valueBytes > block.entriesStart) {
       this.valid = false
       throw this.#reader.corruption(this.blockNumber, `its entry at ${at} makes no sense`)
     }
@@ -148,10 +150,10 @@ export class TableCursor implements Cursor {
     this.keyEnd = keyEnd
     this.sequence = sequenceAt(bytes, tag)
     this.kind = bytes[tag + 7] as Kind
-    this.valueStart = keyAt + unshared
-    this.valueEnd = this.valueStart + head.valueBytes
+    this.valueStart = valueStart
+    this.valueEnd = valueStart + head.valueBytes
     this.#at = at
-    this.#next = this.valueEnd
+    this.#next = keyAt + unshared
     this.valid = true
   }
 
@@ -196,8 +198,9 @@ export class TableCursor implements Cursor {
     this.keyBytes = this.#scratch
     this.keyStart = 0
     this.keyEnd = bytes
-    this.#at = this.#interval!.starts[this.#interval!.position]!
-    this.#next = this.valueEnd
+    const { starts, position } = this.#interval!
+    this.#at = starts[position]!
+    this.#next = starts[position + 1]!
     this.#backward = false
   }
 
@@ -213,7 +216,7 @@ export class TableCursor implements Cursor {
         this.#back(interval.restart - 1, block.restartAt(interval.restart))
         return true
       }
-    } else if (this.#at > 0) {
+    } else if (this.#at > block.entriesStart) {
       this.#back(block.restartBefore(this.#at - 1), this.#at)
       return true
     }
@@ -256,7 +259,7 @@ export class TableCursor implements Cursor {
     this.sequence = sequenceAt(bytes, tag)
     this.kind = bytes[tag + 7] as Kind
     this.valueStart = interval.valueStarts[position]!
-    this.valueEnd = interval.starts[position + 1]!
+    this.valueEnd = interval.valueStarts[position + 1]!
     this.valid = true
   }
 
