@@ -4,6 +4,7 @@ import { FileScan } from './extent-scan.ts'
 import type { FileTable } from './file-table.ts'
 import { Journal } from './journal.ts'
 import { KeyTableLog, KeyTableReplay } from './key-table.ts'
+import { completeSet, type IdentifiedSet } from './medium-set.ts'
 import type { Op } from './op.ts'
 import type { Superblock } from './superblock.ts'
 import { type TableLog, ZoneTableLog } from './table-log.ts'
@@ -18,7 +19,7 @@ import type { VolumeMedium } from './volume-medium.ts'
  * 2. The file table is replayed from every home medium; the newest sound one counts.
  * 3. A writer claims the next epoch, and replays what came in meanwhile (I11).
  * 4. Files that were being written are scanned to their last whole record (I2 .. I5).
- * 5. What was found is flushed (I10), then sealed in the table (I6), which is written as a new generation.
+ * 5. What was found, the table itself included, is flushed (I10), then sealed in the table (I6), which is written as a new generation.
  *
  * 1 to 4 only read. 5 changes nothing that 1 to 4 would see differently until the generation is whole, so a crash anywhere in recovery
  * leaves what it found.
@@ -88,10 +89,10 @@ function isNewer(a: HomeReplay, b: HomeReplay): boolean {
 
 /** Steps 2 to 5 of a writer. */
 export function* recover(
-  media: readonly VolumeMedium[],
-  superblock: Superblock,
+  set: IdentifiedSet,
   o: { now: () => number; cacheBytes: number; holder: string },
 ): Op<VolumeCore> {
+  const { media, superblock } = set
   const homeMedia = media.filter(({ home }) => home)
   let seen = superblock.epoch
   let generation = superblock.generation
@@ -102,6 +103,7 @@ export function* recover(
   if (shared) for (const medium of media) yield* medium.report()
   const { best, homes } = shared ? yield* replayTable(media) : first
   const { table } = best.replay
+  completeSet(set, table.addedMedia)
   for (const medium of homeMedia) {
     const home = homes.find((one) => one.medium === medium)
     generation = Math.max(generation, yield* generationSeen(medium, home))
@@ -146,7 +148,8 @@ export function* serve(
 
 /** Seals every file that its writer left unsealed, with what is whole of it. */
 function* sealUnsealed(table: FileTable, media: readonly VolumeMedium[]): Op<void> {
-  const touched = new Set<number>()
+  // The table too may have been read from a cache; the generation before it is emptied next.
+  const touched = new Set(media.filter(({ home }) => home).map(({ number }) => number))
   for (const file of table.files.values()) {
     if (file.sealed) continue
     const { size, ends } = yield* new FileScan(file, (number) => media[number]!).advance(true)
@@ -163,7 +166,7 @@ function* sealUnsealed(table: FileTable, media: readonly VolumeMedium[]): Op<voi
 }
 
 /** Zones that the last writer left open are finished where open zones are limited: nothing is appended to them again (I6). */
-function* endOldZones(core: VolumeCore, medium: VolumeMedium): Op<void> {
+export function* endOldZones(core: VolumeCore, medium: VolumeMedium): Op<void> {
   const { openZonesMax, activeZonesMax, append } = medium.medium.caps
   if (openZonesMax === 0 && activeZonesMax === 0 && append !== 'stream') return
   const allocator = core.allocators[medium.number]!

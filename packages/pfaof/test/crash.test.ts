@@ -1,6 +1,6 @@
 import { type Medium, type MediumImage, openMemory, openObject, openZns } from '@vivefs/media'
 import { describe, expect, test } from 'vitest'
-import { type CrashRun, CUTS, closeAll, contentsOf, mediaHolding, runUntilCut } from './crash.ts'
+import { type CrashRun, CUTS, closeAll, contentsOf, mediaHolding, reopenUntilCut, runUntilCut } from './crash.ts'
 import { CrashExplorer, type Outcome } from './crash-explorer.ts'
 
 /**
@@ -85,6 +85,35 @@ async function crashAt(
   }
 }
 
+/**
+ * The process is killed at `killAt` and the power cut at every operation of the recovery that follows: bytes that recovery read from a
+ * cache must not be promised before they are durable (I10). False when the trace ended before.
+ */
+async function killAt(
+  explorer: CrashExplorer,
+  seed: number,
+  like: Record<string, Medium>,
+  cutAt: number,
+): Promise<boolean> {
+  for (let point = 1; ; point++) {
+    const fresh = await mediaHolding(Object.fromEntries(Object.keys(like).map((name) => [name, EMPTY])), like)
+    const o = { seed, operations: 200, cutAt, appendBytesMax: 30 << 10, loss: 'process' as const }
+    const run = await runUntilCut(fresh, o)
+    if (run.operations < cutAt || !run.created) {
+      await closeAll(run.media)
+      return run.operations >= cutAt
+    }
+    const left = await reopenUntilCut(run.media, point)
+    if (left === undefined) return true
+    explorer.counts.recoveryPoints++
+    for (const cut of CUTS) {
+      const where = `VIVEFS_SEED=${seed} VIVEFS_CUT=${cutAt}, recovery cut at ${point} keep ${cut.keep} ${cut.order}`
+      judge(run, await explorer.recover(await contentsOf(left, cut, point)), where)
+    }
+    await closeAll(left)
+  }
+}
+
 describe('crash points', () => {
   for (const [kind, make] of Object.entries(KINDS)) {
     test.for(SEEDS)(
@@ -112,6 +141,29 @@ describe('crash points', () => {
             `${recoveryCuts} cuts there; ${recoveriesCrashed} recoveries crashed, ${distinct} distinct contents; ${seconds} s`,
         )
         if (ONLY === undefined) expect(cutAt).toBeGreaterThan(100)
+        expect(recoveryPoints).toBeGreaterThan(0)
+      },
+    )
+
+    test.for(SEEDS)(
+      `seed %i, ${kind}: the process killed at every operation, the power cut at every one of the recovery`,
+      {
+        timeout: 1_800_000,
+      },
+      async (seed) => {
+        const like = make()
+        const explorer = new CrashExplorer(like)
+        let points = 0
+        for (let cutAt = ONLY ?? 1; await killAt(explorer, seed, like, cutAt); cutAt += DEEP ? 1 : 23) {
+          points++
+          if (ONLY !== undefined) break
+        }
+        await closeAll(like)
+        const { cuts, distinct, recoveryPoints } = explorer.counts
+        console.log(
+          `kill points: seed ${seed}, ${kind}: ${points} points, ${recoveryPoints} points in recovery, ${cuts} cuts there; ` +
+            `${distinct} distinct contents`,
+        )
         expect(recoveryPoints).toBeGreaterThan(0)
       },
     )

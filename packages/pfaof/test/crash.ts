@@ -1,5 +1,5 @@
 import type { FaultMedium, Medium, MediumImage } from '@vivefs/media'
-import { isImageable, openFault } from '@vivefs/media'
+import { isImageable, MediumError, openFault } from '@vivefs/media'
 import { Trace } from '../src/conformance/trace.ts'
 import { Volume } from '../src/index.ts'
 
@@ -31,20 +31,24 @@ export interface CrashRunOptions {
   readonly operations: number
   readonly cutAt: number
   readonly appendBytesMax?: number
+  /** Default 'power'. 'process': the media go on, with what no flush covered still in their caches. */
+  readonly loss?: 'power' | 'process'
 }
 
-/** Runs a trace on empty media with the power cut on all of them at the nth media operation. */
+/** Runs a trace on empty media with the power cut on all of them, or the process killed, at the nth media operation. */
 export async function runUntilCut(inner: Readonly<Record<string, Medium>>, o: CrashRunOptions): Promise<CrashRun> {
   const media: Record<string, FaultMedium> = {}
   const names = Object.keys(inner)
   let left = o.cutAt
   for (const name of names) media[name] = openFault(inner[name]!, { seed: o.seed }) as FaultMedium
   // One power supply: operations are counted over all media, and all lose power together.
-  for (const name of names)
-    countDown(media[name]!, () => {
-      if (--left !== 0) return
-      for (const medium of Object.values(media)) medium.cutPower()
-    })
+  const tick = () => {
+    if (--left !== 0 || o.loss === 'process') return
+    for (const medium of Object.values(media)) medium.cutPower()
+  }
+  let seen: Record<string, Medium> = media
+  if (o.loss === 'process') seen = mortal(media, tick, () => left <= 0)
+  else for (const name of names) countDown(media[name]!, tick)
   const { seed, operations, appendBytesMax } = o
   const trace = new Trace({
     seed,
@@ -55,7 +59,7 @@ export async function runUntilCut(inner: Readonly<Record<string, Medium>>, o: Cr
   let created = false
   let error: unknown
   try {
-    const volume = await Volume.create({ media, volumeId: ID, now: () => 1 })
+    const volume = await Volume.create({ media: seen, volumeId: ID, now: () => 1 })
     created = true
     await trace.run(volume)
     await volume.close()
@@ -83,6 +87,30 @@ const COUNTED = [
   'createOnce',
   'deleteKey',
 ] as const
+
+/** The media as one process sees them: once `dead` it does nothing more to them, though it may try. */
+function mortal(
+  media: Readonly<Record<string, FaultMedium>>,
+  tick: () => void,
+  dead: () => boolean,
+): Record<string, Medium> {
+  const counted: ReadonlySet<unknown> = new Set(COUNTED)
+  const seen: Record<string, Medium> = {}
+  for (const [name, medium] of Object.entries(media)) {
+    seen[name] = new Proxy(medium, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]) => {
+          if (counted.has(key)) tick()
+          if (dead()) throw new MediumError('MEDIA_IO', 'the process was killed')
+          return (value as (...all: unknown[]) => unknown).apply(target, args)
+        }
+      },
+    })
+  }
+  return seen
+}
 
 /** Calls `tick` before every operation that changes a medium. */
 export function countDown(medium: FaultMedium, tick: () => void): void {
@@ -124,20 +152,27 @@ export async function mediaHolding(
   return media
 }
 
-/** Opens with the power cut at the nth operation; undefined when recovery ended before. */
+/** Opens with the power cut at the nth operation; undefined, with the media closed, when recovery ended before. */
 export async function recoverUntilCut(
   media: Readonly<Record<string, Medium>>,
   cutAt: number,
 ): Promise<Record<string, FaultMedium> | undefined> {
   const faulty: Record<string, FaultMedium> = {}
+  for (const [name, medium] of Object.entries(media)) faulty[name] = openFault(medium, {}) as FaultMedium
+  return reopenUntilCut(faulty, cutAt)
+}
+
+/** As {@link recoverUntilCut}, on the media of a process that was killed: what it left in caches is there and can still be lost. */
+export async function reopenUntilCut(
+  faulty: Record<string, FaultMedium>,
+  cutAt: number,
+): Promise<Record<string, FaultMedium> | undefined> {
   let left = cutAt
-  for (const [name, medium] of Object.entries(media)) {
-    faulty[name] = openFault(medium, {}) as FaultMedium
-    countDown(faulty[name]!, () => {
+  for (const medium of Object.values(faulty))
+    countDown(medium, () => {
       if (--left !== 0) return
       for (const one of Object.values(faulty)) one.cutPower()
     })
-  }
   try {
     const volume = await Volume.open({ media: faulty, now: () => 1 })
     await volume.close()
