@@ -46,7 +46,7 @@ export class Compactor {
 
   constructor(engine: CompactionEngine) {
     this.#engine = engine
-    this.#runner = new JobRunner(engine)
+    this.#runner = new JobRunner(engine, this.#counters)
     engine.versions.onFree = () => this.schedule()
   }
 
@@ -171,7 +171,16 @@ export class Compactor {
     if (filled.length === 0) return yield* versions.apply({ logNumber })
     const bytes = filled.reduce((sum, memtable) => sum + memtable.bytes, 0)
     const files = new TableFiles(storage, bytes)
-    const { outputs } = yield* this.#build(files, () => this.#runner.run(flushJob(this.#engine), filled, files))
+    const { outputs } = yield* this.#build(files, () =>
+      this.#runner.run({
+        kind: 'flush',
+        job: flushJob(this.#engine),
+        memtables: filled,
+        bytes,
+        files,
+        stopped: () => false,
+      }),
+    )
     yield* versions.apply({ logNumber, added: outputs.map((meta) => ({ level: 0, meta })) })
     this.#counters.flushes++
     this.#counters.bytesFlushed += files.bytesWritten
@@ -190,7 +199,16 @@ export class Compactor {
       }
       const job = compactionJob(this.#engine, version, picked)
       const files = new TableFiles(storage, job.tableBytes)
-      const result = yield* this.#build(files, () => this.#runner.run(job, [], files, () => this.#closing))
+      const result = yield* this.#build(files, () =>
+        this.#runner.run({
+          kind: 'compaction',
+          job,
+          memtables: [],
+          bytes: sumBytes(inputs),
+          files,
+          stopped: () => this.#closing,
+        }),
+      )
       yield* versions.apply(editOf(picked, result.outputs))
       this.#counters.compactions++
       this.#counters.bytesRead += sumBytes(inputs)
@@ -247,11 +265,12 @@ export class Compactor {
       const tasks = [this.#flushing, this.#compacting].filter((task) => task !== undefined)
       let moved = false
       for (;;) {
+        const { bell } = this.#runner
         let further = false
         for (const task of tasks) if (task.drainNow()) further = true
         moved ||= further
         if (!block || tasks.some((task) => task.settled)) return moved
-        if (!further && !this.#runner.waitForWorker()) return moved
+        if (!further && !this.#runner.waitForWorker(bell)) return moved
       }
     } finally {
       this.#runner.turns = 0

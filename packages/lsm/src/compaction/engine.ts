@@ -25,6 +25,8 @@ export interface CompactionOptions {
   readonly compression: Compression
   /** Where the worker's code is; false: everything runs on the calling thread. Default: beside this code. */
   readonly worker: string | URL | false | undefined
+  /** Jobs whose inputs are smaller stay on the calling thread; default 64 KiB, below which the way costs more than the work. */
+  readonly workerBytesMin?: number
   /** Check each block's own CRC and the order of keys when compaction reads. */
   readonly paranoid: boolean
 }

@@ -45,5 +45,6 @@ export class TableFiles implements TableStore {
   *discard(): Op<void> {
     for (const table of this.#files.keys()) yield* this.#storage.remove('table', table)
     this.#files.clear()
+    this.bytesWritten = 0
   }
 }

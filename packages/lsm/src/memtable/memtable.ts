@@ -183,6 +183,11 @@ export class Memtable {
     return new MemtableCursor(this, this.#tree)
   }
 
+  /** Another thread can read it. */
+  get shared(): boolean {
+    return this.#shared
+  }
+
   /** What another thread needs to read it, with {@link from}. Nothing may be added from now on. */
   share(): SharedMemtable {
     const { words, shape } = this.#tree

@@ -14,6 +14,7 @@ import { RangeTombstones } from '../../src/range-tombstones.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Version } from '../../src/version/version.ts'
 import { VersionSet } from '../../src/version/version-set.ts'
+import { JOIN } from './join.ts'
 
 /** Small enough that a thousand entries make a tree of several levels. */
 export const TINY: Partial<CompactionOptions> = {
@@ -25,13 +26,6 @@ export const TINY: Partial<CompactionOptions> = {
   level0Trigger: 2,
   worker: false,
   paranoid: true,
-}
-
-/** Appends with commas; without a base a `+` comes first, so that a lost or doubled operand shows. */
-export const JOIN: MergeOperator = {
-  name: 'join',
-  full: (_key, base, operands) => Buffer.concat([base ?? Buffer.from('+'), ...operands]),
-  partial: (_key, operands) => Buffer.concat(operands),
 }
 
 export interface TestEngineOptions {

@@ -1,0 +1,66 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import {
+  type FromWorker,
+  OUTSTANDING_BYTES,
+  OUTSTANDING_BYTES_MAX,
+  ring,
+  STOP,
+  type ToWorker,
+  WORKER_BELL,
+  type WorkerSetup,
+} from './protocol.ts'
+
+/** Nobody answers any more. The owner stops a worker that it gave up. */
+const SILENCE_MS = 600_000
+
+/** The worker's end of the line to its owner. */
+export class Mailbox {
+  readonly port: MessagePort
+  readonly #shared: Int32Array
+  readonly #ownerBell: Int32Array
+
+  constructor(setup: WorkerSetup) {
+    this.port = setup.port
+    this.#shared = new Int32Array(setup.shared)
+    this.#ownerBell = new Int32Array(setup.ownerBell)
+  }
+
+  /** The owner does not want the job any more. */
+  get stopped(): boolean {
+    return Atomics.load(this.#shared, STOP) !== 0
+  }
+
+  post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+    this.port.postMessage(message, transfer)
+    ring(this.#ownerBell)
+  }
+
+  /** Waits for the owner's next message. */
+  receive(): ToWorker {
+    for (;;) {
+      const bell = Atomics.load(this.#shared, WORKER_BELL)
+      const received = receiveMessageOnPort(this.port)
+      if (received !== undefined) return received.message as ToWorker
+      this.#wait(WORKER_BELL, bell)
+    }
+  }
+
+  /** Sends finished bytes; waits while the owner has too many of them. */
+  write(table: number, parts: readonly Uint8Array[]): void {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    for (;;) {
+      const outstanding = Atomics.load(this.#shared, OUTSTANDING_BYTES)
+      if (outstanding <= OUTSTANDING_BYTES_MAX || this.stopped) break
+      this.#wait(OUTSTANDING_BYTES, outstanding)
+    }
+    Atomics.add(this.#shared, OUTSTANDING_BYTES, bytes)
+    this.post(
+      { kind: 'write', table, parts },
+      parts.map((part) => part.buffer as ArrayBuffer),
+    )
+  }
+
+  #wait(word: number, value: number): void {
+    if (Atomics.wait(this.#shared, word, value, SILENCE_MS) === 'timed-out') throw new Error('the owner is silent')
+  }
+}

@@ -1,0 +1,56 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Bytes } from '../bytes.ts'
+import type { JobResult, MergeJob } from '../compaction/job.ts'
+import type { TableMeta } from '../table-meta.ts'
+
+/**
+ * What the owner of the database and a worker say to each other. The worker reads and writes no file: it asks the owner for the bytes of
+ * its inputs and sends those of its outputs, in buffers that are transferred. While it runs a job it waits by `Atomics.wait`, so its code
+ * is the synchronous form of what runs inline. Each message is followed by a ring of the other side's bell, for whoever blocks.
+ */
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly port: MessagePort
+  readonly shared: SharedArrayBuffer
+  /** Rung by all workers of a database. */
+  readonly ownerBell: SharedArrayBuffer
+}
+
+/** Words of `WorkerSetup.shared`. */
+export const WORKER_BELL = 0
+/** Bytes of outputs that the owner has not appended yet. */
+export const OUTSTANDING_BYTES = 1
+/** 1: the job's result is not wanted any more. */
+export const STOP = 2
+export const SHARED_WORDS = 4
+
+/** A worker that is so far ahead of its owner waits. */
+export const OUTSTANDING_BYTES_MAX: number = 8 << 20
+
+export type ToWorker =
+  | { readonly kind: 'job'; readonly job: MergeJob }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** The bytes asked for cannot be read. The owner keeps the error. */
+  | { readonly kind: 'unreadable' }
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'read'; readonly table: number; readonly offset: number; readonly bytes: number }
+  | { readonly kind: 'write'; readonly table: number; readonly parts: readonly Bytes[] }
+  | { readonly kind: 'end'; readonly meta: TableMeta }
+  | { readonly kind: 'done'; readonly result: JobResult }
+  | { readonly kind: 'failed'; readonly error: JobError }
+
+/** An error on its way between threads. */
+export interface JobError {
+  readonly code: string | undefined
+  readonly message: string
+  readonly stack: string | undefined
+}
+
+/** Wakes who waits on a bell. */
+export function ring(bell: Int32Array): void {
+  Atomics.add(bell, WORKER_BELL, 1)
+  Atomics.notify(bell, WORKER_BELL)
+}

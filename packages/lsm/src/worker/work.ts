@@ -1,0 +1,67 @@
+import { BlockCache } from '../cache/block-cache.ts'
+import { TableCache } from '../cache/table-cache.ts'
+import type { JobResult, MergeJob } from '../compaction/job.ts'
+import { runJob } from '../compaction/run-job.ts'
+import { openSources } from '../compaction/sources.ts'
+import type { TableStore } from '../compaction/table-writer.ts'
+import { loadOperator } from '../db/merge-operators.ts'
+import { LevelError } from '../error.ts'
+import { Memtable } from '../memtable/memtable.ts'
+import type { MergeOperator } from '../merge-operator.ts'
+import { type Op, runSync } from '../op.ts'
+import type { RandomReader } from '../table/random-reader.ts'
+import { Mailbox } from './mailbox.ts'
+import type { JobError, ToWorker, WorkerSetup } from './protocol.ts'
+import { RemoteTable } from './remote-table.ts'
+
+/** Inputs are read once: their filters and indexes are all that is kept. */
+const CACHE_BYTES = 1 << 20
+
+/** Serves one owner: takes jobs and does them, one after the other. */
+export function serve(setup: WorkerSetup): void {
+  const mailbox = new Mailbox(setup)
+  mailbox.port.on('message', (message: ToWorker) => {
+    if (message.kind !== 'job') return // an answer to a job that ended before
+    void doJob(message.job, mailbox)
+  })
+  mailbox.post({ kind: 'ready' })
+}
+
+async function doJob(job: MergeJob, mailbox: Mailbox): Promise<void> {
+  try {
+    const { operator } = await loadOperator(job.mergeOperator)
+    mailbox.post({ kind: 'done', result: runSync(remoteJob(job, operator, mailbox)) })
+  } catch (error) {
+    mailbox.post({ kind: 'failed', error: describe(error) })
+  }
+}
+
+function* remoteJob(job: MergeJob, operator: MergeOperator | undefined, mailbox: Mailbox): Op<JobResult> {
+  const metas = new Map(job.runs.flat().map((meta) => [meta.number, meta]))
+  const open = function* (number: number): Op<{ file: RandomReader }> {
+    return { file: new RemoteTable(number, metas.get(number)!.bytes, mailbox) }
+  }
+  const tables = new TableCache(open, new BlockCache(CACHE_BYTES), Math.max(1, metas.size))
+  const store: TableStore = {
+    *write(table, parts) {
+      if (mailbox.stopped) throw new LevelError('LEVEL_DATABASE_NOT_OPEN', 'the database is being closed')
+      mailbox.write(table, parts)
+    },
+    *end(meta) {
+      mailbox.post({ kind: 'end', meta })
+    },
+  }
+  try {
+    const memtables = job.memtables.map((shared) => Memtable.from(shared))
+    const sources = yield* openSources(job, memtables, tables)
+    return yield* runJob(job, { sources, operator, store })
+  } finally {
+    tables.clear()
+  }
+}
+
+function describe(error: unknown): JobError {
+  if (!(error instanceof Error)) return { code: undefined, message: String(error), stack: undefined }
+  const { code } = error as { code?: unknown }
+  return { code: typeof code === 'string' ? code : undefined, message: error.message, stack: error.stack }
+}
