@@ -15,7 +15,7 @@ const OPERATIONS = [
   'read',
   'report',
 ] as const
-const SYNCHRONOUS = ['appendSync', 'readSync', 'flushSync'] as const
+const SYNCHRONOUS = ['appendSync', 'readSync', 'flushSync', 'finishSync', 'resetSync'] as const
 
 export interface Stall {
   readonly reached: Promise<void>
