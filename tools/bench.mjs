@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** Bundles one benchmark of packages/NAME/bench and runs it; what follows its name goes to it. */
 import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import { root, run } from './steps.mjs'
 
-const benches = { log: 'pfaof', store: 'vivefs', face: 'vivefs', memtable: 'lsm' }
+const benches = { log: 'pfaof', store: 'vivefs', face: 'vivefs', memtable: 'lsm', kv: 'lsm' }
 const [name, ...args] = process.argv.slice(2)
 
 if (name === undefined || name === '--help' || !(name in benches)) {
@@ -18,16 +18,18 @@ if (name === undefined || name === '--help' || !(name in benches)) {
 const folder = join(root, 'packages', benches[name])
 const source = join(folder, 'bench', `${name}.ts`)
 if (!existsSync(source)) throw new Error(`there is no ${source}`)
-const outfile = join(folder, 'dist/bench', `${basename(name)}.mjs`)
+const outdir = join(folder, 'dist/bench')
+// A worker lies beside the code that starts it.
+const worker = join(folder, 'src/worker/index.ts')
 await build({
-  entryPoints: [source],
-  outfile,
+  entryPoints: { [name]: source, ...(existsSync(worker) && { worker }) },
+  outdir,
   bundle: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',
   tsconfig: join(root, 'tsconfig.json'),
-  external: ['cli-table3', 'abstract-level', 'classic-level', 'level', 'memory-level', 'msgpackr'],
+  external: ['abstract-level', 'classic-level', 'cli-table3', 'level', 'memory-level', 'msgpackr'],
   logLevel: 'error',
 })
-process.exit(run(process.execPath, ['--expose-gc', outfile, ...args]))
+process.exit(run(process.execPath, ['--expose-gc', join(outdir, `${name}.js`), ...args]))

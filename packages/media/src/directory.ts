@@ -69,7 +69,7 @@ const SLABS = 4
 /** Appends of this size let the file grow by themselves: zeros before them would double the bytes written. */
 const GROWING_APPEND_BYTES = 32 << 10
 /** Write-behinds at a time. The thread pool has four threads by default, and a synchronous loop never hears that one has ended. */
-const BEHIND_MAX = 2
+const BEHIND_MAX = 3
 
 export class DirectoryMedium extends BaseMedium implements Imageable {
   /** Whether writes go past the page cache. */
@@ -195,7 +195,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     this.#table.advance(zone, bytes)
     this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
     const after = this.#behindBytes
-    if (after > 0 && this.#behindRuns < BEHIND_MAX && file.isBehind(after * (1 + 2 * this.#behindRuns))) {
+    if (after > 0 && this.#behindRuns < BEHIND_MAX && file.isBehind(after * 2 ** this.#behindRuns)) {
       void this.#writeBehind(file)
     }
   }
@@ -300,7 +300,6 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     const file = this.#files.get(zone, true)!
     this.#spares.delete(zone)
     file.seal(pointer === 'unknown' ? Math.min(file.allocatedBytes, this.caps.zoneCapacityBytes) : pointer)
-    this.#syncEntries()
     this.#table.finish(zone, false)
   }
 
@@ -313,7 +312,6 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     if (!keeps || file.linkedElsewhere()) {
       this.#spares.delete(zone)
       this.#files.remove(zone)
-      this.#syncEntries()
       return
     }
     this.#spares.add(zone)

@@ -63,7 +63,9 @@ export class FaultMedium extends BaseMedium {
   constructor(inner: Medium, options: FaultOptions = {}) {
     const seed = options.seed ?? 1
     const spec = { kind: 'fault', inner: inner.spec, seed, rules: options.rules ?? [], crash: options.crash ?? {} }
-    super({ spec: spec as unknown as MediumSpec, caps: inner.caps, id: inner.id })
+    // Where stale bytes may show through, a reset has to look at the zone first, and that waits.
+    const zonesSync = inner.resetSync !== undefined && inner.caps.overwrite !== 'any'
+    super({ spec: spec as unknown as MediumSpec, caps: inner.caps, id: inner.id, zonesSync })
     this.inner = inner
     this.#options = options
     this.#plan = new FaultPlan(options.rules ?? [], seed)
@@ -183,6 +185,20 @@ export class FaultMedium extends BaseMedium {
     const after = this.#errorAfter(name, effects)
     if (after !== undefined) throw after
     return value
+  }
+
+  /** The synchronous form of {@link #call}. */
+  #callSync(name: OperationName, zone: number, run: () => void): void {
+    const effects = this.#begin(name, zone)
+    sleepMsSync(this.#latency(effects))
+    if (effects.some((effect) => effect.kind === 'power-cut')) {
+      this.cutPower()
+      if (this.#plan.random.next() < (this.#options.crash?.keep ?? 0)) run()
+      throw this.#cut!
+    }
+    run()
+    const after = this.#errorAfter(name, effects)
+    if (after !== undefined) throw after
   }
 
   // ---- append ----
@@ -347,6 +363,22 @@ export class FaultMedium extends BaseMedium {
       }
       await this.inner.reset(zone)
       this.#journal.reset(zone, held)
+      this.#patches = this.#patches.filter((patch) => patch.zone !== zone)
+    })
+  }
+
+  protected override doFinishSync(zone: number): void {
+    this.#callSync('finish', zone, () => {
+      this.inner.finishSync!(zone)
+      this.#journal.finished(zone)
+      if (this.caps.durability === 'seal') this.#journal.sealed(zone)
+    })
+  }
+
+  protected override doResetSync(zone: number): void {
+    this.#callSync('reset', zone, () => {
+      this.inner.resetSync!(zone)
+      this.#journal.reset(zone, undefined)
       this.#patches = this.#patches.filter((patch) => patch.zone !== zone)
     })
   }

@@ -142,7 +142,7 @@ export interface OperationStats {
   readonly count: number
   readonly errors: number
   readonly bytes: number
-  /** Sum and maximum of wall-clock latency. */
+  /** Sum and maximum of wall-clock latency. One synchronous read in eight is timed and stands for those after it. */
   readonly totalMs: number
   readonly maxMs: number
   /** latencyCounts[i]: operations that took less than 2^i microseconds and not less than 2^(i-1). */

@@ -4,7 +4,8 @@
  *   preallocated:   0 ........ pointer ........ allocated end ........ capacity
  *                   | data    | stale or zeros | not yet in the file          |
  *   not preallocated: the file ends at the pointer.
- *   finished: cut to the pointer and without write permission; that is how 'full' survives reopening.
+ *   finished: cut to the pointer and without write permission; that is how 'full' survives reopening (loss of power: from the next
+ *   sync on).
  *
  * Writes reach the file in order of their calls; a short write is continued, one that makes no progress is an error.
  *
@@ -19,6 +20,7 @@ import {
   fdatasync,
   fdatasyncSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -37,6 +39,7 @@ import type { Bytes } from './medium.ts'
 import type { Slab, SlabPool } from './slab.ts'
 
 const fdatasyncLater = promisify(fdatasync)
+const fsyncLater = promisify(fsync)
 /** Buffers per gathering write; above, they are joined first. */
 const GATHER_MAX = 64
 const ZEROS = new Uint8Array(1 << 20)
@@ -107,6 +110,8 @@ export class ZoneFile {
   /** Changes made, and how many of them a finished sync covers. */
   #changes = 0
   #synced = 0
+  /** Sealed since it was opened: its syncs cover the permissions too. */
+  #ended = false
   /** Bytes written since the last sync or write-behind was started. */
   #behindBytes = 0
   readonly #behind: Set<Promise<void>> = new Set()
@@ -269,7 +274,7 @@ export class ZoneFile {
   async sync(): Promise<void> {
     const covers = this.#changes
     this.#behindBytes = 0
-    await fdatasyncLater(this.#laterFd)
+    await (this.#ended ? fsyncLater(this.#laterFd) : fdatasyncLater(this.#laterFd))
     // What these met they alone were told.
     await Promise.all(this.#behind)
     this.#synced = Math.max(this.#synced, covers)
@@ -278,8 +283,9 @@ export class ZoneFile {
   syncNow(): void {
     const covers = this.#changes
     this.#behindBytes = 0
-    fdatasyncSync(this.#fd)
-    this.#synced = covers
+    if (this.#ended) fsyncSync(this.#fd)
+    else fdatasyncSync(this.#fd)
+    this.#synced = Math.max(this.#synced, covers)
   }
 
   /** True when `afterBytes` more lie here than any sync or write-behind was started for. */
@@ -301,14 +307,13 @@ export class ZoneFile {
     }
   }
 
-  /** Cuts the file to `pointer` and takes its write permission; durable. */
+  /** Cuts the file to `pointer` and takes its write permission; the next sync makes it durable. */
   seal(pointer: number): void {
     ftruncateSync(this.#fd, pointer)
     fchmodSync(this.#fd, 0o444)
     this.allocatedBytes = pointer
-    const covers = this.#changes
-    fsyncSync(this.#fd)
-    this.#synced = covers
+    this.#ended = true
+    this.#changes++
   }
 
   /** Gives back write permission, for the next open. */

@@ -6,27 +6,30 @@ import type { Op } from './op.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { VolumeMedium } from './volume-medium.ts'
 
-/** Where one chunk's payload lies, its page CRCs, and which pages were found sound since open (I13). */
+/**
+ * Where one chunk's payload lies, its page CRCs, and which pages were found sound since open (I13). Flat, because a cached read looks at
+ * little else: every object between costs a cache miss.
+ */
 export interface ChunkPlace {
   readonly fileOffset: number
   readonly bytes: number
   readonly payloadAt: number
   readonly crcs: Uint32Array
-  /** One byte per page: 1 = verified. */
-  readonly verified: Uint8Array
-  /** Every page is verified. */
-  sound: boolean
-}
-
-export interface Segment {
-  readonly chunks: readonly ChunkPlace[]
-  readonly costBytes: number
+  /** Bit p: page p is verified. Pages from 32 on have theirs in `moreVerified`, 32 to a word. */
+  verified: number
+  readonly moreVerified: Uint32Array | undefined
+  /** What the first chunk of a segment stands for, where there are more; in order, itself among them. */
+  chunks: readonly ChunkPlace[] | undefined
+  /** Memory of the segment that it stands for. */
+  costBytes: number
+  /** Read since the cache last looked. */
   used: boolean
 }
 
 /** Small chunks share a waypoint until the zone has moved on by this much. */
 const SEGMENT_BYTES = 16 << 10
 const WALK_BYTES = 8 << 10
+const PAGE_SHIFT = 12
 
 /** The place of a chunk whose head starts at the beginning of `head` and lies at `zoneAt`. */
 export function placeOf(fileOffset: number, bytes: number, head: Buffer, zoneAt: number): ChunkPlace {
@@ -34,7 +37,40 @@ export function placeOf(fileOffset: number, bytes: number, head: Buffer, zoneAt:
   const crcs = new Uint32Array(pages)
   for (let page = 0; page < pages; page++) crcs[page] = head.readUInt32LE(CHUNK_HEADER_BYTES + 4 * page)
   const payloadAt = zoneAt + headBytes(bytes)
-  return { fileOffset, bytes, payloadAt, crcs, verified: new Uint8Array(pages), sound: pages === 0 }
+  const moreVerified = pages > 32 ? new Uint32Array(Math.ceil(pages / 32) - 1) : undefined
+  return {
+    fileOffset,
+    bytes,
+    payloadAt,
+    crcs,
+    verified: 0,
+    moreVerified,
+    chunks: undefined,
+    costBytes: 0,
+    used: false,
+  }
+}
+
+/** Whether the pages of [from, to) of a chunk were all found sound (I13). */
+export function isVerified(place: ChunkPlace, from: number, to: number): boolean {
+  const first = from >>> PAGE_SHIFT
+  const last = (to - 1) >>> PAGE_SHIFT
+  if (last < 32) {
+    const wanted = (2 ** (last - first + 1) - 1) << first
+    return (place.verified & wanted) === wanted
+  }
+  for (let page = first; page <= last; page++) if (!isPageVerified(place, page)) return false
+  return true
+}
+
+export function isPageVerified(place: ChunkPlace, page: number): boolean {
+  const word = page < 32 ? place.verified : place.moreVerified![(page >>> 5) - 1]!
+  return ((word >>> (page & 31)) & 1) === 1
+}
+
+export function setPageVerified(place: ChunkPlace, page: number): void {
+  if (page < 32) place.verified |= 1 << page
+  else place.moreVerified![(page >>> 5) - 1]! |= 1 << (page & 31)
 }
 
 /**
@@ -51,7 +87,8 @@ export class ChunkMap {
   readonly #offsets: number[] = []
   readonly #ats: number[] = []
   readonly #larges: boolean[] = []
-  readonly #segments: (Segment | undefined)[] = []
+  /** The first place of each segment that is in memory. */
+  readonly #segments: (ChunkPlace | undefined)[] = []
   #lastLarge = false
   /** Walked up to here. */
   #frontier: { at: number; fileOffset: number; ordinal: number }
@@ -77,7 +114,7 @@ export class ChunkMap {
       this.#larges.push(large)
       this.#offsets.push(this.#frontier.fileOffset)
       this.#segments.push(undefined)
-      if (large && place !== undefined) this.#keep(count, [place])
+      if (large && place !== undefined) this.#keep(count, place)
     } else if (this.#segments[count - 1] !== undefined) this.drop(count - 1)
     this.#lastLarge = large
     const { fileOffset, ordinal } = this.#frontier
@@ -88,22 +125,24 @@ export class ChunkMap {
   /** The chunk that holds `offset`, if it is in memory. */
   peek(offset: number): ChunkPlace | undefined {
     if (offset >= this.#frontier.fileOffset) return undefined
-    const segment = this.#segments[this.#waypoint(offset)]
-    if (segment === undefined) return undefined
-    segment.used = true
-    return find(segment.chunks, offset)
+    const first = this.#segments[this.#waypoint(offset)]
+    if (first === undefined) return undefined
+    if (!first.used) first.used = true
+    return find(first, offset)
   }
 
   /** The chunk that holds `offset`. PFAOF_CORRUPTION when the headers on the way are not what was written. */
   *find(offset: number): Op<ChunkPlace> {
     if (offset >= this.#frontier.fileOffset) yield* this.#walk(offset)
     const at = this.#waypoint(offset)
-    let chunks = this.#segments[at]?.chunks
-    if (chunks === undefined) {
-      chunks = yield* this.#load(at)
-      this.#keep(at, chunks)
+    let first = this.#segments[at]
+    if (first === undefined) {
+      const chunks = yield* this.#load(at)
+      first = chunks[0]!
+      if (chunks.length > 1) first.chunks = chunks
+      this.#keep(at, first)
     }
-    const place = find(chunks, offset)
+    const place = find(first, offset)
     if (place === undefined) throw this.#damaged(this.#ats[at]!)
     return place
   }
@@ -116,7 +155,7 @@ export class ChunkMap {
     this.#cache.freed(segment.costBytes)
   }
 
-  segmentAt(index: number): Segment | undefined {
+  segmentAt(index: number): ChunkPlace | undefined {
     return this.#segments[index]
   }
 
@@ -125,18 +164,26 @@ export class ChunkMap {
     for (let i = 0; i < this.#segments.length; i++) this.drop(i)
   }
 
-  #keep(index: number, chunks: readonly ChunkPlace[]): void {
+  #keep(index: number, first: ChunkPlace): void {
     let costBytes = 64
-    for (const { crcs } of chunks) costBytes += 160 + crcs.length * 5
+    if (first.chunks === undefined) costBytes += costOf(first)
+    else for (const place of first.chunks) costBytes += costOf(place)
     this.drop(index)
-    this.#segments[index] = { chunks, costBytes, used: false }
+    first.costBytes = costBytes
+    this.#segments[index] = first
     this.#cache.kept(this, index, costBytes)
   }
 
+  /** The last waypoint at or below `offset`. Where chunks are alike it lies where a straight line says. */
   #waypoint(offset: number): number {
     const offsets = this.#offsets
+    const count = offsets.length
+    const base = this.extent.fileOffset
+    const guess = Math.floor(((offset - base) * count) / (this.#frontier.fileOffset - base))
+    if (guess < count && offsets[guess]! <= offset && (guess + 1 === count || offsets[guess + 1]! > offset))
+      return guess
     let low = 0
-    let high = offsets.length
+    let high = count
     while (high - low > 1) {
       const middle = (low + high) >>> 1
       if (offsets[middle]! <= offset) low = middle
@@ -205,7 +252,14 @@ export class ChunkMap {
   }
 }
 
-function find(chunks: readonly ChunkPlace[], offset: number): ChunkPlace | undefined {
+function costOf(place: ChunkPlace): number {
+  return 240 + place.crcs.length * 5
+}
+
+/** The chunk that holds `offset` in the segment that starts with `first`. */
+function find(first: ChunkPlace, offset: number): ChunkPlace | undefined {
+  const { chunks } = first
+  if (chunks === undefined) return offset - first.fileOffset < first.bytes ? first : undefined
   let low = 0
   let high = chunks.length - 1
   while (low <= high) {

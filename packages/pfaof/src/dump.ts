@@ -5,7 +5,7 @@ import { LABEL_FILE, SUPERBLOCK_FILE, TABLE_FILE } from './label.ts'
 import { identify, type MediaByName } from './medium-set.ts'
 import { type Op, runAsync } from './op.ts'
 import { decodeSuperblock } from './superblock.ts'
-import type { VolumeMedium } from './volume-medium.ts'
+import { VolumeMedium } from './volume-medium.ts'
 import { labelSeed } from './zone-writer.ts'
 
 /** One thing that lies in a zone, for people who debug. Reads with the codec that writes. */
@@ -59,8 +59,13 @@ export async function* dumpVolume(
   given: MediaByName,
   o: { medium?: string; zone?: number } = {},
 ): AsyncGenerator<DumpEntry> {
-  const { media } = await runAsync(identify(given, true))
-  for (const medium of media) {
+  const { media, added, superblock } = await runAsync(identify(given, true))
+  const later = added.map(({ name, medium, block, probe }) => {
+    const one = new VolumeMedium({ number: block.medium, name, medium, home: false, volumeId: superblock.volumeId })
+    one.reports = probe.reports
+    return one
+  })
+  for (const medium of [...media, ...later]) {
     if (o.medium !== undefined && o.medium !== medium.name) continue
     for (const { zone } of medium.reports) {
       if ((o.zone === undefined || o.zone === zone) && medium.scanLimit(zone) > 0) yield* dumpZone(medium, zone)

@@ -56,6 +56,7 @@ export type Edit =
   | { tag: 'checkpointEnd'; files: number; snapshots: number }
   | { tag: 'next'; zone: number }
   | { tag: 'close' }
+  | { tag: 'medium'; number: number; name: string; id: string; alignBytes: number }
 
 const TAGS = {
   generation: 1,
@@ -73,6 +74,7 @@ const TAGS = {
   checkpointEnd: 13,
   next: 14,
   close: 15,
+  medium: 16,
 } as const satisfies Record<Edit['tag'], number>
 
 const NAMES = new Map<number, Edit['tag']>(Object.entries(TAGS).map(([name, tag]) => [tag, name as Edit['tag']]))
@@ -169,6 +171,9 @@ function putBody(out: ByteWriter, edit: Edit): void {
       return
     case 'close':
       return
+    case 'medium':
+      out.u8(edit.number).text(edit.name).text(edit.id).varint(edit.alignBytes)
+      return
   }
 }
 
@@ -240,6 +245,14 @@ function getBody(tag: Edit['tag'], input: ByteReader): Edit {
       return { tag, zone: input.varint() }
     case 'close':
       return { tag }
+    case 'medium': {
+      const number = input.u8()
+      const called = name()
+      const id = input.text(NAME_BYTES_MAX)
+      const alignBytes = input.varint()
+      if (number === 0 || number >= MEDIA_MAX || alignBytes < 8 || alignBytes > 1 << 30) input.ok = false
+      return { tag, number, name: called, id, alignBytes }
+    }
   }
 }
 

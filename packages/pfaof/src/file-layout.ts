@@ -1,5 +1,5 @@
 import { PAGE_BYTES } from './chunk.ts'
-import { ChunkMap, type ChunkPlace } from './chunk-map.ts'
+import { ChunkMap, type ChunkPlace, isPageVerified, isVerified, setPageVerified } from './chunk-map.ts'
 import { crc32, sharedKernel } from './crc.ts'
 import { STAGING_AT } from './crc-kernel.ts'
 import type { Extent } from './edit.ts'
@@ -107,12 +107,11 @@ export class FileLayout {
     if (got !== pages.length) throw this.#short(map, place)
     for (let at = 0; at < got; at += PAGE_BYTES) {
       const page = (pageFrom + at) / PAGE_BYTES
-      if (place.verified[page] === 1) continue
+      if (isPageVerified(place, page)) continue
       const found = crc(STAGING_AT + at, Math.min(PAGE_BYTES, got - at), 0)
       if ((found ^ place.crcs[page]!) !== 0) throw this.#damaged(map, place, page)
-      place.verified[page] = 1
+      setPageVerified(place, page)
     }
-    if (!place.sound) place.sound = !place.verified.includes(0)
     into.set(
       pageFrom === from && into.length === got ? pages : pages.subarray(from - pageFrom, from - pageFrom + into.length),
     )
@@ -150,12 +149,11 @@ export class FileLayout {
   /** Checks the whole pages in `bytes`, which start at `from` of the chunk (I13). */
   #verify(map: ChunkMap, place: ChunkPlace, from: number, bytes: Uint8Array): void {
     for (let page = from / PAGE_BYTES, at = 0; at < bytes.length; page++, at += PAGE_BYTES) {
-      if (place.verified[page] === 1) continue
+      if (isPageVerified(place, page)) continue
       const whole = at === 0 && bytes.length <= PAGE_BYTES ? bytes : bytes.subarray(at, at + PAGE_BYTES)
       if (crc32(whole) !== place.crcs[page]) throw this.#damaged(map, place, page)
-      place.verified[page] = 1
+      setPageVerified(place, page)
     }
-    if (!place.sound) place.sound = !place.verified.includes(0)
   }
 
   #damaged(map: ChunkMap, place: ChunkPlace, page: number): PfaofError {
@@ -167,11 +165,4 @@ export class FileLayout {
     const where = `zone ${map.extent.zone} of ${map.medium.name} at ${place.payloadAt}`
     return new PfaofError('PFAOF_CORRUPTION', `bytes of file ${this.#fileId} are missing in ${where}`)
   }
-}
-
-function isVerified(place: ChunkPlace, from: number, to: number): boolean {
-  if (place.sound) return true
-  const last = Math.floor((to - 1) / PAGE_BYTES)
-  for (let page = Math.floor(from / PAGE_BYTES); page <= last; page++) if (place.verified[page] !== 1) return false
-  return true
 }

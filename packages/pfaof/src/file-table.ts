@@ -27,6 +27,15 @@ export interface SnapshotRecord {
   readonly files: ReadonlyMap<string, SnapshotFile>
 }
 
+/** A medium that is not in the superblock. It keeps no table. */
+export interface AddedMedium {
+  readonly number: number
+  readonly name: string
+  /** `Medium.id`. */
+  readonly id: string
+  readonly alignBytes: number
+}
+
 /** The smallest id of a file; those below belong to the volume itself. */
 export const FILE_ID_FIRST = 16
 
@@ -34,6 +43,8 @@ export class FileTable {
   readonly files: Map<number, FileRecord> = new Map()
   readonly names: Map<string, number> = new Map()
   readonly snapshots: Map<string, SnapshotRecord> = new Map()
+  /** Media that were added after the volume's creation, in order of number. */
+  readonly addedMedia: AddedMedium[] = []
   generation = 0
   epoch = 0
   createdMs = 0
@@ -117,6 +128,11 @@ export class FileTable {
       case 'lease':
         this.idLimit = edit.idLimit
         return
+      case 'medium': {
+        const { number, name, id, alignBytes } = edit
+        this.addedMedia.push({ number, name, id, alignBytes })
+        return
+      }
       case 'checkpointEnd':
       case 'next':
       case 'close':
@@ -128,6 +144,7 @@ export class FileTable {
   *checkpoint(generation: number): Generator<Edit> {
     yield { tag: 'generation', generation, epoch: this.epoch, createdMs: this.createdMs }
     yield { tag: 'lease', idLimit: this.idLimit }
+    for (const medium of this.addedMedia) yield { tag: 'medium', ...medium }
     for (const { pins: _, ...file } of this.files.values()) yield { tag: 'file', ...file, media: [...file.media] }
     for (const [name, { createdMs, files }] of this.snapshots) {
       yield { tag: 'snapshot', name, createdMs, files: [...files.values()] }
@@ -173,6 +190,12 @@ export class FileTable {
         return this.snapshots.has(edit.name) ? undefined : `there is no snapshot ${edit.name} to drop`
       case 'lease':
         return edit.idLimit < this.idLimit ? 'the lease of file ids shrinks (I9)' : undefined
+      case 'medium': {
+        const last = this.addedMedia[this.addedMedia.length - 1]
+        if (last !== undefined && edit.number !== last.number + 1) return `medium ${edit.number} follows ${last.number}`
+        const twin = this.addedMedia.find(({ name, id }) => name === edit.name || id === edit.id)
+        return twin === undefined ? undefined : `medium ${edit.name} is added twice`
+      }
       case 'epoch':
         return edit.epoch < this.epoch ? 'the epoch shrinks (I11)' : undefined
       case 'checkpointEnd':

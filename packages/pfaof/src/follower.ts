@@ -1,6 +1,7 @@
 import { PfaofError } from './error.ts'
 import { FileScan } from './extent-scan.ts'
 import { KeyTableReplay } from './key-table.ts'
+import { completeSet, type IdentifiedSet } from './medium-set.ts'
 import type { Op } from './op.ts'
 import { findGenerations, type TableReplay, ZoneTableReplay } from './table-replay.ts'
 import type { VolumeCore } from './volume-core.ts'
@@ -12,20 +13,24 @@ import type { VolumeMedium } from './volume-medium.ts'
  */
 export class Follower {
   readonly #core: VolumeCore
+  readonly #set: IdentifiedSet
   readonly #home: VolumeMedium
   #replay: TableReplay | undefined
   #scans: Map<number, FileScan> = new Map()
 
-  constructor(core: VolumeCore) {
+  constructor(core: VolumeCore, set: IdentifiedSet) {
     this.#core = core
+    this.#set = set
     this.#home = core.media.find(({ home }) => home)!
   }
 
-  /** Takes in what happened since. PFAOF_IO; PFAOF_CORRUPTION when the table does not decode. */
+  /** Takes in what happened since. PFAOF_IO; PFAOF_MEDIUM_MISSING when the writer added one that was not given: open anew with it; PFAOF_CORRUPTION when the table does not decode. */
   *refresh(): Op<void> {
     const core = this.#core
     for (const medium of core.media) yield* medium.report()
     const replay = yield* this.#advance()
+    completeSet(this.#set, replay.table.addedMedia)
+    core.adopt()
     if (core.table !== replay.table) {
       core.table = replay.table
       this.#scans = new Map()

@@ -13,13 +13,16 @@ export class Housekeeping {
     const task: Promise<void> = work()
       .then(
         () => {},
-        (error: unknown) => {
-          this.failures++
-          this.lastFailure = error
-        },
+        (error: unknown) => this.failed(error),
       )
       .finally(() => this.#running.delete(task))
     this.#running.add(task)
+  }
+
+  /** Such work was done on the spot, and failed. */
+  failed(error: unknown): void {
+    this.failures++
+    this.lastFailure = error
   }
 
   /** Resolves when nothing runs any more. */

@@ -1,7 +1,7 @@
 import { type Edit, encodeEdits } from './edit.ts'
 import { assert, isPfaofError, PfaofError } from './error.ts'
 import type { FileTable } from './file-table.ts'
-import type { Op } from './op.ts'
+import { type Op, runSync } from './op.ts'
 import type { MediumRecord, Superblock } from './superblock.ts'
 import { COMPAT, FORMAT_VERSION, INCOMPAT, RO_COMPAT } from './superblock.ts'
 import type { TableLog } from './table-log.ts'
@@ -19,6 +19,9 @@ export interface JournalIdentity {
 /**
  * Changes of the file table: written to the log of every home medium, then applied in memory. When a log fails or grows too long, all
  * start a new generation; until that is durable nothing is acknowledged (I15).
+ *
+ * Where all logs lie on media that answer on the spot, a generation is written without suspending, whoever drives: a synchronous caller
+ * never meets a table that somebody asynchronous is half-way through writing. That blocks for a flush, once in some thousand edits.
  */
 export class Journal {
   readonly table: FileTable
@@ -32,6 +35,8 @@ export class Journal {
   /** Edits up to this serial number are durable. */
   durableSerial = 0
   #nextId: number
+  /** Generations are written without suspending. */
+  readonly blocks: boolean
 
   /** `generation` is the highest that any home medium has seen. The first commit or sync starts the next one. */
   constructor(table: FileTable, logs: readonly TableLog[], identity: JournalIdentity, generation: number) {
@@ -40,6 +45,7 @@ export class Journal {
     this.#identity = identity
     this.#generation = generation
     this.#nextId = table.idLimit
+    this.blocks = logs.every(({ medium }) => medium.answersNow)
   }
 
   /** A file id that was never given out (I9); the lease is durable before. */
@@ -143,7 +149,8 @@ export class Journal {
         medium: this.#logs[i]!.medium.number,
         media: this.#identity.media,
       }
-      yield* log.start(block, table)
+      if (this.blocks) runSync(log.start(block, table))
+      else yield* log.start(block, table)
     }
     table.apply({ tag: 'generation', generation, epoch: this.#identity.epoch, createdMs: table.createdMs })
     this.#suspect = false

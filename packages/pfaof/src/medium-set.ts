@@ -1,5 +1,6 @@
 import type { Medium } from '@vivefs/media'
 import { fromMedium, PfaofError } from './error.ts'
+import type { AddedMedium } from './file-table.ts'
 import { ANCHORS, LABEL_FILE, readLabel, writeLabel } from './label.ts'
 import { type Op, wait } from './op.ts'
 import {
@@ -83,6 +84,16 @@ export function* putLabel(medium: VolumeMedium, block: Superblock): Op<void> {
   yield* medium.flush()
 }
 
+/** Removes a label that is a key; the others are written over. */
+export function* dropLabel(medium: VolumeMedium): Op<void> {
+  if (!medium.keyed) return
+  try {
+    yield* wait(() => medium.medium.deleteKey!(LABEL_KEY))
+  } catch (error) {
+    throw fromMedium(error, `label of ${medium.name}`)
+  }
+}
+
 /** Numbers the media of a new volume and refuses those that carry one already (PFAOF_EXISTS). */
 export function* newSet(
   given: MediaByName,
@@ -119,60 +130,112 @@ export function labelOf(media: readonly MediumRecord[], medium: number, volumeId
   return { ...bits, volumeId, generation: 0, epoch: 0, medium, media }
 }
 
+/** The media that the superblock lists, and given ones of the same volume that may have been added later. */
+export interface IdentifiedSet {
+  /** In order of number; {@link completeSet} puts the added ones behind them. */
+  readonly media: VolumeMedium[]
+  readonly added: readonly GivenMedium[]
+  readonly superblock: Superblock
+}
+
+export interface GivenMedium {
+  readonly name: string
+  readonly medium: Medium
+  readonly block: Superblock
+  readonly probe: VolumeMedium
+}
+
+/** The newest of the labels; of several of one generation the one with the shortest list, which is that of the volume's creation. */
+function isNewer(a: Superblock, b: Superblock): boolean {
+  return a.generation > b.generation || (a.generation === b.generation && a.media.length < b.media.length)
+}
+
 /**
  * Recognises the media of a volume. PFAOF_NO_VOLUME, PFAOF_WRONG_MEDIUM, PFAOF_MEDIUM_MISSING, PFAOF_FORMAT.
  */
-export function* identify(
-  given: MediaByName,
-  readOnly: boolean,
-): Op<{ media: VolumeMedium[]; superblock: Superblock }> {
-  const found: { name: string; medium: Medium; block: Superblock | undefined; probe: VolumeMedium }[] = []
+export function* identify(given: MediaByName, readOnly: boolean): Op<IdentifiedSet> {
+  const found: GivenMedium[] = []
+  const blank: string[] = []
   let newest: Superblock | undefined
   for (const [name, medium] of Object.entries(given)) {
     const probe = new VolumeMedium({ number: 0, name, medium, home: false, volumeId: NO_ID })
     yield* probe.report()
     const block = yield* findLabel(probe)
+    if (block === undefined) {
+      blank.push(name)
+      continue
+    }
     found.push({ name, medium, block, probe })
-    if (block === undefined) continue
-    if (newest === undefined || block.generation > newest.generation) newest = block
+    if (newest === undefined || isNewer(block, newest)) newest = block
   }
   if (newest === undefined)
     throw new PfaofError('PFAOF_NO_VOLUME', `no volume on ${Object.keys(given).join(', ') || 'no medium'}`)
   checkFeatures(newest, readOnly)
+  if (blank.length > 0) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${blank[0]} carries no volume`)
   const media: VolumeMedium[] = []
-  for (const { name, medium, block, probe } of found) {
-    if (block === undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} carries no volume`)
+  const added: GivenMedium[] = []
+  for (const one of found) {
     const { volumeId } = newest
-    if (!Buffer.from(block.volumeId).equals(volumeId)) {
-      const ids = `${volumeIdText(block.volumeId)}, not ${volumeIdText(volumeId)}`
-      throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} belongs to volume ${ids}`)
+    if (!Buffer.from(one.block.volumeId).equals(volumeId)) {
+      const ids = `${volumeIdText(one.block.volumeId)}, not ${volumeIdText(volumeId)}`
+      throw new PfaofError('PFAOF_WRONG_MEDIUM', `${one.name} belongs to volume ${ids}`)
     }
-    const record = newest.media[block.medium]
-    if (record === undefined || record.name !== name) {
-      throw new PfaofError(
-        'PFAOF_WRONG_MEDIUM',
-        `the medium given as ${name} is ${record?.name ?? `number ${block.medium}`}`,
-      )
-    }
-    if (record.id !== medium.id) {
-      throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} has the identity ${medium.id}, the volume knows ${record.id}`)
-    }
-    if (media[block.medium] !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} is given twice`)
-    const one = new VolumeMedium({ number: block.medium, name, medium, home: record.home, volumeId })
-    if (one.alignBytes !== record.alignBytes) {
-      throw new PfaofError(
-        'PFAOF_WRONG_MEDIUM',
-        `${name} aligns to ${one.alignBytes}, the volume to ${record.alignBytes}`,
-      )
-    }
-    one.reports = probe.reports
-    media[block.medium] = one
+    const number = one.block.medium
+    const record = newest.media[number]
+    if (record === undefined) added.push(one)
+    else if (media[number] !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${one.name} is given twice`)
+    else media[number] = memberOf(one, record, number, volumeId)
   }
   for (const [i, record] of newest.media.entries()) {
     if (media[i] === undefined)
       throw new PfaofError('PFAOF_MEDIUM_MISSING', `the volume needs ${record.name} (${record.id})`)
   }
-  return { media, superblock: newest }
+  return { media, added, superblock: newest }
+}
+
+/** The medium as the volume knows it, or PFAOF_WRONG_MEDIUM. */
+function memberOf(given: GivenMedium, record: MediumRecord, number: number, volumeId: Uint8Array): VolumeMedium {
+  const { name, medium, probe } = given
+  if (record.name !== name) throw new PfaofError('PFAOF_WRONG_MEDIUM', `the medium given as ${name} is ${record.name}`)
+  if (record.id !== medium.id) {
+    throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} has the identity ${medium.id}, the volume knows ${record.id}`)
+  }
+  const one = new VolumeMedium({ number, name, medium, home: record.home, volumeId })
+  if (one.alignBytes !== record.alignBytes) {
+    throw new PfaofError(
+      'PFAOF_WRONG_MEDIUM',
+      `${name} aligns to ${one.alignBytes}, the volume to ${record.alignBytes}`,
+    )
+  }
+  one.reports = probe.reports
+  return one
+}
+
+/**
+ * Puts the media that the file table says were added behind those of the superblock. PFAOF_MEDIUM_MISSING; PFAOF_WRONG_MEDIUM, also for
+ * one whose addition did not come to its end: it is left out, or added again.
+ */
+export function completeSet(set: IdentifiedSet, records: readonly AddedMedium[]): void {
+  const { media, added, superblock } = set
+  const base = superblock.media.length
+  for (const record of records) {
+    const { number } = record
+    const given = added.find(({ medium }) => medium.id === record.id)
+    if (number !== base + records.indexOf(record))
+      throw new PfaofError('PFAOF_CORRUPTION', `file table: ${record.name} is medium ${number} of ${media.length}`)
+    if (media[number] !== undefined) continue
+    if (given === undefined)
+      throw new PfaofError(
+        'PFAOF_MEDIUM_MISSING',
+        `the volume needs ${record.name} (${record.id}), which was added to it`,
+      )
+    media.push(memberOf(given, { ...record, home: false }, number, superblock.volumeId))
+  }
+  const stranger = added.find(({ medium }) => !records.some(({ id }) => id === medium.id))
+  if (stranger !== undefined) {
+    const why = 'it was given a label, but its addition did not come to its end'
+    throw new PfaofError('PFAOF_WRONG_MEDIUM', `${stranger.name} is no medium of the volume: ${why}`)
+  }
 }
 
 function checkFeatures(block: Superblock, readOnly: boolean): void {

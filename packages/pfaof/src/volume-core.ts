@@ -6,22 +6,26 @@ import { FileLayout } from './file-layout.ts'
 import type { FileTable } from './file-table.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Journal } from './journal.ts'
-import { type Op, wait } from './op.ts'
+import { type Op, runSync, wait } from './op.ts'
 import { SegmentCache } from './segment-cache.ts'
+import { Turn } from './turn.ts'
 import type { VolumeMedium } from './volume-medium.ts'
 import { ZoneAllocator } from './zone-allocator.ts'
 import { ZonePool } from './zone-pool.ts'
 
 /** What the parts of an open volume share. */
 export class VolumeCore {
-  readonly media: readonly VolumeMedium[]
+  /** In order of number; {@link adopt} follows every push. */
+  readonly media: VolumeMedium[]
   readonly volumeId: Uint8Array
   readonly now: () => number
-  readonly allocators: readonly ZoneAllocator[]
+  readonly allocators: ZoneAllocator[] = []
   readonly housekeeping = new Housekeeping()
   readonly cache: SegmentCache
   readonly pool: ZonePool
   readonly files: Map<number, VolumeFile> = new Map()
+  /** One medium is added at a time. */
+  readonly adding: Turn = new Turn()
   table: FileTable
   /** Absent in a volume opened read only. */
   #journal: Journal | undefined
@@ -31,7 +35,7 @@ export class VolumeCore {
   #reserveSpent = false
 
   constructor(o: {
-    media: readonly VolumeMedium[]
+    media: VolumeMedium[]
     table: FileTable
     volumeId: Uint8Array
     now: () => number
@@ -42,17 +46,23 @@ export class VolumeCore {
     this.volumeId = o.volumeId
     this.now = o.now
     this.cache = new SegmentCache(o.cacheBytes)
-    this.allocators = o.media.map(
-      (medium) =>
+    this.adopt()
+    this.pool = new ZonePool(o.media, this.allocators, () => this.serial)
+  }
+
+  /** Media that were put behind the others get what belongs to one. */
+  adopt(): void {
+    for (const medium of this.media.slice(this.allocators.length)) {
+      this.allocators.push(
         new ZoneAllocator({
           medium,
           housekeeping: this.housekeeping,
-          durable: (serial) => this.journal.sync(serial),
+          durable: (serial) => this.#durable(serial),
           nextUse: () => ++this.#use,
           reserveZones: reserveOf(medium),
         }),
-    )
-    this.pool = new ZonePool(o.media, this.allocators, () => this.serial)
+      )
+    }
   }
 
   /** From here on the volume is written. */
@@ -60,6 +70,10 @@ export class VolumeCore {
     this.#journal = journal
     this.#claim = claim
     this.table.onFreed = (extents, id) => this.#freed(extents, id)
+  }
+
+  get epoch(): number {
+    return this.#claim?.epoch ?? 0
   }
 
   get journal(): Journal {
@@ -94,6 +108,13 @@ export class VolumeCore {
       if (gate.failure === undefined) continue
       throw new PfaofError('PFAOF_POISONED', `a flush of ${name} failed: open the volume anew (I12)`, gate.failure)
     }
+  }
+
+  /** A zone is taken and a generation is written without suspending wherever the table's media answer on the spot (see `Journal`). */
+  *#durable(serial: number): Op<void> {
+    const { journal } = this
+    if (journal.blocks) runSync(journal.sync(serial))
+    else yield* journal.sync(serial)
   }
 
   /** In a follower, bytes that are not what the table says were reclaimed by the writer since. */

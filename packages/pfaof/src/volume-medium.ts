@@ -136,6 +136,11 @@ export class VolumeMedium {
     return this.medium.resetSync !== undefined && this.medium.finishSync !== undefined
   }
 
+  /** Nothing that is asked of it has to wait for longer than its flush. */
+  get answersNow(): boolean {
+    return this.appendsNow && this.zonesNow && this.#readsBlock && !this.keyed && this.medium.flushSync !== undefined
+  }
+
   *reset(zone: number): Op<void> {
     try {
       if (this.zonesNow) this.medium.resetSync!(zone)

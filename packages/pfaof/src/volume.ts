@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Lifetime } from '@vivefs/media'
+import type { Lifetime, Medium } from '@vivefs/media'
+import { addMedium } from './add-medium.ts'
 import type { AppendFile } from './append-file.ts'
 import { LIFETIMES } from './edit.ts'
 import { EpochClaim } from './epoch.ts'
@@ -111,16 +112,17 @@ export class Volume {
   }
 
   static *#open(options: OpenVolumeOptions): Op<Volume> {
-    const { media, superblock } = yield* identify(options.media, options.readOnly === true)
+    const set = yield* identify(options.media, options.readOnly === true)
+    const { media, superblock } = set
     const now = options.now ?? Date.now
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES
     if (options.readOnly === true) {
       const core = new VolumeCore({ media, table: new FileTable(), volumeId: superblock.volumeId, now, cacheBytes })
-      const follower = new Follower(core)
+      const follower = new Follower(core, set)
       yield* follower.refresh()
       return new Volume(core, follower)
     }
-    return new Volume(yield* recover(media, superblock, { now, cacheBytes, holder: holderOf(options) }))
+    return new Volume(yield* recover(set, { now, cacheBytes, holder: holderOf(options) }))
   }
 
   /** 32 hexadecimal digits. */
@@ -206,6 +208,15 @@ export class Volume {
   status(): ReadonlyMap<string, MediumStatus> {
     this.#core.checkReadable()
     return mediaStatus(this.#core)
+  }
+
+  /**
+   * Takes one more medium into the volume; files may go there when it resolves, and from then on every open needs it. It keeps no file table.
+   * The medium stays the caller's. PFAOF_EXISTS when the name or the medium is taken; PFAOF_ARGUMENT, PFAOF_IO, PFAOF_FENCED. A crash
+   * before the end leaves a medium with a label that no volume lists: open without it, and add it again. Source: `zpool add`.
+   */
+  addMedium(name: string, medium: Medium): Promise<void> {
+    return runAsync(addMedium(this.#core, name, medium))
   }
 
   /** Copies a sealed file to another medium, checking every page; readers go on meanwhile. PFAOF_NOT_SEALED, PFAOF_NO_SPACE. */

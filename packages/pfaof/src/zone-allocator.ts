@@ -1,11 +1,13 @@
 import { assert, PfaofError } from './error.ts'
 import type { Housekeeping } from './housekeeping.ts'
-import { type Op, runAsync, wait } from './op.ts'
+import { type Op, runAsync, runSync, wait } from './op.ts'
 import { Turn } from './turn.ts'
 import type { VolumeMedium } from './volume-medium.ts'
 import { ZoneWriter } from './zone-writer.ts'
 
 const EPOCH_CLASSES = 4
+/** Zones emptied at a time. */
+const PREPARED_MAX = 16
 
 /**
  * Which zones of one medium are free, in use, or waiting for their reset. A zone is in use while an extent of the file table,
@@ -17,6 +19,8 @@ export class ZoneAllocator {
   readonly #housekeeping: Housekeeping
   readonly #references: Map<number, number> = new Map()
   readonly #empty: Set<number> = new Set()
+  /** Empty zones that were used before, the latest last: they go first, since their space is allocated below. */
+  readonly #recycled: number[] = []
   /** Dead zones, with the serial number of the table edit that freed them. */
   readonly #dead: Map<number, number> = new Map()
   /** Dead zones of a shared store: the writer before may be about to delete them, so this epoch does not use their names. */
@@ -67,7 +71,7 @@ export class ZoneAllocator {
   }
 
   get freeZones(): number {
-    return this.#empty.size + this.#dead.size
+    return this.#empty.size + this.#recycled.length + this.#dead.size
   }
 
   get usableZones(): number {
@@ -138,7 +142,7 @@ export class ZoneAllocator {
   }
 
   *#takeEmpty(): Op<number> {
-    const ready = this.#pickEmpty()
+    const ready = this.#recycled.pop() ?? this.#pickEmpty()
     if (ready !== undefined) {
       this.#empty.delete(ready)
       return ready
@@ -164,23 +168,41 @@ export class ZoneAllocator {
     for (const zone of this.#quarantine.splice(0)) this.#housekeeping.run(() => runAsync(this.#medium.reset(zone)))
   }
 
-  /** Empties one dead zone ahead of need, so that a synchronous append can move on to it. */
+  /**
+   * Empties dead zones ahead of need, so that their space returns and a synchronous append can move on to one: several where that is
+   * done on the spot, otherwise one when there is no other.
+   */
   prepare(durableSerial: number): void {
-    if (this.#empty.size > 0 || this.#turn.held) return
+    if (this.#dead.size === 0 || this.#turn.held) return
+    const now = this.#medium.zonesNow
+    if (!now && this.#empty.size + this.#recycled.length > 0) return
+    let left = PREPARED_MAX
     for (const [zone, serial] of this.#dead) {
       if (serial > durableSerial) continue
+      if (left-- === 0) return
       this.#dead.delete(zone)
-      this.#housekeeping.run(async () => {
-        try {
-          await runAsync(this.#medium.reset(zone))
-        } catch (error) {
-          this.#dead.set(zone, serial)
-          throw error
-        }
-        this.#empty.add(zone)
-      })
-      return
+      if (!now) {
+        this.#housekeeping.run(() => runAsync(this.#recycle(zone, serial)))
+        return
+      }
+      try {
+        runSync(this.#recycle(zone, serial))
+      } catch (error) {
+        this.#housekeeping.failed(error)
+        return
+      }
     }
+  }
+
+  *#recycle(zone: number, serial: number): Op<void> {
+    try {
+      yield* this.#medium.reset(zone)
+    } catch (error) {
+      this.#dead.set(zone, serial)
+      throw error
+    }
+    if (this.#medium.keyed) this.#empty.add(zone)
+    else this.#recycled.push(zone)
   }
 
   /** The writer is done with its zone: the medium is told (I14), then the writer's reference goes. */
@@ -188,18 +210,33 @@ export class ZoneAllocator {
     if (!this.#writers.has(writer)) return
     const failed = writer.ended
     writer.ended = true
-    this.#housekeeping.run(async () => {
-      try {
-        await this.#finish(writer, failed)
-      } catch (error) {
-        // Where durability comes with the end of the zone, its bytes can no longer be promised (I12).
-        if (this.#medium.endsWithZone) this.#medium.gate.failure ??= error as Error
-        throw error
-      } finally {
-        this.#writers.delete(writer)
-        this.release(writer.zone, serial)
+    if (failed || !this.#medium.zonesNow) {
+      this.#housekeeping.run(() => runAsync(this.#retire(writer, serial, failed)))
+      return
+    }
+    try {
+      runSync(this.#retire(writer, serial, failed))
+    } catch (error) {
+      this.#housekeeping.failed(error)
+    }
+  }
+
+  *#retire(writer: ZoneWriter, serial: number, failed: boolean): Op<void> {
+    const medium = this.#medium
+    try {
+      if (medium.wholeObjects) yield* writer.commitHeld()
+      else {
+        if (failed) yield* medium.report()
+        yield* medium.finish(writer.zone)
       }
-    })
+    } catch (error) {
+      // Where durability comes with the end of the zone, its bytes can no longer be promised (I12).
+      if (medium.endsWithZone) medium.gate.failure ??= error as Error
+      throw error
+    } finally {
+      this.#writers.delete(writer)
+      this.release(writer.zone, serial)
+    }
   }
 
   /** As `retire`, and waits: where durability comes with the end of the zone. */
@@ -215,11 +252,5 @@ export class ZoneAllocator {
   /** Waits until no zone of this volume is being finished or emptied in the background. */
   *idle(): Op<void> {
     if (this.#housekeeping.running > 0) yield* wait(() => this.#housekeeping.idle())
-  }
-
-  async #finish(writer: ZoneWriter, failed: boolean): Promise<void> {
-    if (this.#medium.wholeObjects) return runAsync(writer.commitHeld())
-    if (failed) await runAsync(this.#medium.report())
-    await runAsync(this.#medium.finish(writer.zone))
   }
 }
