@@ -1,0 +1,222 @@
+/** The workloads of the key-value table, all of them on one peer, in a process of its own. */
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { load } from './install.ts'
+import { measure, type Sample, writtenBytes } from './measure.ts'
+import type { Pair, Peer, Store } from './store.ts'
+
+export const WORKLOADS = [
+  'fill',
+  'putAwaited',
+  'getSync',
+  'get',
+  'scan',
+  'seek',
+  'sustained',
+  'bigFill',
+  'bigGetSync',
+  'syncedMany',
+  'syncedOne',
+] as const
+export type Workload = (typeof WORKLOADS)[number]
+
+export interface Counts {
+  readonly fill: number
+  readonly put: number
+  readonly get: number
+  readonly seek: number
+  readonly sustained: number
+  readonly big: number
+  readonly synced: number
+}
+
+export const FULL: Counts = {
+  fill: 100_000,
+  put: 5000,
+  get: 20_000,
+  seek: 3000,
+  sustained: 600_000,
+  big: 1000,
+  synced: 300,
+}
+export const QUICK: Counts = { fill: 20_000, put: 1000, get: 5000, seek: 500, sustained: 60_000, big: 100, synced: 50 }
+
+const BATCH = 1000
+const BIG_BATCH = 10
+const BIG_BYTES = 64 << 10
+const VALUE_BYTES = 100
+const CONCURRENT = 64
+
+let state = 1
+
+function random(below: number): number {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+  return Math.floor((state / 2 ** 32) * below)
+}
+
+/** 16 decimal digits. */
+const keyOf = (n: number): Buffer => Buffer.from(String(n).padStart(16, '0'), 'latin1')
+
+/** Half of it compresses, as in LevelDB's db_bench. */
+function makeValue(bytes: number): Buffer {
+  const value = Buffer.alloc(bytes)
+  for (let i = 0; i < bytes; i += 2) value[i] = 32 + random(95)
+  return value
+}
+
+/** Pairs in random order, made before the clock starts: `next` gives them batch by batch. */
+class Source {
+  readonly #keys: Buffer[]
+  readonly #values: readonly Buffer[]
+  #at = 0
+
+  constructor(count: number, valueBytes: number) {
+    this.#keys = Array.from({ length: count }, () => keyOf(random(count * 10)))
+    this.#values = Array.from({ length: 64 }, () => makeValue(valueBytes))
+  }
+
+  get keys(): readonly Buffer[] {
+    return this.#keys
+  }
+
+  next(count: number): Pair[] {
+    const pairs: Pair[] = []
+    const end = Math.min(this.#keys.length, this.#at + count)
+    for (let i = this.#at; i < end; i++) pairs.push({ key: this.#keys[i]!, value: this.#values[i & 63]! })
+    this.#at = end
+    return pairs
+  }
+}
+
+async function fill(store: Store, source: Source, batch: number): Promise<number> {
+  let operations = 0
+  for (let pairs = source.next(batch); pairs.length > 0; pairs = source.next(batch)) {
+    await store.batch(pairs)
+    operations += pairs.length
+  }
+  return operations
+}
+
+/** Bytes that the files below a folder take on disk. */
+function spaceOf(path: string): number {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return 0
+  const own = stats.blocks * 512
+  return stats.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + spaceOf(join(path, name)), own) : own
+}
+
+/** Opens a fresh database, runs `work` in it, closes it, and completes the first sample with what was written. */
+async function inStore(
+  peer: Peer,
+  path: string,
+  userBytes: number,
+  work: (store: Store) => Promise<Sample>,
+): Promise<void> {
+  const before = writtenBytes()
+  const store = await peer.open(path, load)
+  const sample = await work(store)
+  await store.close()
+  const after = writtenBytes()
+  const space = spaceOf(path)
+  // A database in memory neither writes nor takes space.
+  if (space === 0) return
+  sample.writtenBytes = before === undefined || after === undefined ? undefined : after - before
+  sample.spaceBytes = space
+  sample.userBytes = userBytes
+}
+
+type Samples = Partial<Record<Workload, Sample>>
+
+async function small(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const source = new Source(counts.fill, VALUE_BYTES)
+  const { keys } = source
+  const some = (count: number) => Array.from({ length: count }, () => Buffer.from(keys[random(keys.length)]!))
+  await inStore(peer, path, counts.fill * (16 + VALUE_BYTES), async (store) => {
+    const filled = await measure(() => fill(store, source, BATCH))
+    samples.fill = filled
+    const wanted = some(counts.get)
+    const check = (value: Buffer | undefined) => {
+      if (value?.length !== VALUE_BYTES) throw new Error(`${peer.name} lost a value`)
+    }
+    samples.getSync = await measure(async () => {
+      for (const key of wanted) check(store.getSync(key))
+      return wanted.length
+    })
+    samples.get = await measure(async () => {
+      for (const key of wanted) check(await store.get(key))
+      return wanted.length
+    })
+    samples.scan = await measure(() => store.scan())
+    const targets = some(counts.seek)
+    samples.seek = await measure(async () => {
+      for (const key of targets) check(await store.seek(key))
+      return targets.length
+    })
+    const value = makeValue(VALUE_BYTES)
+    const fresh = Array.from({ length: counts.put }, () => keyOf(random(counts.fill * 10)))
+    samples.putAwaited = await measure(async () => {
+      for (const key of fresh) await store.put(key, value)
+      return fresh.length
+    })
+    return filled
+  })
+}
+
+async function sustained(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const source = new Source(counts.sustained, VALUE_BYTES)
+  await inStore(peer, path, counts.sustained * (16 + VALUE_BYTES), async (store) => {
+    samples.sustained = await measure(() => fill(store, source, BATCH))
+    return samples.sustained
+  })
+}
+
+async function big(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const source = new Source(counts.big, BIG_BYTES)
+  const { keys } = source
+  await inStore(peer, path, counts.big * (16 + BIG_BYTES), async (store) => {
+    const filled = await measure(() => fill(store, source, BIG_BATCH))
+    samples.bigFill = filled
+    const wanted = Array.from({ length: counts.big }, () => Buffer.from(keys[random(keys.length)]!))
+    samples.bigGetSync = await measure(async () => {
+      for (const key of wanted)
+        if (store.getSync(key)?.length !== BIG_BYTES) throw new Error(`${peer.name} lost a value`)
+      return wanted.length
+    })
+    return filled
+  })
+}
+
+async function synced(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const value = makeValue(VALUE_BYTES)
+  const store = await peer.open(path, load)
+  const { putSynced } = store
+  if (putSynced !== undefined) {
+    samples.syncedOne = await measure(async () => {
+      for (let i = 0; i < counts.synced; i++) await putSynced(keyOf(random(1e9)), value)
+      return counts.synced
+    })
+    const rounds = Math.ceil(counts.synced / 10)
+    samples.syncedMany = await measure(async () => {
+      const one = async () => {
+        for (let i = 0; i < rounds; i++) await putSynced(keyOf(random(1e9)), value)
+      }
+      await Promise.all(Array.from({ length: CONCURRENT }, one))
+      return rounds * CONCURRENT
+    })
+  }
+  await store.close()
+}
+
+const WARM_UP: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }
+
+/** All workloads on a peer, in folders below `path`; the first pass only warms the code up. */
+export async function runWorkloads(peer: Peer, path: string, counts: Counts, seed: number): Promise<Samples> {
+  const samples: Samples = {}
+  state = seed
+  const warmed = join(path, 'warm-')
+  for (const [name, work] of Object.entries({ small, sustained, big, synced })) {
+    await work(peer, `${warmed}${name}`, WARM_UP, {})
+    await work(peer, join(path, name), counts, samples)
+  }
+  return samples
+}
