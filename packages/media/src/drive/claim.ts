@@ -5,11 +5,11 @@
  *   format: true           ours -> opened      blank -> formatted             foreign -> MEDIA_FOREIGN
  *   format: 'overwrite'    anything -> formatted, with a new identity
  */
-import { accessSync, constants, fstatSync, openSync, statSync } from 'node:fs'
+import { constants, openSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isMediumError, MediumError, toMediumError } from '../error.ts'
-import { type Lock, takeLock } from '../lock.ts'
+import { decodeLock, type Lock, type LockHolder, lockIsStale, takeLock } from '../lock.ts'
 import type { Bytes } from '../medium.ts'
 import { decodeSuperblock, readSuperblock, type SuperblockBody, type SuperblockKind } from '../superblock.ts'
 
@@ -64,17 +64,35 @@ export function openDirect(path: string, flags: number): { fd: number; direct: b
   }
 }
 
-/** Locks a device that has no place for a lock file: in the system's lock directory, by its number. */
+/**
+ * Locks a device that has no place for a lock file: in the system's lock directory by its number, or in that of
+ * temporary files where this user may not write there. A lock in either counts.
+ */
 export function takeDeviceLock(name: string): Lock {
-  for (const directory of ['/run/lock', tmpdir()]) {
-    try {
-      accessSync(directory, constants.W_OK)
-    } catch {
-      continue
+  const paths = ['/run/lock', tmpdir()].map((directory) => join(directory, `vivefs-${name}.lock`))
+  for (const path of paths) {
+    const holder = lockHolder(path)
+    if (holder !== undefined && !lockIsStale(holder)) {
+      throw new MediumError('MEDIA_LOCKED', `${path} is held by process ${holder.pid} on ${holder.host}`)
     }
-    return takeLock(join(directory, `vivefs-${name}.lock`))
   }
-  throw new MediumError('MEDIA_PERMISSION', `no directory for a lock: /run/lock and ${tmpdir()} cannot be written`)
+  for (const path of paths) {
+    try {
+      return takeLock(path)
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (!['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(code)) throw error
+    }
+  }
+  throw new MediumError('MEDIA_PERMISSION', `no directory for a lock can be written: ${paths.join(', ')}`)
+}
+
+function lockHolder(path: string): LockHolder | undefined {
+  try {
+    return decodeLock(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 export interface ClaimOptions {
@@ -122,6 +140,3 @@ export function wholeFields<K extends string>(body: SuperblockBody, names: reado
     }),
   ) as Record<K, number>
 }
-
-/** For `fstat` of an open device. */
-export const rdevOf = (fd: number): string => majorMinorOf(fstatSync(fd).rdev)

@@ -110,8 +110,19 @@ export class TapeFiles {
     }
   }
 
-  /** Number of tape files: what the drive says at the end of data, if that holds, otherwise searched for. */
+  /**
+   * Number of tape files. A drive that cannot move must never pass for an empty cartridge: the place behind the last
+   * file exists, so being unable to go there is an error.
+   */
   async #count(): Promise<number> {
+    await this.#toFile(1)
+    const count = await this.#search()
+    await this.#toFile(count)
+    return count
+  }
+
+  /** What the drive says at the end of data, if that holds, otherwise searched for. */
+  async #search(): Promise<number> {
     const said = await this.#transport.toEnd().catch(() => undefined)
     this.#at = undefined
     this.counts.seeks++

@@ -8,7 +8,7 @@
 import { closeSync, constants, fdatasync, fdatasyncSync } from 'node:fs'
 import { MediumError, toMediumError } from '../error.ts'
 import { capsOf, pathOption } from '../geometry.ts'
-import type { Bytes } from '../medium.ts'
+import type { Bytes, ZoneState } from '../medium.ts'
 import { SUPERBLOCK_BYTES } from '../superblock.ts'
 import { type DeviceZone, reportZones, ZoneCommands } from './blkzone.ts'
 import { type FormatOption, formatOption, majorMinorOf, openDirect, statDevice } from './claim.ts'
@@ -137,6 +137,9 @@ class ZonedBlockDrive implements ZoneDrive {
   }
 }
 
+/** What the device made read-only or offline stays so. */
+const usable = (state: ZoneState): boolean => state !== 'offline' && state !== 'read-only'
+
 const factsOf = (device: readonly DeviceZone[]): (ZoneFact | undefined)[] =>
   device.map(({ conventional, state, pointer }) => (conventional ? undefined : { state, pointer }))
 
@@ -181,9 +184,9 @@ export async function openZonedBlock(options: ZonedBlockOptions): Promise<DriveM
       first: { ...first, at: first.start, readFd: fd },
       zones: drive.zones,
       zoneBytes: limits.zoneBytes,
-      holdsData: device.some(({ conventional, state }) => !conventional && state !== 'empty' && state !== 'offline'),
+      holdsData: device.some(({ conventional, state }) => !conventional && state !== 'empty' && usable(state)),
       async resetAll() {
-        const used = [first, ...device].filter((zone) => !zone.conventional && zone.state !== 'offline')
+        const used = [first, ...device].filter((zone) => !zone.conventional && usable(zone.state))
         await Promise.all(used.map((zone) => commands.request('reset', zone)))
       },
       async writeFirst(write) {

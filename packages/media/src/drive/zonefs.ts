@@ -60,7 +60,10 @@ interface ZoneFileFacts extends DriveZone {
   readonly at: number
 }
 
-/** What the file says. The kernel takes write permission from a read-only zone, and all from an offline one. */
+/**
+ * What the file says. The kernel takes write permission from a zone that becomes read-only, and all from an offline
+ * one; a zone that is read-only when zonefs is mounted counts as offline, because its write pointer cannot be known.
+ */
 function factOf(file: Stats, capacityBytes: number, open: boolean): ZoneFact {
   const pointer = Math.min(file.size, capacityBytes)
   const mode = file.mode & 0o777
@@ -318,7 +321,9 @@ export async function openZonefs(options: ZonefsOptions): Promise<DriveMedium> {
       zoneBytes: limits.zoneBytes,
       holdsData: zones.some((zone) => zone.type === 'sequential' && sizeOf(zone.path) > 0),
       async resetAll() {
-        for (const zone of [first, ...zones]) if (zone.type === 'sequential') truncateSync(zone.path, 0)
+        for (const { type, path: file } of [first, ...zones]) {
+          if (type === 'sequential' && isWritable(file)) truncateSync(file, 0)
+        }
       },
       async writeFirst(write) {
         const fd = openSync(first.path, constants.O_RDWR | constants.O_DIRECT)
@@ -364,5 +369,8 @@ function openFirst(path: string, readOnly: boolean): number {
     throw deviceError(error, path)
   }
 }
+
+/** Not read-only or offline. */
+const isWritable = (path: string): boolean => (statSync(path).mode & 0o222) !== 0
 
 const sizeOf = (path: string): number => statSync(path).size

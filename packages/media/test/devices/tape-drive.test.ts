@@ -233,6 +233,19 @@ describe('tape-drive', () => {
     expect(Buffer.from(copy).equals(whole)).toBe(true)
   })
 
+  it('a drive that cannot move does not make a cartridge look empty', async () => {
+    const cartridge = new FakeCartridge()
+    const { medium } = await load(cartridge, { format: true })
+    await medium.append(0, [noise(1000)])
+    await medium.finish(0)
+    await medium.close()
+    const tape = new FakeTape(cartridge)
+    tape.toFile = async (file) => {
+      if (file > 0) throw Object.assign(new Error('EIO: stuck'), { code: 'EIO' })
+    }
+    await expect(openTape(tape, small, undefined)).rejects.toThrow(/stuck/)
+  })
+
   it('nodes that are no tape drive are refused', async () => {
     await expect(openTapeDrive({ path: '/dev/null' })).rejects.toMatchObject({ code: 'MEDIA_WRONG_DEVICE' })
     await expect(openTapeDrive({ path: import.meta.filename })).rejects.toMatchObject({ code: 'MEDIA_WRONG_DEVICE' })

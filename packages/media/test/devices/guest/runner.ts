@@ -7,7 +7,7 @@ interface Test {
   readonly body: () => Promise<void> | void
 }
 
-const LIMIT_MS = Number(process.env.TEST_LIMIT_MS ?? 120_000)
+const LIMIT_MS = Number(process.env.TEST_LIMIT_MS ?? 600_000)
 
 export class Runner {
   readonly #tests: Test[] = []

@@ -171,7 +171,8 @@ it('zones that the device made read-only or offline', async () => {
   const report = await again.report()
   assert.deepEqual(
     report.slice(first, first + 3).map(({ state }) => state),
-    ['read-only', 'offline', 'closed'],
+    // The kernel cannot know how far a read-only zone was written, so at mount it counts as offline.
+    ['offline', 'offline', 'closed'],
   )
   const code = (name: MediumErrorCode) => (error: unknown) => isMediumError(error, name)
   for (const zone of [first, first + 1]) {
@@ -182,6 +183,17 @@ it('zones that the device made read-only or offline', async () => {
   await assert.rejects(again.read(first + 1, 0, block), code('MEDIA_ZONE_STATE'))
   assert.equal(await again.append(first + 2, [block]), 4096)
   await again.close()
+  shell('umount /mnt/smr-null')
+  const raw = await openZonedBlock({ path: node('smr-null'), format: 'overwrite' })
+  const states = (await raw.report()).map(({ state }) => state)
+  const worn = states.indexOf('read-only')
+  assert.deepEqual(states.slice(worn, worn + 3), ['read-only', 'offline', 'empty'])
+  for (const zone of [worn, worn + 1]) {
+    await assert.rejects(raw.append(zone, [block]), code('MEDIA_ZONE_STATE'))
+    await assert.rejects(raw.reset(zone), code('MEDIA_ZONE_STATE'))
+  }
+  assert.equal(await raw.append(worn + 2, [block]), 0)
+  await raw.close()
 })
 
 it('a tape: no cartridge, a write-protected one, a foreign one, a drive in use', async () => {
@@ -204,10 +216,12 @@ it('a tape: no cartridge, a write-protected one, a foreign one, a drive in use',
   await gone
   update('readonly=1')
   await refused(() => openTapeDrive({ path }), 'MEDIA_READ_ONLY')
-  const reader = await openTapeDrive({ path, readOnly: true })
-  assert.equal(await reader.read(0, 0, new Uint8Array(2000)), 1000)
-  await reader.close()
+  // The lab's drive refuses to space over a protected cartridge: that is said, not taken for an empty one.
+  await refused(() => openTapeDrive({ path, readOnly: true }), 'MEDIA_IO')
   update('readonly=0')
+  const again = await openTapeDrive({ path })
+  assert.equal(await again.read(0, 0, new Uint8Array(2000)), 1000)
+  await again.close()
   update('online=0')
   await refused(() => openTapeDrive({ path }), 'MEDIA_NO_CARTRIDGE')
   update('online=1')
