@@ -2,6 +2,9 @@ import { ByteReader, ByteWriter } from '@vivefs/pfaof'
 import { type Bytes, compareRanges } from '../bytes.ts'
 import { HEADER_BYTES } from './layout.ts'
 
+/** Separators of one table together: far more than any has, so that damage cannot ask for all memory. */
+const KEYS_BYTES_MAX = 2 ** 28
+
 /** Drawn in FORMAT.md ("Index"). */
 export class IndexWriter {
   readonly #writer: ByteWriter = new ByteWriter()
@@ -89,7 +92,7 @@ export class TableIndex {
       const at = ends[i]!
       const before = i === 0 ? 0 : ends[i - 1]!
       const end = at + shared + unshared
-      if (!reader.ok || shared > at - before) return undefined
+      if (!reader.ok || shared > at - before || end > KEYS_BYTES_MAX) return undefined
       if (end > keys.length) keys = Buffer.concat([keys], Math.max(end, keys.length * 2))
       keys.copy(keys, at, before, before + shared)
       suffix.copy(keys, at + shared)

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { COMPRESSIONS, compressionAvailable } from '../block/compression.ts'
+import { TRAILER_BYTES, writeTrailer } from '../block/frame.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { DELETE, MERGE, PUT, SEQUENCE_MAX } from '../kind.ts'
 import { Lookup } from '../lookup.ts'
@@ -246,4 +249,25 @@ test('entries out of order and impossible options are refused', () => {
   expect(() => new TableBuilder({ ...options, restartInterval: 1.5 })).toThrow('LEVEL_ARGUMENT')
   expect(() => new TableBuilder({ ...options, filterBitsPerKey: Number.NaN })).toThrow('LEVEL_ARGUMENT')
   expect(() => new TableBuilder({ ...options, compression: 'lz4' as 'none' })).toThrow('LEVEL_ARGUMENT')
+})
+
+test('compression saves space where it can, and one that the runtime lacks is said so', () => {
+  const list = numbered(2000)
+  const plain = buildTable(list)
+  expect(buildTable(list, { compression: 'deflate' }).bytes.length).toBeLessThan(plain.bytes.length / 3)
+  const noise = numbered(50, 0).map((entry) => ({ ...entry, value: randomBytes(200) }))
+  expect(buildTable(noise, { compression: 'deflate' }).bytes.length).toBe(buildTable(noise).bytes.length)
+  if (compressionAvailable('zstd')) {
+    const reader = openTable(buildTable(list, { compression: 'zstd' }))
+    expect(reader.meta.bytes).toBeLessThan(plain.bytes.length / 3)
+    expect(runSync(reader.verify())).toBeUndefined()
+    const cursor = reader.cursor()
+    runSync(cursor.first())
+    for (const [i, entry] of drain(cursor).entries()) expectEntry(entry, list[i])
+  } else {
+    expect(() => buildTable(list, { compression: 'zstd' })).toThrow('LEVEL_ARGUMENT')
+    const end = openTable(plain).index.offsets[1]! - TRAILER_BYTES
+    writeTrailer(plain.bytes, 16, end, COMPRESSIONS.indexOf('zstd'))
+    expect(() => runSync(openTable(plain).cursor().first())).toThrow('LEVEL_FORMAT: table-7: block 0')
+  }
 })

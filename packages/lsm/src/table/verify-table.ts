@@ -4,6 +4,7 @@ import { hashKey } from '../filter/hash.ts'
 import { DELETE } from '../kind.ts'
 import { Lookup, SEARCHING } from '../lookup.ts'
 import type { Op } from '../op.ts'
+import { encodeHeader, HEADER_BYTES } from './layout.ts'
 import { openTable } from './open-table.ts'
 import { TableCursor } from './table-cursor.ts'
 import type { TableReader } from './table-reader.ts'
@@ -21,6 +22,9 @@ export function* verifyTable(reader: TableReader): Op<TableFault | undefined> {
   const check = new TableCheck(reader)
   const cursor = new TableCursor(reader, { fillCache: false, readAheadBytes: READ_AHEAD_BYTES, verify: true })
   try {
+    const header = Buffer.alloc(HEADER_BYTES)
+    yield* reader.file.read(0, header)
+    if (!header.equals(encodeHeader(reader.number))) return { table: reader.number, what: 'the header is damaged' }
     yield* openTable(reader.file, reader.meta)
     for (yield* cursor.first(); cursor.valid; ) {
       const what = check.entry(cursor)
