@@ -66,10 +66,13 @@ export class Hub {
         this.#post(change.place.directory, 'rename', change.place.name)
         return
       case 'modify':
-      case 'attrib':
-        if (change.place !== undefined) this.#post(change.place.directory, 'change', change.place.name)
-        this.#post(change.ino, 'change', undefined)
+      case 'attrib': {
+        // The event of a directory carries IN_ISDIR, which libuv takes for more than a change.
+        const event = change.isDirectory ? 'rename' : 'change'
+        if (change.place !== undefined) this.#post(change.place.directory, event, change.place.name)
+        this.#post(change.ino, event, undefined)
         return
+      }
       default:
         this.#post(change.ino, 'rename', undefined)
     }
@@ -88,8 +91,7 @@ export class Hub {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    // A persistent watcher keeps the process alive by itself.
-    setImmediate(() => this.#deliver()).unref()
+    setImmediate(() => this.#deliver())
   }
 
   #deliver(): void {

@@ -170,6 +170,6 @@ export class StatWatchers {
   }
 
   #resolve(filename: unknown): Path {
-    return toPath(posix.resolve(cwdOf(this.#face), toPath(filename, 'filename').shown))
+    return toPath(posix.resolve(cwdOf(this.#face), toPath(filename).shown))
   }
 }

@@ -58,7 +58,7 @@ export class TreeWatch {
     this.#inbox.push(change)
     if (this.#isPumping) return
     this.#isPumping = true
-    setImmediate(() => void this.#pump(false)).unref()
+    setImmediate(() => void this.#pump(false))
   }
 
   async #pump(isFirst: boolean): Promise<void> {
@@ -79,20 +79,33 @@ export class TreeWatch {
   /** What came and went again within one batch was never seen; nor were changes of what was not watched yet. */
   async #process(batch: readonly Change[]): Promise<void> {
     const fresh = new Set<number>()
+    /** What is being moved away. */
+    let leaving: { readonly ino: number; readonly from: string; readonly to?: string | undefined } | undefined
     for (const [index, change] of batch.entries()) {
       const { place, ino } = change
       const path = place && this.#pathOf(place)
       switch (change.kind) {
         case 'create':
         case 'movedTo': {
+          if (leaving?.ino === ino) leaving = { ...leaving, to: path }
           if (path === undefined || leaves(batch, index, change.place)) continue
           fresh.add(ino)
           this.#take('rename', path)
           if (change.isDirectory) await this.#enter(ino, path, true)
           break
         }
-        case 'delete':
         case 'movedFrom':
+          if (path !== undefined && !this.#cameWith(batch, index, change.place)) leaving = { ino, from: path }
+          break
+        case 'moveSelf':
+          // What was moved tells by itself where it is not any more, and, from its new place, that it has changed.
+          if (leaving?.ino !== ino) continue
+          this.#take('rename', leaving.from)
+          if (change.isDirectory) this.#leave(leaving.from)
+          else if (leaving.to !== undefined) this.#take('change', leaving.to)
+          leaving = undefined
+          break
+        case 'delete':
           if (path === undefined || this.#cameWith(batch, index, change.place)) continue
           this.#take('rename', path)
           if (change.isDirectory) this.#leave(path)

@@ -122,7 +122,7 @@ export class FSWatcher extends EventEmitter {
 
 /** A recursive watch resolves what it is given; an ordinary one shows the name as given. */
 const toWatched = (face: Face, filename: unknown, isTree: boolean): Path => {
-  const path = toPath(filename, isTree ? 'path' : 'filename')
+  const path = toPath(filename)
   return isTree ? toPath(posix.resolve(cwdOf(face), path.shown)) : path
 }
 
