@@ -6,6 +6,7 @@ export { DirectoryMedium, type DirectoryOptions, openDirectory } from './directo
 export { type BlockOptions, openBlock } from './drive/block.ts'
 export type { FormatOption } from './drive/claim.ts'
 export { DriveMedium } from './drive/drive-medium.ts'
+export { type MappedPoolOptions, openMappedPool } from './drive/mapped-pool.ts'
 export { type MediumFound, scanMedia } from './drive/scan.ts'
 export { openTapeDrive, type TapeDriveMedium, type TapeDriveOptions } from './drive/tape-drive.ts'
 export { openZonedBlock, type ZonedBlockOptions } from './drive/zoned-block.ts'

@@ -3,6 +3,7 @@
  */
 import { type DirectoryOptions, openDirectory } from './directory.ts'
 import { type BlockOptions, openBlock } from './drive/block.ts'
+import { type MappedPoolOptions, openMappedPool } from './drive/mapped-pool.ts'
 import { openTapeDrive, type TapeDriveOptions } from './drive/tape-drive.ts'
 import { openZonedBlock, type ZonedBlockOptions } from './drive/zoned-block.ts'
 import { openZonefs, type ZonefsOptions } from './drive/zonefs.ts'
@@ -21,7 +22,13 @@ type Opener = (spec: MediumSpec) => Medium | Promise<Medium>
 /** The drivers check every option themselves: a spec is untrusted input. */
 const openers = new Map<string, Opener>([
   ['memory', (spec) => openMemory(spec as MemoryOptions)],
-  ['pool', (spec) => openPool(spec as unknown as PoolOptions)],
+  [
+    'pool',
+    (spec) =>
+      spec.map === undefined
+        ? openPool(spec as unknown as PoolOptions)
+        : openMappedPool(spec as unknown as MappedPoolOptions),
+  ],
   ['directory', (spec) => openDirectory(spec as unknown as DirectoryOptions)],
   ['block', (spec) => openBlock(spec as unknown as BlockOptions)],
   ['zonefs', (spec) => openZonefs(spec as unknown as ZonefsOptions)],

@@ -9,8 +9,9 @@ import { describeMedium } from './describe.ts'
 import { openDevice } from './device.ts'
 import { MediumError, toMediumError } from './error.ts'
 import { capsOf, geometryOption, pathOption } from './geometry.ts'
-import type { MediumCaps } from './medium.ts'
+import type { Json, MediumCaps } from './medium.ts'
 import { openMemory } from './memory.ts'
+import type { Geometry, ZoneStore } from './zone-store.ts'
 import { ZonedMedium } from './zoned.ts'
 
 export interface PoolOptions {
@@ -30,11 +31,21 @@ export interface PoolOptions {
   readonly join?: string
 }
 
+/** Another way to the bytes of a pool's file, e.g. a mapping. */
+export interface PoolFront {
+  readonly spec: { readonly [key: string]: Json }
+  through(store: ZoneStore, geometry: Geometry): ZoneStore
+}
+
 /** Name of the file in the pool's directory that holds the zones. */
 export const POOL_FILE = 'pool.vivefs'
 
-/** Opens or creates a pool. Errors: MEDIA_ARGUMENT, MEDIA_LOCKED, MEDIA_FORMAT, MEDIA_WRONG_MEDIUM, MEDIA_NOT_FOUND. */
-export function openPool(options: PoolOptions): ZonedMedium {
+/**
+ * Opens or creates a pool. Errors: MEDIA_ARGUMENT, MEDIA_LOCKED, MEDIA_FORMAT, MEDIA_WRONG_MEDIUM, MEDIA_NOT_FOUND.
+ *
+ * @param front puts a store of its own in front of the file's, and says so in the spec
+ */
+export function openPool(options: PoolOptions, front?: PoolFront): ZonedMedium {
   const directory = pathOption(options.path)
   const geometry = geometryOption(options, { zoneCount: 64, zoneBytes: 1 << 20 })
   if (options.durability !== undefined && !['volatile', 'flush'].includes(options.durability)) {
@@ -60,11 +71,19 @@ export function openPool(options: PoolOptions): ZonedMedium {
     fencing: 'lock',
     cost: { seekMs: 0, readMBps: 5000, writeMBps: 5000, streamMBpsMin: 0, mountMs: 0 },
   })
+  let store: ZoneStore = device.store
+  try {
+    if (front !== undefined) store = front.through(store, geometry)
+  } catch (error) {
+    void device.store.close()
+    device.release()
+    throw error
+  }
   return new ZonedMedium({
-    spec: { kind: 'pool', ...geometry, durability, ...device.where, path: directory },
+    spec: { kind: 'pool', ...geometry, durability, ...device.where, path: directory, ...front?.spec },
     caps,
     id: device.id,
-    store: device.store,
+    store,
     rules: {
       zoneCount: geometry.zoneCount,
       openZonesMax: 0,
