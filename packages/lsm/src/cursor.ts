@@ -28,6 +28,11 @@ export interface Cursor {
   last(): Op<void>
   /** To the first entry at or after (key, sequence) in internal order: with SEQUENCE_MAX, the newest of the key. */
   seek(key: Bytes, sequence: number): Op<void>
+  /**
+   * The same on the spot. False: something has to be read, and the cursor is not positioned; drive `seek`. A cursor without it is
+   * always to be driven.
+   */
+  seekNow?(key: Bytes, sequence: number): boolean
   /** To the last entry before (key, sequence) in internal order: with SEQUENCE_MAX, the last entry of a smaller key. */
   seekBefore(key: Bytes, sequence: number): Op<void>
   nextNow(): boolean

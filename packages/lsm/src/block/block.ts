@@ -27,11 +27,25 @@ export interface EntryHead {
   valueBytes: number
 }
 
-/** What a block says to a point read. */
+/** Where {@link Block.find} found an entry. */
+export interface Place extends Omit<EntryHead, 'valueBytes'> {
+  at: number
+  tag: number
+  valueStart: number
+  valueEnd: number
+  /** Its user key is the one that was asked for. */
+  same: boolean
+}
+
+export function noPlace(): Place {
+  return { at: 0, tag: 0, shared: 0, unshared: 0, valueStart: 0, valueEnd: 0, same: false }
+}
+
+/** What a block says to a search. */
 export const FAULT = -1
 /** The key may have older entries in the next block. */
 export const AT_END = 0
-/** Decided, or the block has a greater key. */
+/** Decided or found, or the block has a greater key. */
 export const DONE = 1
 export type BlockVerdict = typeof FAULT | typeof AT_END | typeof DONE
 
@@ -78,8 +92,9 @@ export function sequenceAt(bytes: Buffer, at: number): number {
   )
 }
 
-/** Point reads never nest: one is enough. */
+/** Searches never nest: one of each is enough. */
 const head: EntryHead = { shared: 0, unshared: 0, valueBytes: 0 }
+const place: Place = noPlace()
 
 function u32(bytes: Buffer, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
@@ -173,12 +188,11 @@ export class Block {
   }
 
   /**
-   * Offers the visible entries of `key`. No key is rebuilt: `matched` is how far the entry before agrees with `key`, and an
-   * entry that shares more than that with its predecessor lies on the same side of `key`.
+   * The first entry at or after (key, sequence), looking from a restart point before it on: DONE with `place`, AT_END or FAULT. No
+   * key is rebuilt: `matched` is how far the entry before agrees with `key`, and an entry that shares more than that with its
+   * predecessor lies on the same side of `key`. So what `place` shares is the start of `key`.
    */
-  lookup(key: Bytes, hash: number, lookup: Lookup): BlockVerdict {
-    const restart = this.#startOf(key, hash, lookup.sequence)
-    if (restart < 0) return restart === ABSENT ? DONE : FAULT
+  find(key: Bytes, sequence: number, restart: number, place: Place): BlockVerdict {
     const { bytes, entriesEnd } = this
     const keyBytes = key.length
     let at = this.restartAt(restart)
@@ -187,25 +201,54 @@ export class Block {
     while (at < entriesEnd) {
       const tag = decodeHead(bytes, at, entriesEnd, head)
       if (tag < 0) return FAULT
-      const { shared, unshared, valueBytes } = head
+      const { shared, unshared } = head
       const keyAt = tag + TAG_BYTES
-      at = keyAt + unshared
-      valueEnd += valueBytes
-      if (shared > matched) continue
-      const span = Math.min(unshared, keyBytes - shared)
-      let i = 0
-      while (i < span && bytes[keyAt + i] === key[shared + i]) i++
-      matched = shared + i
-      if (i < unshared) {
-        if (matched === keyBytes || bytes[keyAt + i]! > key[matched]!) return DONE
-      } else if (matched === keyBytes) {
-        const sequence = sequenceAt(bytes, tag)
-        if (valueEnd > this.entriesStart) return FAULT
-        if (sequence <= lookup.sequence) {
-          if (lookup.offer(sequence, bytes[tag + 7] as Kind, bytes, valueEnd - valueBytes, valueEnd)) return DONE
+      valueEnd += head.valueBytes
+      if (shared <= matched) {
+        const span = Math.min(unshared, keyBytes - shared)
+        let i = 0
+        while (i < span && bytes[keyAt + i] === key[shared + i]) i++
+        matched = shared + i
+        const same = i === unshared && matched === keyBytes
+        const found = same
+          ? sequenceAt(bytes, tag) <= sequence
+          : i < unshared && (matched === keyBytes || bytes[keyAt + i]! > key[matched]!)
+        if (found) {
+          place.at = at
+          place.tag = tag
+          place.shared = shared
+          place.unshared = unshared
+          place.valueStart = valueEnd - head.valueBytes
+          place.valueEnd = valueEnd
+          place.same = same
+          return valueEnd > this.entriesStart ? FAULT : DONE
         }
       }
+      at = keyAt + unshared
     }
     return AT_END
+  }
+
+  /** Offers the visible entries of `key`, whose hash is `hash`. */
+  lookup(key: Bytes, hash: number, lookup: Lookup): BlockVerdict {
+    const restart = this.#startOf(key, hash, lookup.sequence)
+    if (restart < 0) return restart === ABSENT ? DONE : FAULT
+    const verdict = this.find(key, lookup.sequence, restart, place)
+    if (verdict !== DONE || !place.same) return verdict
+    const { bytes, entriesStart, entriesEnd } = this
+    let { tag, unshared, valueStart, valueEnd } = place
+    while (!lookup.offer(sequenceAt(bytes, tag), bytes[tag + 7] as Kind, bytes, valueStart, valueEnd)) {
+      const at = tag + TAG_BYTES + unshared
+      if (at >= entriesEnd) return AT_END
+      tag = decodeHead(bytes, at, entriesEnd, head)
+      if (tag < 0 || valueEnd + head.valueBytes > entriesStart) return FAULT
+      unshared = head.unshared
+      if (head.shared + unshared !== key.length) return DONE
+      const keyAt = tag + TAG_BYTES
+      if (compareRanges(bytes, keyAt, keyAt + unshared, key, head.shared, key.length) !== 0) return DONE
+      valueStart = valueEnd
+      valueEnd += head.valueBytes
+    }
+    return DONE
   }
 }

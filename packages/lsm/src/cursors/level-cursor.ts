@@ -3,6 +3,7 @@ import type { TableCache } from '../cache/table-cache.ts'
 import type { Cursor } from '../cursor.ts'
 import type { Op } from '../op.ts'
 import type { TableCursorOptions } from '../table/table-cursor.ts'
+import type { TableReader } from '../table/table-reader.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { Position } from './position.ts'
 
@@ -39,6 +40,24 @@ export class LevelCursor extends Position implements Cursor {
 
   *last(): Op<void> {
     yield* this.#lastFrom(this.#metas.length - 1)
+  }
+
+  seekNow(key: Bytes, sequence: number): boolean {
+    this.valid = false
+    const table = this.#tableFor(key)
+    const meta = this.#metas[table]
+    if (meta === undefined) return true
+    if (table !== this.#table || this.#cursor === undefined) {
+      const reader = this.#tables.peek(meta.number)
+      if (reader === undefined || !this.#wanted(meta, reader)) return false
+      this.#use(table, reader)
+    }
+    this.#left = INSIDE
+    const cursor = this.#cursor!
+    if (cursor.seekNow?.(key, sequence) !== true) return false
+    if (!cursor.valid && table + 1 < this.#metas.length) return false
+    this.show(cursor)
+    return true
   }
 
   *seek(key: Bytes, sequence: number): Op<void> {
@@ -91,8 +110,15 @@ export class LevelCursor extends Position implements Cursor {
     const meta = this.#metas[table]
     if (meta === undefined || meta.entries === 0) return undefined
     const reader = this.#tables.peek(meta.number) ?? (yield* this.#tables.get(meta))
+    return this.#wanted(meta, reader) ? this.#use(table, reader) : undefined
+  }
+
+  #wanted(meta: TableMeta, reader: TableReader): boolean {
     const { prefix } = this.#options
-    if (prefix !== undefined && !reader.mayHavePrefix(prefix)) return undefined
+    return meta.entries > 0 && (prefix === undefined || reader.mayHavePrefix(prefix))
+  }
+
+  #use(table: number, reader: TableReader): Cursor {
     this.#cursor?.close()
     this.#cursor = reader.cursor(this.#options)
     this.#table = table

@@ -34,9 +34,18 @@ export class MergingCursor extends Position implements Cursor {
     this.#play(true)
   }
 
+  seekNow(key: Bytes, sequence: number): boolean {
+    this.valid = false
+    for (const child of this.#children) if (child.seekNow?.(key, sequence) !== true) return false
+    this.#play(false)
+    return true
+  }
+
   *seek(key: Bytes, sequence: number): Op<void> {
     this.valid = false
-    for (const child of this.#children) yield* child.seek(key, sequence)
+    for (const child of this.#children) {
+      if (child.seekNow?.(key, sequence) !== true) yield* child.seek(key, sequence)
+    }
     this.#play(false)
   }
 

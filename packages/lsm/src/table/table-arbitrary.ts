@@ -97,7 +97,9 @@ export function walk(cursor: Cursor, oracle: readonly Entry[], moves: readonly M
       const after = oracle.findIndex((e) => (Buffer.compare(e.key, move.key) || move.sequence - e.sequence) >= 0)
       const from = after < 0 ? oracle.length : after
       at = move.to === 'seek' ? from : from - 1
-      runSync(move.to === 'seek' ? cursor.seek(move.key, move.sequence) : cursor.seekBefore(move.key, move.sequence))
+      if (move.to === 'seekBefore') runSync(cursor.seekBefore(move.key, move.sequence))
+      else if (move.sequence % 2 === 0 || cursor.seekNow?.(move.key, move.sequence) !== true)
+        runSync(cursor.seek(move.key, move.sequence))
     } else if (move === 'first' || move === 'last') {
       at = move === 'first' ? 0 : oracle.length - 1
       runSync(move === 'first' ? cursor.first() : cursor.last())

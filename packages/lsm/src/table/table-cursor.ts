@@ -1,5 +1,15 @@
-import { type Block, decodeHead, type EntryHead, sequenceAt, TAG_BYTES } from '../block/block.ts'
-import { type Bytes, compareRanges } from '../bytes.ts'
+import {
+  AT_END,
+  type Block,
+  decodeHead,
+  type EntryHead,
+  FAULT,
+  noPlace,
+  type Place,
+  sequenceAt,
+  TAG_BYTES,
+} from '../block/block.ts'
+import type { Bytes } from '../bytes.ts'
 import type { Cursor } from '../cursor.ts'
 import { type Kind, PUT } from '../kind.ts'
 import type { Op } from '../op.ts'
@@ -11,7 +21,9 @@ export type { TableCursorOptions } from './block-source.ts'
 
 const LOOP_BYTES_MAX = 24
 const NOTHING: Buffer = Buffer.alloc(0)
+/** Cursors take turns: one of each is enough. */
 const head: EntryHead = { shared: 0, unshared: 0, valueBytes: 0 }
+const place: Place = noPlace()
 
 /**
  * A position in a table. Forward, keys are rebuilt one after the other in scratch memory; backward, one restart
@@ -67,17 +79,39 @@ export class TableCursor implements Cursor {
     this.#back(block.restarts - 1, block.entriesEnd)
   }
 
+  seekNow(key: Bytes, sequence: number): boolean {
+    this.valid = false
+    const { index } = this.#reader
+    const i = index.find(key, sequence)
+    if (i === index.blocks) return true
+    const block = this.#source.now(i)
+    if (block === undefined) return false
+    return this.#seekIn(i, block, key, sequence) || this.#enterNext()
+  }
+
   *seek(key: Bytes, sequence: number): Op<void> {
     this.valid = false
     const { index } = this.#reader
     const i = index.find(key, sequence)
     if (i === index.blocks) return
     const block = this.#source.now(i) ?? (yield* this.#source.get(i))
-    if (this.#seekIn(i, block, key, sequence)) return
-    this.valid = false
-    if (i + 1 === index.blocks) return
+    if (this.#seekIn(i, block, key, sequence) || this.#enterNext()) return
     this.#enter(i + 1, yield* this.#source.get(i + 1), 0)
     this.#step()
+  }
+
+  /** To the first entry of the next block; false: that would wait. */
+  #enterNext(): boolean {
+    const i = this.blockNumber + 1
+    if (i === this.#reader.index.blocks) {
+      this.valid = false
+      return true
+    }
+    const block = this.#source.now(i)
+    if (block === undefined) return false
+    this.#enter(i, block, 0)
+    this.#step()
+    return true
   }
 
   *seekBefore(key: Bytes, sequence: number): Op<void> {
@@ -108,12 +142,23 @@ export class TableCursor implements Cursor {
     const restart = block.restartFor(key, sequence)
     if (restart < 0) throw this.#reader.corruption(i, 'its restart points make no sense')
     this.#enter(i, block, restart)
-    while (this.#next < block.entriesEnd) {
-      this.#step()
-      const order = compareRanges(this.keyBytes, 0, this.keyEnd, key, 0, key.length)
-      if (order > 0 || (order === 0 && this.sequence <= sequence)) return true
-    }
-    return false
+    const verdict = block.find(key, sequence, restart, place)
+    if (verdict === AT_END) return false
+    if (verdict === FAULT) throw this.#reader.corruption(i, 'its entries make no sense')
+    const { tag, shared, unshared } = place
+    const keyAt = tag + TAG_BYTES
+    this.keyEnd = shared + unshared
+    if (this.keyEnd > this.#scratch.length) this.#growScratch(0, this.keyEnd)
+    this.#scratch.set(shared === key.length ? key : key.subarray(0, shared))
+    block.bytes.copy(this.#scratch, shared, keyAt, keyAt + unshared)
+    this.sequence = sequenceAt(block.bytes, tag)
+    this.kind = block.bytes[tag + 7] as Kind
+    this.valueStart = place.valueStart
+    this.valueEnd = place.valueEnd
+    this.#at = place.at
+    this.#next = keyAt + unshared
+    this.valid = true
+    return true
   }
 
   /** The next step will be to the restart point. */
@@ -170,16 +215,7 @@ export class TableCursor implements Cursor {
       this.#step()
       return true
     }
-    const i = this.blockNumber + 1
-    if (i === this.#reader.index.blocks) {
-      this.valid = false
-      return true
-    }
-    const block = this.#source.now(i)
-    if (block === undefined) return false
-    this.#enter(i, block, 0)
-    this.#step()
-    return true
+    return this.#enterNext()
   }
 
   *next(): Op<void> {

@@ -19,6 +19,8 @@ import { type TableFault, verifyTable } from './verify-table.ts'
 
 /** What a reader keeps beside filters and index, about. */
 const READER_BYTES = 2048
+/** What a block takes of its shelf. */
+const SLOT_BYTES = 16
 
 /**
  * A table, open for reading. Index, filters and range tombstones stay in memory, charged to the cache until {@link close}; blocks come
@@ -47,7 +49,12 @@ export class TableReader {
     this.properties = parts.properties
     this.#cache = cache
     this.shelf = cache.shelf(this.number, parts.index.blocks)
-    this.#charged = READER_BYTES + parts.filterBytes + parts.index.bytes + parts.rangeTombstones.bytes
+    this.#charged =
+      READER_BYTES +
+      SLOT_BYTES * parts.index.blocks +
+      parts.filterBytes +
+      parts.index.bytes +
+      parts.rangeTombstones.bytes
     cache.charge(this.#charged)
   }
 
