@@ -54,10 +54,9 @@ export class LsmDb {
   static async open(location: string, options: DbOptions = {}): Promise<LsmDb> {
     const settings = settingsOf(options)
     const operator = await loadOperator(settings.mergeOperator)
-    const { createIfMissing, errorIfExists, readOnly, media, home, now, memoryBytes, cacheBytes } = settings
-    const places = Math.ceil(memoryBytes / PLACES_PART)
-    const where = { location, media, home, createIfMissing, errorIfExists, readOnly, now, cacheBytes: places }
-    const storage = await openStorage(where)
+    const { readOnly, cacheBytes } = settings
+    const places = Math.ceil(settings.memoryBytes / PLACES_PART)
+    const storage = await openStorage({ ...settings, location, cacheBytes: places })
     try {
       const versions = await openVersions(storage, settings, operator)
       const tree = treeOf(storage, versions, cacheBytes)

@@ -11,6 +11,8 @@ export interface MemtableSlot {
 
 /** What an entry takes in a memtable beside its bytes, about. */
 const ENTRY_BYTES = 16
+/** The first memtable grows as it is filled: a database that is opened for a moment pays for no more. */
+const FIRST_BYTES = 256 << 10
 
 /**
  * The memtables, and with the current version what reads look at.
@@ -46,7 +48,7 @@ export class MemtableList {
     this.#shared = o.shared
     this.#charge = o.charge
     this.#became = o.immutable
-    this.#active = this.#slot(o.logNumber)
+    this.#active = this.#slot(o.logNumber, Math.min(o.bytesMax, FIRST_BYTES))
   }
 
   get active(): Memtable {
@@ -114,7 +116,7 @@ export class MemtableList {
     }
   }
 
-  #slot(logNumber: number): MemtableSlot {
-    return { memtable: new Memtable({ bytesMax: this.#bytesMax, shared: this.#shared }), logNumber }
+  #slot(logNumber: number, bytesMax = this.#bytesMax): MemtableSlot {
+    return { memtable: new Memtable({ bytesMax, shared: this.#shared }), logNumber }
   }
 }

@@ -25,6 +25,8 @@ export interface DbOptions {
   readonly media?: Readonly<Record<string, Medium>> | undefined
   /** Names of the media that keep the file table; default the first that can. */
   readonly home?: readonly string[] | undefined
+  /** How far a new database in a directory can grow; default 256 GiB. It takes nothing by itself, but opening looks at every 32 MiB of it. */
+  readonly capacityBytes?: number | undefined
   /** Default `group`. */
   readonly durability?: Durability | undefined
   /** Most bytes that wait in a process that is `relaxed`; default 1 MiB. */
@@ -67,6 +69,7 @@ export interface DbSettings {
   readonly salvage: boolean
   readonly media: Readonly<Record<string, Medium>> | undefined
   readonly home: readonly string[] | undefined
+  readonly capacityBytes: number
   readonly durability: Durability
   readonly relaxedBytes: number
   readonly relaxedMs: number
@@ -105,6 +108,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     salvage: o.salvage === true,
     media: o.media,
     home: o.home,
+    capacityBytes: whole(o.capacityBytes ?? 2 ** 38, 'capacityBytes', MIB, 2 ** 45),
     durability,
     relaxedBytes: whole(o.relaxedBytes ?? MIB, 'relaxedBytes', 0, 2 ** 30),
     relaxedMs: whole(o.relaxedMs ?? 100, 'relaxedMs', 0, 3_600_000),

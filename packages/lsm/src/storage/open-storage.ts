@@ -11,8 +11,12 @@ export const MAIN_MEDIUM = 'main'
 /** A database in memory that nobody else sees. */
 export const MEMORY_LOCATION = 'memory:'
 
-const ZONE_BYTES = 16 << 20
-const ZONE_COUNT = 32_768
+/** A database in memory holds 256 MiB; its zones are reserved and not touched before they are used. */
+const MEMORY_ZONES = 128
+const MEMORY_ZONE_BYTES = 2 << 20
+const ZONE_BYTES = 32 << 20
+/** Fewer than this are not worth having. */
+const ZONE_COUNT_MIN = 64
 /** What a directory medium calls its superblock: tells a database from an empty place without making anything. */
 const SUPERBLOCK_FILE = 'medium.vivefs'
 
@@ -28,8 +32,8 @@ export interface StorageOptions {
   readonly readOnly: boolean
   /** Memory for the places of chunks. */
   readonly cacheBytes: number
-  /** Bytes of the zones of a new `memory:` database; default 256 MiB in all. */
-  readonly memoryZoneCount?: number | undefined
+  /** How far a new database can grow. */
+  readonly capacityBytes: number
   readonly now?: (() => number) | undefined
 }
 
@@ -42,11 +46,12 @@ function openMedia(o: StorageOptions): Opened {
   if (o.media !== undefined) return { media: o.media, release: async () => {} }
   let medium: Medium
   if (o.location === MEMORY_LOCATION) {
-    medium = openMemory({ zoneCount: o.memoryZoneCount ?? 256, zoneBytes: 1 << 20 })
+    medium = openMemory({ zoneCount: MEMORY_ZONES, zoneBytes: MEMORY_ZONE_BYTES })
   } else {
     if (!existsSync(join(o.location, SUPERBLOCK_FILE)) && (o.readOnly || !o.createIfMissing))
       throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`)
-    const shape = existsSync(join(o.location, SUPERBLOCK_FILE)) ? {} : { zoneBytes: ZONE_BYTES, zoneCount: ZONE_COUNT }
+    const zoneCount = Math.max(ZONE_COUNT_MIN, Math.ceil(o.capacityBytes / ZONE_BYTES))
+    const shape = existsSync(join(o.location, SUPERBLOCK_FILE)) ? {} : { zoneBytes: ZONE_BYTES, zoneCount }
     medium = openDirectory({ path: o.location, readOnly: o.readOnly, ...shape })
   }
   return { media: { [MAIN_MEDIUM]: medium }, release: () => medium.close() }

@@ -36,10 +36,16 @@ if (options === undefined) throw new Error(`no configuration ${configuration}`)
 
 const media = () => ({ main: openMemory({ zoneCount: 64, zoneBytes: 1 << 18 }) })
 
+/** The suite looks at the options that a database was given: the configuration comes in behind them. */
+class ConfiguredLevel extends LsmLevel<unknown, unknown> {
+  readonly #options: Options = { ...options, ...(configuration === 'memory' ? { media: media() } : {}) }
+
+  override async _open(given: Options): Promise<void> {
+    await super._open({ ...this.#options, ...given })
+  }
+}
+
 suite({
   test,
-  factory(more: Options = {}) {
-    const location = mkdtempSync(join(directory, 'level-'))
-    return new LsmLevel(location, { ...options, ...(configuration === 'memory' ? { media: media() } : {}), ...more })
-  },
+  factory: (given: Options = {}) => new ConfiguredLevel(mkdtempSync(join(directory, 'level-')), given),
 })
