@@ -4,7 +4,7 @@
 import { type DirectoryOptions, openDirectory } from './directory.ts'
 import { type BlockOptions, openBlock } from './drive/block.ts'
 import { type MappedPoolOptions, openMappedPool } from './drive/mapped-pool.ts'
-import { openTapeDrive, type TapeDriveOptions } from './drive/tape-drive.ts'
+import { openTapeDrive, type TapeDriveOptions } from './drive/tape-open.ts'
 import { openZonedBlock, type ZonedBlockOptions } from './drive/zoned-block.ts'
 import { openZonefs, type ZonefsOptions } from './drive/zonefs.ts'
 import { MediumError } from './error.ts'

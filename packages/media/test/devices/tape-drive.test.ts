@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { mediumSuite } from '../../src/conformance/index.ts'
 import { driveNumberOf, parseStatus } from '../../src/drive/st.ts'
 import { StreamBuffer } from '../../src/drive/stream-buffer.ts'
-import { openTape, type TapeDriveMedium, type TapeDriveOptions } from '../../src/drive/tape-drive.ts'
+import type { TapeDriveMedium } from '../../src/drive/tape-drive.ts'
+import { openTape, type TapeDriveOptions } from '../../src/drive/tape-open.ts'
 import {
   decodeHead,
   decodeIndex,
