@@ -47,6 +47,7 @@ interface Operand {
  * - R3 Operands above a PUT, a DELETE or a range tombstone of their stripe become one PUT; those without a base become one MERGE where
  *   the operator can, and one PUT where no older entry of the key exists anywhere.
  * - R4 A DELETE goes when no older entry of its key exists anywhere it could hide one.
+ * - R5 Entries of the same key and sequence number are one entry. Only repair meets such: a table and what was made of it.
  */
 export class EntryRules {
   readonly #stripes: Stripes
@@ -58,6 +59,7 @@ export class EntryRules {
   /** -1 before the first key. */
   #keyBytes = -1
   #stripe = -1
+  #sequence = 0
   /** The newest entry of the key and stripe is known; older ones do not count. */
   #decided = false
   /** A DELETE that goes out when an older entry follows: its sequence number; 0 for none. */
@@ -90,7 +92,8 @@ export class EntryRules {
     if (this.#keyBytes < 0 || compareRanges(this.#key, 0, this.#keyBytes, keyBytes, keyStart, keyEnd) !== 0) {
       this.#endKey()
       this.#enterKey(keyBytes, keyStart, keyEnd)
-    }
+    } else if (sequence === this.#sequence) return // R5
+    this.#sequence = sequence
     const stripe = this.#stripes.of(sequence)
     if (stripe !== this.#stripe) {
       if (this.#stripe >= 0) this.#endStripe(true)
