@@ -1,24 +1,31 @@
 import type { Bytes } from '../bytes.ts'
 
-/** 32-bit hash of `bytes[start, end)` for filters and in-block hash indexes; drawn in FORMAT.md, never to change. */
+const SEED = 0x9747b28c
+
+function mixWord(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51)
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
+}
+
+/**
+ * 32-bit hash of `bytes[start, end)` for filters and in-block hash indexes: MurmurHash3 x86_32 by Austin Appleby. On disk: never to
+ * change.
+ */
 export function hashKey(bytes: Bytes, start: number, end: number): number {
-  let hash = (0x9747b28c ^ (end - start)) | 0
+  let hash = SEED
   let at = start
   for (const whole = end - 3; at < whole; at += 4) {
-    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-    hash = Math.imul(hash ^ word, 0x85ebca6b)
-    hash ^= hash >>> 15
+    hash ^= mixWord(bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24))
+    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64
   }
   if (at < end) {
     let word = bytes[at]!
     if (at + 1 < end) word |= bytes[at + 1]! << 8
     if (at + 2 < end) word |= bytes[at + 2]! << 16
-    hash = Math.imul(hash ^ word, 0x85ebca6b)
-    hash ^= hash >>> 15
+    hash ^= mixWord(word)
   }
-  hash = Math.imul(hash, 0xc2b2ae35)
-  hash ^= hash >>> 16
-  hash = Math.imul(hash, 0x27d4eb2f)
-  hash ^= hash >>> 15
-  return hash >>> 0
+  hash ^= end - start
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -7,7 +7,10 @@ const WINDOW_BYTES_MIN = 16 * 1024
 export interface TableCursorOptions {
   /** Keep blocks that are read in the cache; default true. */
   readonly fillCache?: boolean
-  /** Read up to so many bytes at once while blocks are taken in order; the amount doubles from 16 KiB. Default 0: one block at a time. */
+  /**
+   * Read up to so many bytes at once while blocks are taken in order, either way; the amount doubles from 16 KiB. Default 0: one
+   * block at a time.
+   */
   readonly readAheadBytes?: number
   /** Check the CRC of each block that is read from the file. */
   readonly verify?: boolean
@@ -23,8 +26,8 @@ export class BlockSource {
   #span: Buffer | undefined
   #spanOffset = 0
   #windowBytes = WINDOW_BYTES_MIN
-  /** The block that in-order reading would ask for next. */
-  #expected = 0
+  /** The block that was asked for before. */
+  #last = -1
 
   constructor(reader: TableReader, options: TableCursorOptions) {
     this.#reader = reader
@@ -36,9 +39,13 @@ export class BlockSource {
   /** Block `i`, or undefined: that would wait. */
   now(i: number): Block | undefined {
     const reader = this.#reader
-    const block = reader.shelf.get(i)
-    if (block === undefined && this.#readAheadBytes > 0) return this.#fromSpan(i)
-    return block ?? reader.readNow(i, this.#fillCache, this.#verify)
+    let block = reader.shelf.get(i)
+    if (block === undefined) {
+      block = this.#readAheadBytes > 0 ? this.#fromSpan(i) : reader.readNow(i, this.#fillCache, this.#verify)
+      if (block === undefined) return undefined
+    }
+    this.#last = i
+    return block
   }
 
   #fromSpan(i: number): Block | undefined {
@@ -54,29 +61,40 @@ export class BlockSource {
       frame = Buffer.allocUnsafeSlow(end - start)
       span.copy(frame, 0, start, end)
     }
-    this.#expected = i + 1
     return this.#reader.decode(i, frame, this.#fillCache, this.#verify)
   }
 
   *get(i: number): Op<Block> {
     const now = this.now(i)
     if (now !== undefined) return now
+    const last = this.#last
+    this.#last = i
     const reader = this.#reader
-    if (this.#readAheadBytes === 0) return yield* reader.read(i, this.#fillCache, this.#verify)
+    // A block out of order is probably one of a kind: it is read alone.
+    if (this.#readAheadBytes === 0 || Math.abs(i - last) !== 1) {
+      this.#windowBytes = WINDOW_BYTES_MIN
+      return yield* reader.read(i, this.#fillCache, this.#verify)
+    }
+    const [from, to] = this.#window(i, last)
+    this.#windowBytes *= 2
     const { offsets } = reader.index
-    this.#windowBytes =
-      i === this.#expected
-        ? Math.min(this.#readAheadBytes, this.#windowBytes * 2)
-        : Math.min(this.#readAheadBytes, WINDOW_BYTES_MIN)
-    const start = offsets[i]!
-    let end = i + 1
-    while (end + 1 < offsets.length && offsets[end + 1]! - start <= this.#windowBytes) end++
-    const span = Buffer.allocUnsafeSlow(offsets[end]! - start)
-    const bytes = yield* reader.file.read(start, span)
-    if (bytes !== span.length) throw reader.corruption(i, `the file ends after ${bytes} of ${span.length} bytes`)
+    const span = Buffer.allocUnsafeSlow(offsets[to]! - offsets[from]!)
+    const bytes = yield* reader.file.read(offsets[from]!, span)
+    if (bytes !== span.length) throw reader.corruption(from, `the file ends after ${bytes} of ${span.length} bytes`)
     this.#span = span
-    this.#spanOffset = start
+    this.#spanOffset = offsets[from]!
     return this.#fromSpan(i)!
+  }
+
+  /** The blocks `[from, to)` to read at once, of which `i` is the one that is needed now. */
+  #window(i: number, last: number): [number, number] {
+    const { offsets, blocks } = this.#reader.index
+    const bytes = Math.min(this.#windowBytes, this.#readAheadBytes)
+    let from = i
+    let to = i + 1
+    if (i > last) while (to < blocks && offsets[to + 1]! - offsets[from]! <= bytes) to++
+    else while (from > 0 && offsets[to]! - offsets[from - 1]! <= bytes) from--
+    return [from, to]
   }
 
   close(): void {

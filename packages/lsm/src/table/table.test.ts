@@ -21,7 +21,7 @@ import {
   walk,
 } from './table-arbitrary.ts'
 import { TableBuilder } from './table-builder.ts'
-import { buildTable, drain, type Entry, MemoryReader, openTable, type Tombstone } from './table-fixture.ts'
+import { buildTable, drain, type Entry, MemoryReader, openTable, stepBack, type Tombstone } from './table-fixture.ts'
 import { TableReader } from './table-reader.ts'
 
 test('a cursor over a table moves like an index into the sorted entries', () => {
@@ -203,6 +203,11 @@ test('read-ahead reads a table in few reads, and every finished chunk is alone i
   runSync(cursor.first())
   expect(drain(cursor).length).toBe(20_000)
   expect(file.reads - reads).toBeLessThan(12)
+  const back = reader.cursor({ readAheadBytes: 2 ** 20, fillCache: false })
+  const before = file.reads
+  let entries = 0
+  for (runSync(back.last()); back.valid; stepBack(back)) entries++
+  expect([entries, file.reads - before < 12]).toEqual([20_000, true])
 
   const builder = new TableBuilder({
     blockBytes: 4096,
