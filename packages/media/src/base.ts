@@ -172,10 +172,10 @@ export abstract class BaseMedium implements Medium {
     if (this.#lock !== undefined) this.#checkLock('append', start)
     try {
       const offset = this.doAppendSync(zone, parts, bytes)
-      this.#counters.add('append', now() - start, bytes, false)
+      this.#counters.append.add(now() - start, bytes, false)
       return offset
     } catch (error) {
-      this.#counters.add('append', now() - start, 0, true)
+      this.#counters.append.add(now() - start, 0, true)
       throw this.#appendFailed(zone, error)
     }
   }
@@ -199,10 +199,10 @@ export abstract class BaseMedium implements Medium {
         this.#readMs = now() - start
         this.#untimedReads = READS_PER_CLOCK - 1
       }
-      this.#counters.add('read', this.#readMs, bytes, false)
+      this.#counters.read.add(this.#readMs, bytes, false)
       return bytes
     } catch (error) {
-      this.#counters.add('read', this.#readMs, 0, true)
+      this.#counters.read.add(this.#readMs, 0, true)
       throw toMediumError(error, 'read')
     }
   }

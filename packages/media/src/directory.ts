@@ -43,9 +43,9 @@ export interface DirectoryOptions {
   readonly zoneCount?: number
   /** Default 32 MiB. */
   readonly zoneBytes?: number
-  /** Zeros are written ahead of small appends, so that syncing them changes no metadata; default true. */
+  /** Zeros are written ahead of the data, so that syncing changes no metadata; default true. */
   readonly preallocate?: boolean
-  /** How far ahead; default 4 MiB or the zone. */
+  /** How far ahead at most: as far as the zone is full, so that small files cost little; default 4 MiB. */
   readonly preallocateBytes?: number
   /** Write past the page cache, in blocks of 4096 bytes. Falls back to buffered where it does not work. Default false. */
   readonly direct?: boolean
@@ -66,8 +66,8 @@ export interface DirectoryOptions {
 
 const SLAB_BYTES = 1 << 20
 const SLABS = 4
-/** Appends of this size let the file grow by themselves: zeros before them would double the bytes written. */
-const GROWING_APPEND_BYTES = 32 << 10
+/** Zeros written ahead at the start of a zone. */
+const AHEAD_BYTES_MIN = 64 << 10
 /** Write-behinds at a time. The thread pool has four threads by default, and a synchronous loop never hears that one has ended. */
 const BEHIND_MAX = 3
 
@@ -184,16 +184,17 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     return file
   }
 
-  /** How far the file should be allocated before it is written; 0: it is, or grows by the append itself. */
+  /** How far the file should be allocated before it is written; 0: it is, or grows by appends. */
   #allocateTo(file: ZoneFile, offset: number, bytes: number): number {
     const end = offset + bytes
-    if (!this.#shape.preallocate || end <= file.allocatedBytes || bytes >= GROWING_APPEND_BYTES) return 0
-    return Math.min(this.#shape.zoneBytes, Math.max(end, offset + this.#preallocateBytes))
+    if (!this.#shape.preallocate || end <= file.allocatedBytes) return 0
+    const ahead = Math.min(this.#preallocateBytes, Math.max(AHEAD_BYTES_MIN, offset))
+    return Math.min(this.#shape.zoneBytes, Math.max(end, offset + ahead))
   }
 
   #appended(zone: number, file: ZoneFile, offset: number, bytes: number): void {
     this.#table.advance(zone, bytes)
-    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, true)
+    this.timing.count(zone * this.#shape.zoneBytes + offset, bytes)
     const after = this.#behindBytes
     if (after > 0 && this.#behindRuns < BEHIND_MAX && file.isBehind(after * 2 ** this.#behindRuns)) {
       void this.#writeBehind(file)
@@ -244,7 +245,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     const end = pointer === 'unknown' ? this.caps.zoneCapacityBytes : pointer
     const bytes = Math.min(length, end - offset)
     if (bytes <= 0) return 0
-    this.timing.access(zone * this.caps.zoneBytes + offset, bytes, false)
+    this.timing.count(zone * this.#shape.zoneBytes + offset, bytes)
     return bytes
   }
 

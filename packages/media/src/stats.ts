@@ -36,6 +36,10 @@ export class MediumCounters {
     OperationCounter
   >
 
+  /** Those of the hot operations, by themselves. */
+  readonly append: OperationCounter = this.#counters.append
+  readonly read: OperationCounter = this.#counters.read
+
   /** One settled operation that took `ms`. */
   add(name: OperationName, ms: number, bytes: number, failed: boolean): void {
     this.#counters[name].add(ms, bytes, failed)

@@ -35,6 +35,12 @@ export class DeviceTiming {
     return this.spend(ms)
   }
 
+  /** Counts one transfer of a real medium: seeks, but no time. */
+  count(position: number, bytes: number): void {
+    if (position !== this.head) this.seeks++
+    this.head = position + bytes
+  }
+
   /** Adds `ms` of modelled time (a mount, an erase); returns it. */
   spend(ms: number): number {
     this.modelMs += ms

@@ -115,6 +115,9 @@ export class ZoneFile {
   /** Bytes written since the last sync or write-behind was started. */
   #behindBytes = 0
   readonly #behind: Set<Promise<void>> = new Set()
+  #lastSync: Promise<void> = Promise.resolve()
+  /** What a sync or write-behind in the thread pool met first. */
+  #failure: unknown
   #users = 0
   #closing = false
   readonly #fd: number
@@ -271,12 +274,23 @@ export class ZoneFile {
     return fstatSync(this.#fd).nlink > 1
   }
 
-  async sync(): Promise<void> {
+  /** One at a time, and together with the write-behinds that overlap it: the system may have told its error to any of them. */
+  sync(): Promise<void> {
+    const run = this.#lastSync.then(() => this.#syncLater())
+    this.#lastSync = run.catch(() => {})
+    return run
+  }
+
+  async #syncLater(): Promise<void> {
     const covers = this.#changes
     this.#behindBytes = 0
-    await (this.#ended ? fsyncLater(this.#laterFd) : fdatasyncLater(this.#laterFd))
-    // What these met they alone were told.
-    await Promise.all(this.#behind)
+    try {
+      await (this.#ended ? fsyncLater(this.#laterFd) : fdatasyncLater(this.#laterFd))
+    } catch (error) {
+      this.#failure ??= error
+    }
+    await Promise.allSettled(this.#behind)
+    if (this.#failure !== undefined) throw this.#failure
     this.#synced = Math.max(this.#synced, covers)
   }
 
@@ -301,6 +315,9 @@ export class ZoneFile {
     this.#behind.add(run)
     try {
       await run
+    } catch (error) {
+      this.#failure ??= error
+      throw error
     } finally {
       this.#behind.delete(run)
       this.release()

@@ -71,7 +71,7 @@ export class FileLayout {
 
   /**
    * Fills the first `bytes` of `into` on the spot, when the places are in memory and the medium answers so; false: use {@link read}.
-   * Pages that were verified go straight into `into`; others come through the kernel's memory, where their CRC is computed.
+   * Pages that were verified, and whole ones, go straight into `into`; the CRC of others is computed in the kernel's memory.
    */
   readNow(offset: number, into: Uint8Array, bytes: number): boolean {
     for (let done = 0; done < bytes; ) {
@@ -101,10 +101,12 @@ export class FileLayout {
     const pageFrom = from - (from % PAGE_BYTES)
     const pageTo = Math.min(place.bytes, Math.ceil((from + into.length) / PAGE_BYTES) * PAGE_BYTES)
     const { memory, crc } = sharedKernel()
-    const pages = memory.subarray(STAGING_AT, STAGING_AT + pageTo - pageFrom)
+    const whole = pageFrom === from && pageTo === from + into.length
+    const pages = whole ? into : memory.subarray(STAGING_AT, STAGING_AT + pageTo - pageFrom)
     const got = map.medium.readNow(map.extent.zone, place.payloadAt + pageFrom, pages)
     if (got === undefined) return false
     if (got !== pages.length) throw this.#short(map, place)
+    if (whole) memory.set(into, STAGING_AT)
     for (let at = 0; at < got; at += PAGE_BYTES) {
       const page = (pageFrom + at) / PAGE_BYTES
       if (isPageVerified(place, page)) continue
@@ -112,9 +114,7 @@ export class FileLayout {
       if ((found ^ place.crcs[page]!) !== 0) throw this.#damaged(map, place, page)
       setPageVerified(place, page)
     }
-    into.set(
-      pageFrom === from && into.length === got ? pages : pages.subarray(from - pageFrom, from - pageFrom + into.length),
-    )
+    if (!whole) into.set(pages.subarray(from - pageFrom, from - pageFrom + into.length))
     return true
   }
 
