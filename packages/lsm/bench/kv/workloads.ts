@@ -32,12 +32,12 @@ export interface Counts {
 
 export const FULL: Counts = {
   fill: 100_000,
-  put: 5000,
-  get: 20_000,
-  seek: 3000,
+  put: 10_000,
+  get: 50_000,
+  seek: 5000,
   sustained: 600_000,
   big: 1000,
-  synced: 300,
+  synced: 500,
 }
 export const QUICK: Counts = { fill: 20_000, put: 1000, get: 5000, seek: 500, sustained: 60_000, big: 100, synced: 50 }
 
@@ -46,6 +46,7 @@ const BIG_BATCH = 10
 const BIG_BYTES = 64 << 10
 const VALUE_BYTES = 100
 const CONCURRENT = 64
+const SECONDS_MAX = 4
 
 let state = 1
 
@@ -95,6 +96,18 @@ async function fill(store: Store, source: Source, batch: number): Promise<number
     operations += pairs.length
   }
   return operations
+}
+
+/** One call for each, but for no more than some seconds: a single write may take a flush of the disk. */
+async function paced<T>(items: readonly T[], call: (item: T) => Promise<unknown> | unknown): Promise<number> {
+  const end = performance.now() + SECONDS_MAX * 1000
+  let done = 0
+  for (const item of items) {
+    await call(item)
+    done++
+    if ((done & 15) === 0 && performance.now() > end) break
+  }
+  return done
 }
 
 /** Bytes that the files below a folder take on disk. */
@@ -148,16 +161,10 @@ async function small(peer: Peer, path: string, counts: Counts, samples: Samples)
     })
     samples.scan = await measure(() => store.scan())
     const targets = some(counts.seek)
-    samples.seek = await measure(async () => {
-      for (const key of targets) check(await store.seek(key))
-      return targets.length
-    })
+    samples.seek = await measure(() => paced(targets, async (key) => check(await store.seek(key))))
     const value = makeValue(VALUE_BYTES)
     const fresh = Array.from({ length: counts.put }, () => keyOf(random(counts.fill * 10)))
-    samples.putAwaited = await measure(async () => {
-      for (const key of fresh) await store.put(key, value)
-      return fresh.length
-    })
+    samples.putAwaited = await measure(() => paced(fresh, (key) => store.put(key, value)))
     return filled
   })
 }
@@ -191,23 +198,21 @@ async function synced(peer: Peer, path: string, counts: Counts, samples: Samples
   const store = await peer.open(path, load)
   const { putSynced } = store
   if (putSynced !== undefined) {
-    samples.syncedOne = await measure(async () => {
-      for (let i = 0; i < counts.synced; i++) await putSynced(keyOf(random(1e9)), value)
-      return counts.synced
-    })
-    const rounds = Math.ceil(counts.synced / 10)
+    const fresh = (count: number) => Array.from({ length: count }, () => keyOf(random(1e9)))
+    const keys = fresh(counts.synced)
+    samples.syncedOne = await measure(() => paced(keys, (key) => putSynced(key, value)))
+    const lines = Array.from({ length: CONCURRENT }, () => fresh(Math.ceil(counts.synced / 5)))
     samples.syncedMany = await measure(async () => {
-      const one = async () => {
-        for (let i = 0; i < rounds; i++) await putSynced(keyOf(random(1e9)), value)
-      }
-      await Promise.all(Array.from({ length: CONCURRENT }, one))
-      return rounds * CONCURRENT
+      const done = await Promise.all(lines.map((line) => paced(line, (key) => putSynced(key, value))))
+      return done.reduce((a, b) => a + b)
     })
   }
   await store.close()
 }
 
-const WARM_UP: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }
+/** Enough for the optimizing compiler; peers in native code need none. */
+const WARM_UP: Counts = { fill: 30_000, put: 5000, get: 30_000, seek: 3000, sustained: 20_000, big: 60, synced: 1000 }
+const WARM_UP_QUICK: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }
 
 /** All workloads on a peer, in folders below `path`; the first pass only warms the code up. */
 export async function runWorkloads(peer: Peer, path: string, counts: Counts, seed: number): Promise<Samples> {
@@ -215,7 +220,7 @@ export async function runWorkloads(peer: Peer, path: string, counts: Counts, see
   state = seed
   const warmed = join(path, 'warm-')
   for (const [name, work] of Object.entries({ small, sustained, big, synced })) {
-    await work(peer, `${warmed}${name}`, WARM_UP, {})
+    await work(peer, `${warmed}${name}`, counts === FULL ? WARM_UP : WARM_UP_QUICK, {})
     await work(peer, join(path, name), counts, samples)
   }
   return samples

@@ -13,6 +13,8 @@ import { MemtableCursor } from './memtable-cursor.ts'
 /** Ages are 32-bit: how far sequence numbers of one memtable may lie apart. */
 const AGE_MAX: number = 2 ** 31 - 1
 const ARENA_BYTES_MIN = 4096
+/** Pages that are not touched cost nothing, copies do. */
+const GROWTH = 4
 /** Refs are 32-bit. */
 const ARENA_BYTES_MAX: number = 2 ** 31 - 1
 
@@ -265,7 +267,7 @@ export class Memtable {
     const needed = this.#used + bytes
     if (needed <= this.#records.length) return
     if (needed > ARENA_BYTES_MAX) throw new RangeError(`a memtable of ${needed} bytes`)
-    const grown = this.#arena(Math.min(ARENA_BYTES_MAX, Math.max(needed, this.#records.length * 1.5)))
+    const grown = this.#arena(Math.min(ARENA_BYTES_MAX, Math.max(needed, this.#records.length * GROWTH)))
     // Views of the old arena go on being true: what they show never changes.
     this.#records.copy(grown, 0, 0, this.#used)
     this.#records = grown
