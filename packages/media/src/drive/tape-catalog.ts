@@ -17,6 +17,8 @@ export class TapeCatalog {
   generation = 0
   /** Pieces that no index knows. */
   unindexed = 0
+  /** Bytes of all pieces. */
+  dataBytes = 0
 
   #zone(zone: number): ZoneOnTape {
     while (this.#zones.length <= zone) this.#zones.push({ pieces: [], bytes: 0, full: false })
@@ -44,6 +46,7 @@ export class TapeCatalog {
     if (piece.bytes > 0) known.pieces.push(piece)
     known.bytes = piece.offset + piece.bytes
     known.full ||= full
+    this.dataBytes += piece.bytes
     this.unindexed++
     for (let before = 0; before < zone; before++) this.#zones[before]!.full = true
   }
@@ -60,12 +63,14 @@ export class TapeCatalog {
   /** Takes what an index says; what was known is dropped. */
   load(zones: readonly IndexedZone[]): void {
     this.#zones.length = 0
+    this.dataBytes = 0
     for (const [zone, full, pieces] of zones) {
       const known = this.#zone(zone)
       known.pieces.push(...pieces)
       const last = pieces.at(-1)
       known.bytes = last === undefined ? 0 : last.offset + last.bytes
       known.full = full
+      this.dataBytes += known.bytes
     }
     this.unindexed = 0
   }
@@ -76,5 +81,6 @@ export class TapeCatalog {
     this.lastIndex = 0
     this.generation = 0
     this.unindexed = 0
+    this.dataBytes = 0
   }
 }

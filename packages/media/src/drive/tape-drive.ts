@@ -129,12 +129,18 @@ export class TapeDriveMedium extends BaseMedium {
     if (failure !== undefined) throw failure
   }
 
+  /** Runs alone on the drive. */
+  #turn<T>(body: () => Promise<T>): Promise<T> {
+    return this.#turns.run(body).finally(() => {
+      this.timing.seeks = this.#files.counts.seeks
+    })
+  }
+
   /** Bytes of tape in use, as far as we know them: an estimate from above. */
   #usedBytes(): number {
     const { catalog } = this.#files
-    let used = SUPERBLOCK_BYTES + catalog.files * PIECE_BYTES + this.#buffer.bytes
-    for (let zone = 0; zone <= this.#current; zone++) used += this.#files.written(zone)
-    return used
+    const inPiece = this.#files.written(this.#current) - catalog.bytesOf(this.#current)
+    return SUPERBLOCK_BYTES + catalog.files * PIECE_BYTES + catalog.dataBytes + inPiece + this.#buffer.bytes
   }
 
   protected override async doAppend(zone: number, parts: readonly Bytes[], bytes: number): Promise<number> {
@@ -167,10 +173,9 @@ export class TapeDriveMedium extends BaseMedium {
 
   /** Feeds the drive with whole blocks for as long as there are any; a failure is kept for the next caller. */
   #pump(zone: number): void {
-    this.#pumping ??= this.#turns
-      .run(async () => {
-        while (this.#buffer.bytes >= this.#block.length) await this.#writeBlock(zone)
-      })
+    this.#pumping ??= this.#turn(async () => {
+      while (this.#buffer.bytes >= this.#block.length) await this.#writeBlock(zone)
+    })
       .catch((error: unknown) => {
         this.#failure ??= toMediumError(error, 'append', zone)
       })
@@ -195,7 +200,7 @@ export class TapeDriveMedium extends BaseMedium {
 
   /** All of the zone onto tape, and its end. */
   async #finish(zone: number): Promise<void> {
-    await this.#turns.run(async () => {
+    await this.#turn(async () => {
       this.#checkFailure()
       while (this.#buffer.bytes > 0) await this.#writeBlock(zone)
       await this.#files.finishZone(zone)
@@ -223,7 +228,7 @@ export class TapeDriveMedium extends BaseMedium {
   }
 
   protected override doRead(zone: number, offset: number, into: Bytes): Promise<number> {
-    return this.#turns.run(async () => {
+    return this.#turn(async () => {
       let done = 0
       while (done < into.length) {
         const at = offset + done
@@ -238,7 +243,6 @@ export class TapeDriveMedium extends BaseMedium {
         if (piece === undefined) break
         done += await this.#files.read(piece, at, into.subarray(done))
       }
-      this.timing.seeks = this.#files.counts.seeks
       return done
     })
   }
@@ -256,7 +260,7 @@ export class TapeDriveMedium extends BaseMedium {
     this.checkWritable()
     this.#writable()
     await this.enqueue(this.#current, 'reset', 0, async () => {
-      await this.#turns.run(async () => {
+      await this.#turn(async () => {
         const { id, shape } = this.#settings
         this.#buffer.clear()
         this.#failure = undefined
@@ -289,7 +293,7 @@ export class TapeDriveMedium extends BaseMedium {
   /** What is buffered reaches the tape as well: a cartridge leaves the drive whole, with an index at its end. */
   protected override async doClose(): Promise<void> {
     try {
-      await this.#turns.run(async () => {
+      await this.#turn(async () => {
         if (this.#settings.readOnly) return
         while (this.#buffer.bytes > 0) await this.#writeBlock(this.#current)
         await this.#files.endPiece(false)

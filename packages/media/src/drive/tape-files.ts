@@ -252,14 +252,29 @@ export class TapeFiles {
   async #toEnd(): Promise<number> {
     const { files } = this.catalog
     if (this.#at?.file !== files || this.#at.block !== 0) {
-      await this.#toFile(files)
-      const file = await this.#transport.fileNumber()
+      const file = await this.#wind(files)
       if (file !== undefined && file !== files) {
         this.#at = undefined
         throw new MediumError('MEDIA_IO', `the tape stands at file ${file}, its end is file ${files} (T1)`)
       }
     }
     return (await this.#transport.tell()) ?? -1
+  }
+
+  /** Goes to the end of data; the number of the tape file there, where that is known. */
+  async #wind(files: number): Promise<number | undefined> {
+    if (this.#transport.locates) {
+      // Without rewinding first, which is the other way to count filemarks.
+      this.#at = undefined
+      this.counts.seeks++
+      const file = await this.#transport.toEnd()
+      if (file === files) {
+        this.#at = { file: files, block: 0 }
+        return file
+      }
+    }
+    await this.#toFile(files)
+    return this.#transport.fileNumber()
   }
 
   async #write(block: Bytes): Promise<void> {

@@ -65,39 +65,40 @@ class ZonedBlockDrive implements ZoneDrive {
 
   async open(zone: number): Promise<void> {
     if (this.#explicitOpen) await this.#commands.request('open', this.#device[zone]!)
+    this.#opened.add(zone)
   }
 
   openNow(zone: number): void {
     if (this.#explicitOpen) this.#commands.now('open', this.#device[zone]!)
+    this.#opened.add(zone)
   }
 
   async close(zone: number): Promise<void> {
-    if (this.#holds(zone)) await this.#commands.request('close', this.#device[zone]!)
+    if (this.#opened.delete(zone)) await this.#commands.request('close', this.#device[zone]!)
   }
 
   closeNow(zone: number): void {
-    if (this.#holds(zone)) this.#commands.now('close', this.#device[zone]!)
+    if (this.#opened.delete(zone)) this.#commands.now('close', this.#device[zone]!)
   }
 
-  /** Whether there is something to close: not in a full zone any more, never in a conventional one. */
-  #holds(zone: number): boolean {
-    return !this.#full.delete(zone) && !this.#device[zone]!.conventional
-  }
-
-  /** Zones whose last byte was just written. */
-  readonly #full = new Set<number>()
+  /** Zones that hold an open one of the device: not full ones any more, never conventional ones. */
+  readonly #opened = new Set<number>()
 
   #note(zone: number, parts: readonly Bytes[], offset: number): void {
     const end = parts.reduce((sum, part) => sum + part.length, offset)
-    if (end === this.zones[zone]!.capacityBytes) this.#full.add(zone)
+    if (end === this.zones[zone]!.capacityBytes) this.#opened.delete(zone)
   }
 
   async finish(zone: number): Promise<void> {
-    if (!this.#device[zone]!.conventional) await this.#commands.request('finish', this.#device[zone]!)
+    if (this.#device[zone]!.conventional) return
+    await this.#commands.request('finish', this.#device[zone]!)
+    this.#opened.delete(zone)
   }
 
   async reset(zone: number): Promise<void> {
-    if (!this.#device[zone]!.conventional) await this.#commands.request('reset', this.#device[zone]!)
+    if (this.#device[zone]!.conventional) return
+    await this.#commands.request('reset', this.#device[zone]!)
+    this.#opened.delete(zone)
   }
 
   async facts(): Promise<readonly (ZoneFact | undefined)[]> {
@@ -132,8 +133,13 @@ class ZonedBlockDrive implements ZoneDrive {
     fdatasyncSync(this.#fd)
   }
 
+  /** Open zones are given back to the device. */
   async dispose(): Promise<void> {
-    closeSync(this.#fd)
+    try {
+      await Promise.all([...this.#opened].map((zone) => this.close(zone)))
+    } finally {
+      closeSync(this.#fd)
+    }
   }
 }
 
