@@ -1,0 +1,2 @@
+/** The operator by itself, for workers. */
+export { APPEND } from './oracle.ts'

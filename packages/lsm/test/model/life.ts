@@ -1,0 +1,186 @@
+/** A random life of a database beside a sorted map; every answer is compared on the way. */
+import { SeededRandom } from '@vivefs/media'
+import { expect } from 'vitest'
+import type { LsmLevel, LsmSnapshot } from '../../src/index.ts'
+import { type Range, SortedMap, type Step } from './oracle.ts'
+
+export interface LifeOptions {
+  readonly seed: number
+  readonly operations: number
+  /** Opens the database; called again after every close. */
+  readonly open: () => LsmLevel
+  readonly keys?: number
+  /** Merges need an operator. */
+  readonly merges?: boolean
+}
+
+/** Operations between two looks at everything. */
+const CHECK_EVERY = 2000
+
+export class Life {
+  readonly #random: SeededRandom
+  readonly #o: LifeOptions
+  readonly #map = new SortedMap()
+  #level: LsmLevel
+  readonly #snapshots: { readonly snapshot: LsmSnapshot; readonly map: SortedMap }[] = []
+  readonly #kept = new Map<string, SortedMap>()
+  #values = 0
+
+  constructor(o: LifeOptions) {
+    this.#o = o
+    this.#random = new SeededRandom(o.seed)
+    this.#level = o.open()
+  }
+
+  /** Answers with what the database holds in the end, for comparing configurations. */
+  async run(): Promise<[string, string][]> {
+    await this.#level.open()
+    for (let i = 0; i < this.#o.operations; i++) {
+      await this.#step()
+      if (i % CHECK_EVERY === CHECK_EVERY - 1) await this.#checkAll()
+    }
+    await this.#checkAll()
+    const rows = this.#level.iteratorSync().nextv(1_000_000)
+    await this.#level.close()
+    return rows
+  }
+
+  #int(below: number): number {
+    return this.#random.below(below)
+  }
+
+  #key(): string {
+    const keys = this.#o.keys ?? 500
+    // A few keys are met often; their lengths differ.
+    const n = this.#int(4) === 0 ? this.#int(10) : this.#int(keys)
+    return `k${n % 7}`.repeat(1 + (n % 3)) + n
+  }
+
+  #value(): string {
+    const bytes = this.#int(50) === 0 ? 5000 : this.#int(40)
+    return `${this.#values++}:${'é'.repeat(this.#int(3))}${'x'.repeat(bytes)}`
+  }
+
+  #write(): Step {
+    const roll = this.#int(10)
+    if (roll < 2) return { type: 'del', key: this.#key() }
+    if (roll < 4 && this.#o.merges !== false) return { type: 'merge', key: this.#key(), value: `+${this.#values++}` }
+    return { type: 'put', key: this.#key(), value: this.#value() }
+  }
+
+  #range(): Range {
+    const [a, b] = [this.#key(), this.#key()]
+    const lower = [{}, { gte: a }, { gt: a }][this.#int(3)]
+    const upper = [{}, { lte: b }, { lt: b }][this.#int(3)]
+    const limit = this.#int(2) === 0 ? {} : { limit: this.#int(20) }
+    return { ...lower, ...upper, ...limit, reverse: this.#int(2) === 0 }
+  }
+
+  async #step(): Promise<void> {
+    const roll = this.#int(1000)
+    if (roll < 550) await this.#writes()
+    else if (roll < 750) await this.#read()
+    else if (roll < 900) await this.#scan()
+    else if (roll < 940) await this.#snapshot()
+    else if (roll < 960) await this.#deleteRange()
+    else if (roll < 975) await this.#keep()
+    else if (roll < 985) await this.#level.flush()
+    else if (roll < 988) await this.#level.compactRange()
+    else if (roll < 990) await this.#reopen()
+    else await this.#seek()
+  }
+
+  async #writes(): Promise<void> {
+    const steps = Array.from({ length: 1 + this.#int(20) }, () => this.#write())
+    const sync = this.#int(100) === 0
+    if (this.#int(2) === 0) this.#level.batchSync(steps, { sync })
+    else await this.#level.batch(steps as never, { sync } as never)
+    this.#map.apply(steps)
+  }
+
+  #view(): { map: SortedMap; options: { snapshot?: LsmSnapshot } } {
+    const old = this.#snapshots[this.#int(this.#snapshots.length + 3)]
+    return old === undefined ? { map: this.#map, options: {} } : { map: old.map, options: { snapshot: old.snapshot } }
+  }
+
+  async #read(): Promise<void> {
+    const { map, options } = this.#view()
+    const key = this.#key()
+    const expected = map.get(key)
+    expect(this.#level.getSync(key, options), `seed ${this.#o.seed}: getSync ${key}`).toBe(expected)
+    expect(await this.#level.get(key, options), `seed ${this.#o.seed}: get ${key}`).toBe(expected)
+    expect(await this.#level.has(key, options)).toBe(expected !== undefined)
+  }
+
+  async #scan(): Promise<void> {
+    const { map, options } = this.#view()
+    const range = this.#range()
+    const what = `seed ${this.#o.seed}: ${JSON.stringify(range)}`
+    expect(await this.#level.iterator({ ...range, ...options }).all(), what).toEqual(map.range(range))
+    const iterator = this.#level.iteratorSync({ ...range, ...options })
+    const rows: [string, string][] = []
+    for (let some = iterator.nextv(7); some.length > 0; some = iterator.nextv(7)) rows.push(...some)
+    iterator.close()
+    expect(rows, what).toEqual(map.range(range))
+  }
+
+  async #seek(): Promise<void> {
+    const range = this.#range()
+    const target = this.#key()
+    const iterator = this.#level.iterator(range)
+    await iterator.next()
+    iterator.seek(target)
+    const edge = range.reverse === true ? { lte: target } : { gte: target }
+    const inRange = new SortedMap(new Map([[target, '']])).range({ ...range, limit: 1 }).length === 1
+    const { limit = Number.POSITIVE_INFINITY } = range
+    const all = this.#map.range({ ...range, limit: 1e9 })
+    const behind = new SortedMap(new Map(all)).range({ ...edge, reverse: range.reverse === true })
+    const left = limit - Math.min(limit, Math.min(1, all.length))
+    const expected = inRange ? behind.slice(0, left) : []
+    expect(await iterator.nextv(5), `seed ${this.#o.seed}: seek ${target}`).toEqual(expected.slice(0, 5))
+    await iterator.close()
+  }
+
+  async #snapshot(): Promise<void> {
+    if (this.#snapshots.length > 4 || (this.#snapshots.length > 0 && this.#int(2) === 0)) {
+      const [gone] = this.#snapshots.splice(this.#int(this.#snapshots.length), 1)
+      await gone!.snapshot.close()
+    } else this.#snapshots.push({ snapshot: this.#level.snapshot() as LsmSnapshot, map: this.#map.copy() })
+  }
+
+  async #deleteRange(): Promise<void> {
+    const [a, b] = [this.#key(), this.#key()].sort((x, y) => (x < y ? -1 : 1)) as [string, string]
+    if (this.#int(2) === 0) await this.#level.deleteRange(a, b)
+    else await this.#level.clear({ gte: a, lt: b })
+    this.#map.deleteRange(a, b)
+  }
+
+  async #keep(): Promise<void> {
+    const name = `kept ${this.#int(3)}`
+    if (this.#kept.has(name)) {
+      const snapshot = this.#level.openSnapshot(name)
+      const rows = await this.#level.iterator({ snapshot }).all()
+      expect(rows, `seed ${this.#o.seed}: ${name}`).toEqual(this.#kept.get(name)!.range({}))
+      await snapshot.close()
+      await this.#level.dropSnapshot(name)
+      this.#kept.delete(name)
+    } else {
+      await this.#level.keepSnapshot(name)
+      this.#kept.set(name, this.#map.copy())
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    for (const { snapshot } of this.#snapshots.splice(0)) await snapshot.close()
+    await this.#level.close()
+    this.#level = this.#o.open()
+    await this.#level.open()
+  }
+
+  async #checkAll(): Promise<void> {
+    const what = `seed ${this.#o.seed}`
+    expect(await this.#level.iterator().all(), what).toEqual(this.#map.range({}))
+    expect(await this.#level.iterator({ reverse: true }).all(), what).toEqual(this.#map.range({ reverse: true }))
+    expect(this.#level.stats().writes?.poisoned, what).toBeUndefined()
+  }
+}
