@@ -108,7 +108,8 @@ export class Lane {
       case 'read': {
         const into = new Uint8Array(message.bytes)
         const got = yield* this.#read(message.table, message.offset, into, inputs)
-        this.#post({ kind: 'bytes', bytes: got === into.length ? into : into.subarray(0, got) }, [into.buffer])
+        const bytes = got === into.length ? into : into.subarray(0, got)
+        this.#post({ kind: 'bytes', id: message.id, bytes }, [into.buffer])
         return
       }
       case 'write':
@@ -142,7 +143,7 @@ export class Lane {
   *#abandon(first: FromWorker): Op<void> {
     Atomics.store(this.#shared, STOP, 1)
     for (let message = first; message.kind !== 'done' && message.kind !== 'failed'; message = yield* this.#receive()) {
-      if (message.kind === 'read') this.#post({ kind: 'unreadable' })
+      if (message.kind === 'read') this.#post({ kind: 'unreadable', id: message.id })
       else if (message.kind === 'write') this.#taken(message.parts)
     }
   }

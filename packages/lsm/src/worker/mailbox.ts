@@ -13,11 +13,17 @@ import {
 /** Nobody answers any more. The owner stops a worker that it gave up. */
 const SILENCE_MS = 600_000
 
+/** Thrown through a job when an input cannot be read: the owner knows why. */
+export class UnreadableError extends Error {}
+
 /** The worker's end of the line to its owner. */
 export class Mailbox {
   readonly port: MessagePort
   readonly #shared: Int32Array
   readonly #ownerBell: Int32Array
+  /** What was asked for and not taken yet, answered or not. */
+  readonly #asked = new Map<number, Exclude<ToWorker, { kind: 'job' }> | undefined>()
+  #lastId = 0
 
   constructor(setup: WorkerSetup) {
     this.port = setup.port
@@ -35,8 +41,34 @@ export class Mailbox {
     ring(this.#ownerBell)
   }
 
-  /** Waits for the owner's next message. */
-  receive(): ToWorker {
+  /** A job begins: answers that an earlier one did not wait for are nobody's. */
+  begin(): void {
+    this.#asked.clear()
+  }
+
+  /** Asks for bytes of an input; {@link answer} has them. */
+  ask(table: number, offset: number, bytes: number): number {
+    const id = ++this.#lastId
+    this.#asked.set(id, undefined)
+    this.post({ kind: 'read', id, table, offset, bytes })
+    return id
+  }
+
+  /** Waits for what was asked for. UnreadableError. */
+  answer(id: number): Uint8Array {
+    for (;;) {
+      const answer = this.#asked.get(id)
+      if (answer !== undefined) {
+        this.#asked.delete(id)
+        if (answer.kind === 'bytes') return answer.bytes
+        throw new UnreadableError('an input cannot be read')
+      }
+      const message = this.#receive()
+      if (message.kind !== 'job' && this.#asked.has(message.id)) this.#asked.set(message.id, message)
+    }
+  }
+
+  #receive(): ToWorker {
     for (;;) {
       const bell = Atomics.load(this.#shared, WORKER_BELL)
       const received = receiveMessageOnPort(this.port)

@@ -30,13 +30,23 @@ export const OUTSTANDING_BYTES_MAX: number = 8 << 20
 
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: MergeJob }
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'bytes'; readonly id: number; readonly bytes: Uint8Array }
   /** The bytes asked for cannot be read. The owner keeps the error. */
-  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'unreadable'; readonly id: number }
+
+/** Answered in the order of asking. */
+export interface ReadRequest {
+  readonly kind: 'read'
+  /** Never used twice by a worker. */
+  readonly id: number
+  readonly table: number
+  readonly offset: number
+  readonly bytes: number
+}
 
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'read'; readonly table: number; readonly offset: number; readonly bytes: number }
+  | ReadRequest
   | { readonly kind: 'write'; readonly table: number; readonly parts: readonly Bytes[] }
   | { readonly kind: 'end'; readonly meta: TableMeta }
   | { readonly kind: 'done'; readonly result: JobResult }

@@ -28,6 +28,7 @@ export function serve(setup: WorkerSetup): void {
 }
 
 async function doJob(job: MergeJob, mailbox: Mailbox): Promise<void> {
+  mailbox.begin()
   try {
     const { operator } = await loadOperator(job.mergeOperator)
     mailbox.post({ kind: 'done', result: runSync(remoteJob(job, operator, mailbox)) })

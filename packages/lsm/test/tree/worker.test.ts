@@ -157,3 +157,30 @@ test('a read or write that fails under a worker ends its job with the reason, an
     await storage.close().catch(() => {})
   }
 })
+
+test('inputs and outputs of many pieces', async () => {
+  const storage = await newStorage()
+  const engine = await TestEngine.create(storage, {
+    ...withWorker(),
+    options: { worker, tableBytes: 700_000, tableBytesMax: 700_000, level0Trigger: 3, blockBytes: 4096 },
+  })
+  const oracle = new Map<string, string>()
+  for (let round = 0; round < 3; round++) {
+    engine.memtable = engine.newMemtable(4 << 20)
+    for (let i = 0; i < 6000; i++) {
+      const key = `k${String((i * 7919 + round * 31) % 10_007).padStart(6, '0')}`
+      const value = `${round}.${i}.`.repeat(20)
+      engine.write(PUT, key, value)
+      oracle.set(key, value)
+    }
+    await engine.flush()
+  }
+  await engine.compactor.idle()
+  const stats = engine.compactor.stats()
+  expect(stats.workerJobs).toBe(4)
+  expect(stats.bytesRead).toBeGreaterThan(1 << 20)
+  expect(engine.versions.current.levels[6]!.length).toBeGreaterThan(1)
+  expect(await engine.see(Number.MAX_SAFE_INTEGER)).toEqual(oracle)
+  await engine.close()
+  await storage.close()
+})
