@@ -12,6 +12,7 @@ import {
   anyMoves,
   anyOptions,
   expectEntry,
+  LIMIT_MS,
   runs,
   walk,
 } from '../table/table-arbitrary.ts'
@@ -56,61 +57,69 @@ function tablesOf(hands: readonly Entry[][], options: Parameters<typeof buildTab
   return { metas, tables: new TableCache(open, cache, max) }
 }
 
-test('a merging cursor is the sorted union of its sources, in both directions', () => {
-  const picks = fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 })
-  const count = fc.integer({ min: 1, max: 6 })
-  fc.assert(
-    fc.property(
-      anyEntries,
-      picks,
-      count,
-      fc.boolean(),
-      anyOptions,
-      anyMoves,
-      (list, pick, sources, copies, o, moves) => {
-        const hands = deal(list, pick, sources, copies)
-        // Of equal entries that of the earlier source comes first.
-        const union = hands
-          .flatMap((hand, source) => hand.map((entry) => ({ entry, source })))
-          .sort((a, b) => compareEntries(a.entry, b.entry) || a.source - b.source)
-          .map(({ entry }) => entry)
-        const cache = new BlockCache(20_000)
-        const children = hands.map(
-          (hand, i): Cursor =>
-            hand.length === 0
-              ? new MergingCursor([])
-              : openTable(buildTable(hand, { ...o, number: i }), cache).cursor(),
-        )
-        const cursor = new MergingCursor(children)
-        walk(cursor, union, moves)
-        cursor.close()
-      },
-    ),
-    runs(80),
-  )
-})
+test(
+  'a merging cursor is the sorted union of its sources, in both directions',
+  () => {
+    const picks = fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 })
+    const count = fc.integer({ min: 1, max: 6 })
+    fc.assert(
+      fc.property(
+        anyEntries,
+        picks,
+        count,
+        fc.boolean(),
+        anyOptions,
+        anyMoves,
+        (list, pick, sources, copies, o, moves) => {
+          const hands = deal(list, pick, sources, copies)
+          // Of equal entries that of the earlier source comes first.
+          const union = hands
+            .flatMap((hand, source) => hand.map((entry) => ({ entry, source })))
+            .sort((a, b) => compareEntries(a.entry, b.entry) || a.source - b.source)
+            .map(({ entry }) => entry)
+          const cache = new BlockCache(20_000)
+          const children = hands.map(
+            (hand, i): Cursor =>
+              hand.length === 0
+                ? new MergingCursor([])
+                : openTable(buildTable(hand, { ...o, number: i }), cache).cursor(),
+          )
+          const cursor = new MergingCursor(children)
+          walk(cursor, union, moves)
+          cursor.close()
+        },
+      ),
+      runs(80),
+    )
+  },
+  LIMIT_MS,
+)
 
-test('a level cursor is its tables one after the other, in both directions', () => {
-  const cuts = fc.array(fc.nat(200), { maxLength: 6 })
-  fc.assert(
-    fc.property(
-      anyEntries,
-      cuts,
-      anyOptions,
-      anyCacheBytes,
-      anyCursorOptions,
-      anyMoves,
-      (list, at, o, bytes, c, moves) => {
-        const { metas, tables } = tablesOf(cutBetweenKeys(list, at), o, new BlockCache(bytes))
-        const cursor = new LevelCursor(metas, tables, c)
-        walk(cursor, list, moves)
-        cursor.close()
-        expect(tables.size).toBeLessThanOrEqual(3)
-      },
-    ),
-    runs(60),
-  )
-})
+test(
+  'a level cursor is its tables one after the other, in both directions',
+  () => {
+    const cuts = fc.array(fc.nat(200), { maxLength: 6 })
+    fc.assert(
+      fc.property(
+        anyEntries,
+        cuts,
+        anyOptions,
+        anyCacheBytes,
+        anyCursorOptions,
+        anyMoves,
+        (list, at, o, bytes, c, moves) => {
+          const { metas, tables } = tablesOf(cutBetweenKeys(list, at), o, new BlockCache(bytes))
+          const cursor = new LevelCursor(metas, tables, c)
+          walk(cursor, list, moves)
+          cursor.close()
+          expect(tables.size).toBeLessThanOrEqual(3)
+        },
+      ),
+      runs(60),
+    )
+  },
+  LIMIT_MS,
+)
 
 function cutBetweenKeys(list: readonly Entry[], at: readonly number[]): Entry[][] {
   const hands: Entry[][] = [[]]

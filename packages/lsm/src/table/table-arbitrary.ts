@@ -9,6 +9,8 @@ import { compareEntries, type Entry, shown, step, stepBack, type Tombstone } fro
 
 /** VIVEFS_DEEP=1 for the full counts; VIVEFS_SEED replays one run. */
 export const DEEP: boolean = process.env.VIVEFS_DEEP === '1'
+/** Of one property test. */
+export const LIMIT_MS: number = DEEP ? 7_200_000 : 120_000
 const seed = process.env.VIVEFS_SEED === undefined ? undefined : Number(process.env.VIVEFS_SEED)
 export function runs(few: number): { numRuns: number; seed?: number } {
   return { numRuns: DEEP ? few * 50 : few, ...(seed === undefined ? {} : { seed }) }

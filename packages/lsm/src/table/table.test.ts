@@ -17,6 +17,7 @@ import {
   anySequence,
   anyTombstones,
   expectEntry,
+  LIMIT_MS,
   runs,
   walk,
 } from './table-arbitrary.ts'
@@ -24,21 +25,25 @@ import { TableBuilder } from './table-builder.ts'
 import { buildTable, drain, type Entry, MemoryReader, openTable, stepBack, type Tombstone } from './table-fixture.ts'
 import { TableReader } from './table-reader.ts'
 
-test('a cursor over a table moves like an index into the sorted entries', () => {
-  fc.assert(
-    fc.property(anyEntries, anyOptions, anyCacheBytes, anyCursorOptions, anyMoves, (list, o, bytes, c, moves) => {
-      const reader = openTable(buildTable(list, o), new BlockCache(bytes))
-      walk(reader.cursor(c), list, moves)
-      const whole = reader.cursor(c)
-      runSync(whole.first())
-      const entries = drain(whole)
-      expect(entries.length).toBe(list.length)
-      for (let i = 0; i < list.length; i++) expectEntry(entries[i], list[i])
-      expect(runSync(reader.verify())).toBeUndefined()
-    }),
-    runs(80),
-  )
-})
+test(
+  'a cursor over a table moves like an index into the sorted entries',
+  () => {
+    fc.assert(
+      fc.property(anyEntries, anyOptions, anyCacheBytes, anyCursorOptions, anyMoves, (list, o, bytes, c, moves) => {
+        const reader = openTable(buildTable(list, o), new BlockCache(bytes))
+        walk(reader.cursor(c), list, moves)
+        const whole = reader.cursor(c)
+        runSync(whole.first())
+        const entries = drain(whole)
+        expect(entries.length).toBe(list.length)
+        for (let i = 0; i < list.length; i++) expectEntry(entries[i], list[i])
+        expect(runSync(reader.verify())).toBeUndefined()
+      }),
+      runs(80),
+    )
+  },
+  LIMIT_MS,
+)
 
 /** What a point read should answer: [state, value, operands, tombstone]. */
 function ask(list: readonly Entry[], tombstones: readonly Tombstone[], key: Buffer, sequence: number): Lookup {
@@ -60,33 +65,37 @@ function answer(lookup: Lookup): unknown[] {
   return [state, kind, tombstone, operands?.map(hex), hex(valueBytes.subarray(valueStart, valueEnd))]
 }
 
-test('point reads see what the sorted entries and tombstones say, at any sequence, cached or not', () => {
-  const questions = fc.array(fc.tuple(anyKey, anySequence), { minLength: 20, maxLength: 60, size: 'max' })
-  fc.assert(
-    fc.property(
-      anyEntries,
-      anyTombstones,
-      anyOptions,
-      anyCacheBytes,
-      questions,
-      (list, tombstones, o, bytes, asked) => {
-        const reader = openTable(buildTable(list, o, tombstones), new BlockCache(bytes))
-        const known = list.map(({ key, sequence }): [Buffer, number] => [key, sequence])
-        for (const [key, sequence] of [...asked, ...known]) {
-          const expected = answer(ask(list, tombstones, key, sequence))
-          const lookup = new Lookup().start(sequence)
-          if (reader.lookupNow(key, lookup)) expect(answer(lookup)).toEqual(expected)
-          else {
-            expect([lookup.state, lookup.operands]).toEqual([0, undefined])
-            runSync(reader.lookup(key, lookup))
-            expect(answer(lookup)).toEqual(expected)
+test(
+  'point reads see what the sorted entries and tombstones say, at any sequence, cached or not',
+  () => {
+    const questions = fc.array(fc.tuple(anyKey, anySequence), { minLength: 20, maxLength: 60, size: 'max' })
+    fc.assert(
+      fc.property(
+        anyEntries,
+        anyTombstones,
+        anyOptions,
+        anyCacheBytes,
+        questions,
+        (list, tombstones, o, bytes, asked) => {
+          const reader = openTable(buildTable(list, o, tombstones), new BlockCache(bytes))
+          const known = list.map(({ key, sequence }): [Buffer, number] => [key, sequence])
+          for (const [key, sequence] of [...asked, ...known]) {
+            const expected = answer(ask(list, tombstones, key, sequence))
+            const lookup = new Lookup().start(sequence)
+            if (reader.lookupNow(key, lookup)) expect(answer(lookup)).toEqual(expected)
+            else {
+              expect([lookup.state, lookup.operands]).toEqual([0, undefined])
+              runSync(reader.lookup(key, lookup))
+              expect(answer(lookup)).toEqual(expected)
+            }
           }
-        }
-      },
-    ),
-    runs(60),
-  )
-})
+        },
+      ),
+      runs(60),
+    )
+  },
+  LIMIT_MS,
+)
 
 test('operands of an earlier source stay when a block is missing', () => {
   const key = Buffer.from('k')
@@ -104,36 +113,40 @@ test('operands of an earlier source stay when a block is missing', () => {
   expect(lookup.operands!.map((operand) => operand[0])).toEqual([...Buffer.from('n'), 5, 4, 3, 2])
 })
 
-test('the meta data says what was added, and the reader rebuilds it', () => {
-  fc.assert(
-    fc.property(anyEntries, anyTombstones, anyOptions, (list, tombstones, o) => {
-      const { bytes, meta } = buildTable(list, o, tombstones)
-      const real = tombstones.filter(({ from, to }) => Buffer.compare(from, to) < 0)
-      const sequences = [...list, ...real].map(({ sequence }) => sequence)
-      const lows = [...list.map(({ key }) => key), ...real.map(({ from }) => from)].sort(Buffer.compare)
-      const high = list[list.length - 1]!.key
-      const end = real
-        .map(({ to }) => to)
-        .sort(Buffer.compare)
-        .pop()
-      const open = end !== undefined && Buffer.compare(end, high) > 0
-      expect(meta).toMatchObject({
-        number: 7,
-        bytes: bytes.length,
-        entries: list.length,
-        deletions: list.filter(({ kind }) => kind === DELETE).length,
-        rawBytes: list.reduce((sum, { key, value }) => sum + key.length + value.length, 0),
-        largestIncluded: !open,
-      })
-      expect(meta.smallestSequence).toBe(Math.min(...sequences))
-      expect(meta.largestSequence).toBe(Math.max(...sequences))
-      expect(Buffer.compare(meta.smallest, lows[0]!)).toBe(0)
-      expect(Buffer.compare(meta.largest, open ? end : high)).toBe(0)
-      expect(openTable({ bytes, meta }).meta).toEqual(meta)
-    }),
-    runs(60),
-  )
-})
+test(
+  'the meta data says what was added, and the reader rebuilds it',
+  () => {
+    fc.assert(
+      fc.property(anyEntries, anyTombstones, anyOptions, (list, tombstones, o) => {
+        const { bytes, meta } = buildTable(list, o, tombstones)
+        const real = tombstones.filter(({ from, to }) => Buffer.compare(from, to) < 0)
+        const sequences = [...list, ...real].map(({ sequence }) => sequence)
+        const lows = [...list.map(({ key }) => key), ...real.map(({ from }) => from)].sort(Buffer.compare)
+        const high = list[list.length - 1]!.key
+        const end = real
+          .map(({ to }) => to)
+          .sort(Buffer.compare)
+          .pop()
+        const open = end !== undefined && Buffer.compare(end, high) > 0
+        expect(meta).toMatchObject({
+          number: 7,
+          bytes: bytes.length,
+          entries: list.length,
+          deletions: list.filter(({ kind }) => kind === DELETE).length,
+          rawBytes: list.reduce((sum, { key, value }) => sum + key.length + value.length, 0),
+          largestIncluded: !open,
+        })
+        expect(meta.smallestSequence).toBe(Math.min(...sequences))
+        expect(meta.largestSequence).toBe(Math.max(...sequences))
+        expect(Buffer.compare(meta.smallest, lows[0]!)).toBe(0)
+        expect(Buffer.compare(meta.largest, open ? end : high)).toBe(0)
+        expect(openTable({ bytes, meta }).meta).toEqual(meta)
+      }),
+      runs(60),
+    )
+  },
+  LIMIT_MS,
+)
 
 test('a table of range tombstones alone', () => {
   const tombstones = [{ from: Buffer.from('b'), to: Buffer.from('d'), sequence: 9 }]
