@@ -98,6 +98,15 @@ async function bundle(folder) {
   })
 }
 
+/** The guest under way: a group of processes of its own, so that an interrupted run takes it along. */
+let running
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, 'SIGTERM')
+    process.exit(1)
+  })
+}
+
 /** One boot. Resolves to its RESULT lines, in the order of the programs, and its exit code. */
 function boot(run, share, log) {
   const command = [...run.programs, 'versions'].map((program) => `node ${program.replace(/^\w+/, '$&.mjs')}`).join('; ')
@@ -106,7 +115,9 @@ function boot(run, share, log) {
     const child = spawn(join(LAB, 'run-vm.sh'), [...options, command], {
       env: { ...process.env, ...run.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     })
+    running = child
     const lines = []
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => lines.push(line))
