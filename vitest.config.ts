@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^@vivefs\/(media|pfaof)\/conformance$/, replacement: source('$1/src/conformance/index.ts') },
       { find: /^@vivefs\/(media|pfaof)$/, replacement: source('$1/src/index.ts') },
+      { find: /^@vivefs\/fuse$/, replacement: source('fuse/src/index.ts') },
       { find: /^@vivefs\/lsm$/, replacement: source('lsm/src/index.ts') },
       { find: /^vivefs\/(fsal|conformance)$/, replacement: source('vivefs/src/$1/index.ts') },
       { find: /^vivefs$/, replacement: source('vivefs/src/index.ts') },

@@ -104,6 +104,22 @@ export function createFsal(core: Core): Fsal {
     return entryOf(yield* createEntry(call, directory, name, what))
   }
 
+  function* openNew(
+    call: Call,
+    directory: Inode,
+    { name, mode, flags }: { name: Bytes; mode: number; flags: number },
+  ): Op<Entry & { file: OpenFile }> {
+    assertSearchable(call, directory)
+    const existing = yield* findChild(call, directory, name)
+    if (existing === undefined) {
+      const made = yield* createEntry(call, directory, name, { mode: S_IFREG | (mode & PERMISSIONS) })
+      return { ...entryOf(made), file: yield* openInode(call, made, flags, true) }
+    }
+    if ((flags & constants.O_EXCL) !== 0) throw new FilesystemError('EEXIST')
+    const file = yield* openInode(call, existing, flags)
+    return { ...entryOf(yield* call.inode(existing.ino, existing.generation)), file }
+  }
+
   function* link(call: Call, inode: Inode, args: { directory: Handle; name: Bytes }): Op<Attributes> {
     const directory = yield* inodeOf(call, args.directory)
     return attributesOf(yield* linkInode(call, inode, directory, args.name))
@@ -135,8 +151,13 @@ export function createFsal(core: Core): Fsal {
     return { lines, eof: lines.length < count }
   }
 
-  function* setattr(who: Credentials, handle: Handle, changes: AttributeChanges): Op<Attributes> {
-    const body = (call: Call): Op<Inode> => onInode(call, handle, changeAttributes, changes)
+  function* change(call: Call, inode: Inode, { file, ...changes }: AttributeChanges & { file?: OpenFile }): Op<Inode> {
+    const isOpenForWriting = file?.ino === inode.ino && file.canWrite && !file.closed
+    return yield* changeAttributes(call, inode, changes, isOpenForWriting)
+  }
+
+  function* setattr(who: Credentials, handle: Handle, changes: AttributeChanges & { file?: OpenFile }): Op<Attributes> {
+    const body = (call: Call): Op<Inode> => onInode(call, handle, change, changes)
     const changed =
       changes.size === undefined
         ? yield* core.run(who, body)
@@ -182,6 +203,7 @@ export function createFsal(core: Core): Fsal {
     setattr,
     access: operation(READS, (call, inode, { mask }) => done(grantedOf(call.who, inode, mask))),
     create: operation(WRITES, create),
+    openNew: operation(RECLAIMS, openNew),
     mkdir: (who, handle, { name, mode }) =>
       makeEntry(who, handle, { name, what: { mode: S_IFDIR | (mode & PERMISSIONS) } }),
     mknode: (who, handle, { name, ...what }) => {

@@ -50,12 +50,20 @@ export interface Fsal {
   /** The inode behind a name; `.` and `..` too. */
   lookup: FsalCall<{ name: Bytes }, Entry>
   getattr: FsalCall<undefined, Attributes>
-  /** EPERM, EINVAL, EISDIR, EFBIG. All changes are made, or none. */
-  setattr: FsalCall<AttributeChanges, Attributes>
+  /**
+   * EPERM, EINVAL, EISDIR, EFBIG. All changes are made, or none. With a `file` that is open for writing the size may change whatever
+   * the mode says now (ftruncate).
+   */
+  setattr: FsalCall<AttributeChanges & { file?: OpenFile }, Attributes>
   /** The part of `mask` (R_OK 4, W_OK 2, X_OK 1) that the caller is allowed. */
   access: FsalCall<{ mask: number }, number>
   /** A regular file. EEXIST. */
   create: FsalCall<{ name: Bytes; mode: number; how?: CreateMode }, Entry>
+  /**
+   * open(2) with O_CREAT as one operation: the new file is open whatever its mode says. Without O_EXCL in `flags` a file that is there is
+   * opened instead. EEXIST, EISDIR, ELOOP, ENXIO, EACCES.
+   */
+  openNew: FsalCall<{ name: Bytes; mode: number; flags: number }, Entry & { file: OpenFile }>
   /** EEXIST, EMLINK. */
   mkdir: FsalCall<{ name: Bytes; mode: number }, Entry>
   /** FIFO, socket, character or block device, by the type bits of `mode`. EPERM: devices need the superuser. */

@@ -1,0 +1,73 @@
+/** Mounting a volume that the calling thread owns. */
+import { closeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { ViveFS } from 'vivefs'
+import { runAsync } from 'vivefs/fsal'
+import { writeAnswer } from './channel/device.ts'
+import { FuseError } from './error.ts'
+import { mountDevice, unmountDirectory } from './kernel-mount.ts'
+import { MOUNT_DEFAULTS, type MountOptions } from './mount-options.ts'
+import { Session, type SessionCounts } from './session.ts'
+import { workerFile } from './worker-file.ts'
+
+/** A mounted volume. */
+export interface Mount {
+  readonly directory: string
+  /** Fulfilled when the mount is gone, by `unmount` or by umount(8); rejected with FUSE_CONNECTION when it broke. */
+  readonly closed: Promise<void>
+  /** What was asked so far. */
+  counts(): Promise<SessionCounts>
+  /** Takes the mount away. FUSE_BUSY while files in it are open, unless `lazy`. Does nothing the second time. */
+  unmount(o?: { lazy?: boolean }): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface WorkerOption {
+  /** The compiled worker, where a bundler has moved it. Default: beside this module. */
+  readonly worker?: string | URL
+}
+
+/**
+ * Mounts an open volume. Requests are read by a worker thread and served by the calling thread, which must not use the mount itself
+ * synchronously: it would wait for its own answer. The volume stays the caller's to close, after the mount.
+ */
+export async function mount(
+  vive: ViveFS,
+  directory: string,
+  options: Partial<MountOptions> & WorkerOption = {},
+): Promise<Mount> {
+  const { worker: workerOption, ...given } = options
+  const whole: MountOptions = { ...MOUNT_DEFAULTS, ...given }
+  const file = workerFile(workerOption)
+  const root = await runAsync(vive.fsal.getattr(vive.credentials, vive.fsal.root(), undefined))
+  const { device, at } = mountDevice(directory, whole)
+  const session = new Session(vive.fsal, root.ino, whole, (parts) => writeAnswer(device, parts))
+  const reader = new Worker(file, { workerData: { role: 'reader', device } })
+  const closed = new Promise<void>((resolve, reject) => {
+    reader.on('message', (request: ArrayBuffer) => void session.serve(Buffer.from(request)))
+    reader.once('error', (error) => reject(new FuseError('FUSE_CONNECTION', 'the reading thread failed', error)))
+    reader.once('exit', () => resolve())
+  }).finally(async () => {
+    await runAsync(session.closeAll())
+    closeSync(device)
+  })
+  closed.catch(() => {})
+  return handleOf(at, closed, async () => session.counts)
+}
+
+export function handleOf(directory: string, closed: Promise<void>, counts: () => Promise<SessionCounts>): Mount {
+  let gone = false
+  closed.then(
+    () => {
+      gone = true
+    },
+    () => {
+      gone = true
+    },
+  )
+  const unmount = async (o: { lazy?: boolean } = {}): Promise<void> => {
+    if (!gone) await unmountDirectory(directory, o)
+    await closed
+  }
+  return { directory, closed, counts, unmount, [Symbol.asyncDispose]: () => unmount() }
+}

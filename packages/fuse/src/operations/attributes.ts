@@ -1,0 +1,80 @@
+/** Attributes: getattr, setattr, access, readlink. */
+import { constants } from 'node:fs'
+import type { AttributeChanges, Op, Timespec } from 'vivefs/fsal'
+import { OPCODE } from '../protocol/opcode.ts'
+import { encodeAttributes, readU64 } from '../protocol/wire.ts'
+import type { Request } from '../request.ts'
+import { type Body, Errno, type Operations, type Session } from '../session.ts'
+
+/** Which fields of a setattr count. */
+const SET = {
+  MODE: 1 << 0,
+  UID: 1 << 1,
+  GID: 1 << 2,
+  SIZE: 1 << 3,
+  ATIME: 1 << 4,
+  MTIME: 1 << 5,
+  FH: 1 << 6,
+  ATIME_NOW: 1 << 7,
+  MTIME_NOW: 1 << 8,
+} as const
+
+function* getattr(session: Session, request: Request): Op<Body> {
+  const { fsal, nodes } = session
+  const attributes = yield* fsal.getattr(session.who(request), session.handle(request.nodeId), undefined)
+  return encodeAttributes(attributes, nodes.idOf(attributes.ino), session.trust)
+}
+
+const timeAt = (body: Buffer, seconds: number, nanoseconds: number): Timespec => ({
+  sec: Number(body.readBigInt64LE(seconds)),
+  nsec: body.readUInt32LE(nanoseconds),
+})
+
+/**
+ * valid32 padding32 file64 size64 lockOwner64 atime64 mtime64 ctime64 atimeNs32 mtimeNs32 ctimeNs32 mode32 unused32 uid32 gid32
+ * unused32.
+ */
+function decodeChanges(body: Buffer): AttributeChanges {
+  const valid = body.readUInt32LE(0)
+  const has = (bit: number) => (valid & bit) !== 0
+  return {
+    ...(has(SET.MODE) && { mode: body.readUInt32LE(68) & 0o7777 }),
+    ...(has(SET.UID) && { uid: body.readUInt32LE(76) }),
+    ...(has(SET.GID) && { gid: body.readUInt32LE(80) }),
+    ...(has(SET.SIZE) && { size: readU64(body, 16) }),
+    ...(has(SET.ATIME) && { atime: has(SET.ATIME_NOW) ? 'now' : timeAt(body, 32, 56) }),
+    ...(has(SET.MTIME) && { mtime: has(SET.MTIME_NOW) ? 'now' : timeAt(body, 40, 60) }),
+  }
+}
+
+function* setattr(session: Session, request: Request): Op<Body> {
+  const { body } = request
+  const { fsal, nodes } = session
+  const changes = decodeChanges(body)
+  const handle = session.handle(request.nodeId)
+  // ftruncate: the right to write was checked when the file was opened.
+  const throughFile = changes.size !== undefined && (body.readUInt32LE(0) & SET.FH) !== 0
+  const file = throughFile ? session.file(readU64(body, 8)) : undefined
+  if (file !== undefined && !file.canWrite) throw new Errno('EINVAL')
+  const attributes = yield* fsal.setattr(session.who(request), handle, { ...changes, file })
+  return encodeAttributes(attributes, nodes.idOf(attributes.ino), session.trust)
+}
+
+/** mask32 padding32. */
+function* access(session: Session, request: Request): Op<Body> {
+  const mask = request.body.readUInt32LE(0) & (constants.R_OK | constants.W_OK | constants.X_OK)
+  const granted = yield* session.fsal.access(session.who(request), session.handle(request.nodeId), { mask })
+  if ((granted & mask) !== mask) throw new Errno('EACCES')
+  return undefined
+}
+
+function* readlink(session: Session, request: Request): Op<Body> {
+  return yield* session.fsal.readlink(session.who(request), session.handle(request.nodeId), undefined)
+}
+
+export const attributeOperations: Operations = {
+  [OPCODE.GETATTR]: getattr,
+  [OPCODE.SETATTR]: setattr,
+  [OPCODE.ACCESS]: access,
+  [OPCODE.READLINK]: readlink,
+}

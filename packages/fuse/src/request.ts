@@ -1,0 +1,32 @@
+import type { Credentials } from 'vivefs/fsal'
+import { REQUEST_HEADER_BYTES, readU64 } from './protocol/wire.ts'
+
+/** One request of the kernel, decoded as far as all requests are alike. */
+export interface Request {
+  readonly opcode: number
+  /** What the answer repeats. */
+  readonly unique: bigint
+  readonly nodeId: number
+  readonly uid: number
+  readonly gid: number
+  readonly pid: number
+  /** What follows the header; a view of the buffer that was read into. */
+  readonly body: Buffer
+}
+
+/** Undefined: not a whole request. */
+export function decodeRequest(bytes: Buffer): Request | undefined {
+  if (bytes.length < REQUEST_HEADER_BYTES || bytes.readUInt32LE(0) !== bytes.length) return undefined
+  return {
+    opcode: bytes.readUInt32LE(4),
+    unique: bytes.readBigUInt64LE(8),
+    nodeId: readU64(bytes, 16),
+    uid: bytes.readUInt32LE(24),
+    gid: bytes.readUInt32LE(28),
+    pid: bytes.readUInt32LE(32),
+    body: bytes.subarray(REQUEST_HEADER_BYTES),
+  }
+}
+
+/** Who asks, for the rules of the volume. */
+export type Caller = (request: Request) => Credentials

@@ -1,0 +1,262 @@
+/**
+ * One mounted volume: what the kernel knows of it, and how requests become calls of the inner face. It reads and writes no device: a
+ * channel hands requests in and takes answers out, so that it runs wherever the volume lives.
+ */
+import { constants } from 'node:os'
+import { type Credentials, type Fsal, type Handle, type Op, type OpenFile, SyncUnavailableError } from 'vivefs/fsal'
+import type { MountOptions } from './mount-options.ts'
+import { NodeTable } from './node-table.ts'
+import { attributeOperations } from './operations/attributes.ts'
+import { directoryOperations } from './operations/directories.ts'
+import { fileOperations } from './operations/files.ts'
+import { nameOperations } from './operations/names.ts'
+import { spaceOperations } from './operations/space.ts'
+import { xattrOperations } from './operations/xattrs.ts'
+import { decodeInit, encodeInit, FEATURE, MAJOR, MINOR_MIN } from './protocol/init.ts'
+import { OPCODE, OPCODE_NAMES } from './protocol/opcode.ts'
+import { ANSWER_HEADER_BYTES, readU64, type Trust } from './protocol/wire.ts'
+import { decodeRequest, type Request } from './request.ts'
+import { SupplementaryGroups } from './supplementary-groups.ts'
+
+/** Takes one answer whole: header and body. They may be overwritten when it returns. */
+export type Answer = (parts: readonly Buffer[]) => void
+
+/** The body of an answer; undefined: none. */
+export type Body = Buffer | undefined
+export type Operation = (session: Session, request: Request) => Op<Body>
+export type Operations = Readonly<Record<number, Operation>>
+
+/** A refusal by errno, where the inner face is not asked. */
+export class Errno extends Error {
+  readonly code: string
+
+  constructor(code: keyof typeof constants.errno) {
+    super(code)
+    this.code = code
+  }
+}
+
+const operations: Operations = {
+  ...attributeOperations,
+  ...directoryOperations,
+  ...fileOperations,
+  ...nameOperations,
+  ...spaceOperations,
+  ...xattrOperations,
+}
+
+/** Open files at a time; more is ENFILE. */
+const OPEN_FILES_MAX = 1 << 20
+
+export interface SessionCounts {
+  readonly requests: ReadonlyMap<string, number>
+  readonly pending: number
+  readonly nodes: number
+  readonly openFiles: number
+}
+
+export class Session {
+  readonly fsal: Fsal
+  readonly nodes: NodeTable
+  readonly trust: Trust
+  readonly options: MountOptions
+  /** The kernel let go: nothing more will be asked. */
+  ended = false
+  /** Requests that wait for the store. */
+  pending = 0
+  readonly #answer: Answer
+  readonly #groups = new SupplementaryGroups()
+  readonly #files = new Map<number, OpenFile>()
+  readonly #counts = new Map<number, number>()
+  #nextFile = 1
+  readonly #header = Buffer.alloc(ANSWER_HEADER_BYTES)
+
+  constructor(fsal: Fsal, rootIno: number, options: MountOptions, answer: Answer) {
+    this.fsal = fsal
+    this.options = options
+    this.nodes = new NodeTable(fsal.root(), rootIno)
+    this.trust = { entrySeconds: options.entrySeconds, attributeSeconds: options.attributeSeconds }
+    this.#answer = answer
+  }
+
+  get counts(): SessionCounts {
+    const requests = new Map([...this.#counts].map(([opcode, n]) => [OPCODE_NAMES.get(opcode) ?? `${opcode}`, n]))
+    return { requests, pending: this.pending, nodes: this.nodes.size, openFiles: this.#files.size }
+  }
+
+  /** Who asks, by the rules of the volume. The kernel has applied the umask. */
+  who({ uid, gid, pid }: Request): Credentials {
+    const { mapUid, mapGid } = this.options
+    const groups = uid === 0 ? [] : this.#groups.of(pid)
+    if (mapUid === undefined && mapGid === undefined) return { uid, gid, groups, umask: 0 }
+    return {
+      uid: mapUid?.(uid) ?? uid,
+      gid: mapGid?.(gid) ?? gid,
+      groups: mapGid === undefined ? groups : groups.map(mapGid),
+      umask: 0,
+    }
+  }
+
+  /** ESTALE: the kernel speaks of an inode that it should have forgotten. */
+  handle(nodeId: number): Handle {
+    const handle = this.nodes.handleOf(nodeId)
+    if (handle === undefined) throw new Errno('ESTALE')
+    return handle
+  }
+
+  keep(file: OpenFile): number {
+    if (this.#files.size >= OPEN_FILES_MAX) throw new Errno('ENFILE')
+    const number = this.#nextFile++
+    this.#files.set(number, file)
+    return number
+  }
+
+  file(number: number): OpenFile {
+    const file = this.#files.get(number)
+    if (file === undefined) throw new Errno('EBADF')
+    return file
+  }
+
+  drop(number: number): OpenFile | undefined {
+    const file = this.#files.get(number)
+    this.#files.delete(number)
+    return file
+  }
+
+  /** Files that the kernel never released, when the mount ends. */
+  *closeAll(): Op<void> {
+    for (const file of this.#files.values()) yield* this.fsal.close(file)
+    this.#files.clear()
+  }
+
+  /**
+   * Serves one request. A promise: `bytes` stay in use until it is fulfilled. Of a request that waits only a write keeps its bytes: the
+   * other operations take what they need before they wait first.
+   */
+  serve(bytes: Buffer): Promise<void> | undefined {
+    const request = decodeRequest(bytes)
+    if (request === undefined) return undefined
+    this.#counts.set(request.opcode, (this.#counts.get(request.opcode) ?? 0) + 1)
+    switch (request.opcode) {
+      case OPCODE.FORGET:
+        this.nodes.forget(request.nodeId, readU64(request.body, 0))
+        return undefined
+      case OPCODE.BATCH_FORGET:
+        this.#forgetMany(request.body)
+        return undefined
+      case OPCODE.INTERRUPT:
+        // Nothing here waits long: the answer comes by itself.
+        return undefined
+      case OPCODE.INIT:
+        this.#init(request)
+        return undefined
+      case OPCODE.DESTROY:
+        this.ended = true
+        this.reply(request.unique, undefined)
+        return undefined
+      default:
+        return this.#dispatch(request)
+    }
+  }
+
+  #forgetMany(body: Buffer): void {
+    const count = body.readUInt32LE(0)
+    for (let i = 0; i < count; i++) this.nodes.forget(readU64(body, 8 + 16 * i), readU64(body, 16 + 16 * i))
+  }
+
+  #init(request: Request): void {
+    const asked = decodeInit(request.body)
+    if (asked.major !== MAJOR || asked.minor < MINOR_MIN) {
+      this.refuse(request.unique, 'EPROTO')
+      this.ended = true
+      return
+    }
+    const { writeback } = this.options
+    const wanted =
+      FEATURE.ASYNC_READ |
+      FEATURE.ATOMIC_O_TRUNC |
+      FEATURE.EXPORT_SUPPORT |
+      FEATURE.BIG_WRITES |
+      FEATURE.AUTO_INVAL_DATA |
+      FEATURE.DO_READDIRPLUS |
+      FEATURE.READDIRPLUS_AUTO |
+      FEATURE.ASYNC_DIO |
+      FEATURE.PARALLEL_DIROPS |
+      FEATURE.MAX_PAGES |
+      FEATURE.CACHE_SYMLINKS |
+      (writeback ? FEATURE.WRITEBACK_CACHE : 0)
+    this.reply(request.unique, encodeInit(asked, wanted))
+  }
+
+  #dispatch(request: Request): Promise<void> | undefined {
+    const operation = operations[request.opcode]
+    if (operation === undefined) {
+      this.refuse(request.unique, 'ENOSYS')
+      return undefined
+    }
+    const { unique } = request
+    let op: Op<Body>
+    let step: IteratorResult<PromiseLike<unknown>, Body>
+    try {
+      op = operation(this, request)
+      step = op.next()
+    } catch (error) {
+      this.refuse(unique, error)
+      return undefined
+    }
+    if (step.done) {
+      this.reply(unique, step.value)
+      return undefined
+    }
+    this.pending++
+    const answered = this.#wait(op, step.value).then(
+      (body) => {
+        this.pending--
+        this.reply(unique, body)
+      },
+      (error) => {
+        this.pending--
+        this.refuse(unique, error)
+      },
+    )
+    return request.opcode === OPCODE.WRITE ? answered : undefined
+  }
+
+  async #wait(op: Op<Body>, first: PromiseLike<unknown>): Promise<Body> {
+    let waited = first
+    for (;;) {
+      let step: IteratorResult<PromiseLike<unknown>, Body>
+      try {
+        const value = await waited
+        step = op.next(value)
+      } catch (error) {
+        step = op.throw(error)
+      }
+      if (step.done) return step.value
+      waited = step.value
+    }
+  }
+
+  reply(unique: bigint, body: Body): void {
+    this.#send(unique, 0, body)
+  }
+
+  refuse(unique: bigint, error: unknown): void {
+    this.#send(unique, -errnoOf(error), undefined)
+  }
+
+  #send(unique: bigint, error: number, body: Body): void {
+    const header = this.#header
+    header.writeUInt32LE(ANSWER_HEADER_BYTES + (body?.length ?? 0), 0)
+    header.writeInt32LE(error, 4)
+    header.writeBigUInt64LE(unique, 8)
+    this.#answer(body === undefined ? [header] : [header, body])
+  }
+}
+
+/** The errno of a failure; what has none is EIO. */
+export function errnoOf(error: unknown): number {
+  const code = typeof error === 'string' ? error : (error as { code?: unknown } | undefined)?.code
+  if (error instanceof SyncUnavailableError) return constants.errno.EAGAIN
+  return constants.errno[code as keyof typeof constants.errno] ?? constants.errno.EIO
+}

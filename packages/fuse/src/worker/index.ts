@@ -1,0 +1,56 @@
+/** The threads of a mount: one that only reads requests, one that owns the volume too. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { ViveFS } from 'vivefs'
+import { runAsync } from 'vivefs/fsal'
+import { REQUEST_BYTES_MAX, readRequestSync, writeAnswer } from '../channel/device.ts'
+import { Pace, serve } from '../channel/serve.ts'
+import { Session } from '../session.ts'
+import type { FromServer, ToServer, WorkerRole } from './messages.ts'
+
+const port = parentPort!
+
+/** Hands every request to the thread that owns the volume. */
+function readAll(device: number): void {
+  const buffer = Buffer.allocUnsafeSlow(REQUEST_BYTES_MAX)
+  for (;;) {
+    const request = readRequestSync(device, buffer)
+    if (request === undefined) return
+    const copy = Uint8Array.from(request).buffer
+    port.postMessage(copy, [copy])
+  }
+}
+
+async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void> {
+  const vive = await ViveFS.open(data.where, data.volume)
+  try {
+    const root = await runAsync(vive.fsal.getattr(vive.credentials, vive.fsal.root(), undefined))
+    const pace = new Pace(data.pace)
+    const device = await new Promise<number | undefined>((resolve) => {
+      port.once('message', (message: ToServer) => resolve(message.kind === 'serve' ? message.device : undefined))
+      port.postMessage({ kind: 'open' } satisfies FromServer)
+    })
+    if (device === undefined) return
+    const session = new Session(vive.fsal, root.ino, data.options, (parts) => writeAnswer(device, parts))
+    port.on('message', ({ kind }: ToServer) => {
+      if (kind === 'counts') port.postMessage({ kind, counts: session.counts } satisfies FromServer)
+    })
+    try {
+      await serve(session, device, pace)
+    } finally {
+      await runAsync(session.closeAll())
+    }
+  } finally {
+    await vive.close()
+    port.close()
+  }
+}
+
+const data = workerData as WorkerRole
+if (data.role === 'reader') readAll(data.device)
+else {
+  own(data).catch((error: NodeJS.ErrnoException) => {
+    const code = error.code ?? 'FUSE_CONNECTION'
+    port.postMessage({ kind: 'failed', code, message: error.message } satisfies FromServer)
+    port.close()
+  })
+}
