@@ -1,0 +1,159 @@
+/**
+ * Power cuts against the whole database. A trace runs on a medium whose power goes at its nth change; what the cut left is opened again,
+ * and must be the state after a prefix of the batches: at least those that were promised, at most those that were begun.
+ */
+import type { Medium } from '@vivefs/media'
+import { LsmLevel, type LsmLevelOptions } from '../../src/index.ts'
+import { APPEND, SortedMap, type Step } from '../model/oracle.ts'
+import { type Cut, Powered } from '../tree/power.ts'
+
+export type TraceStep =
+  | { readonly do: 'batch'; readonly steps: readonly Step[]; readonly sync?: boolean; readonly now?: boolean }
+  | { readonly do: 'deleteRange'; readonly from: string; readonly to: string }
+  | { readonly do: 'flush' | 'compact' | 'syncLog' | 'reopen' }
+  | { readonly do: 'keep' | 'drop'; readonly name: string }
+
+export type Options = LsmLevelOptions<string, string>
+
+/** Everything small, so that a short trace flushes, compacts and changes logs. */
+export const TINY: Options = {
+  worker: false,
+  memtableBytes: 4096,
+  tableBytes: 4096,
+  baseBytes: 8192,
+  blockBytes: 256,
+  level0Trigger: 2,
+  cacheBytes: 65_536,
+  mergeOperator: APPEND,
+}
+
+/** How far a trace came. Positions count steps that write. */
+export interface Reached {
+  /** Steps whose writing was begun. */
+  readonly begun: number
+  /** Steps that were acknowledged. */
+  readonly acknowledged: number
+  /** Steps that were promised to survive loss of power. */
+  readonly durable: number
+  /** The power was cut on the way. */
+  readonly cut: boolean
+}
+
+const writes = (step: TraceStep): boolean => step.do === 'batch' || step.do === 'deleteRange'
+
+/** What the database holds after each number of writing steps, as text that can be compared. */
+export function statesOf(trace: readonly TraceStep[]): string[] {
+  const map = new SortedMap()
+  const states = [textOf(map.range({}))]
+  for (const step of trace) {
+    if (step.do === 'batch') map.apply(step.steps)
+    else if (step.do === 'deleteRange') map.deleteRange(step.from, step.to)
+    else continue
+    states.push(textOf(map.range({})))
+  }
+  return states
+}
+
+export function textOf(rows: readonly (readonly [string, string])[]): string {
+  return JSON.stringify(rows)
+}
+
+async function doStep(level: LsmLevel, step: TraceStep): Promise<void> {
+  if (step.do === 'batch') {
+    const options = { sync: step.sync === true }
+    if (step.now === true) level.batchSync(step.steps, options)
+    else await level.batch(step.steps, options)
+  } else if (step.do === 'deleteRange') await level.deleteRange(step.from, step.to)
+  else if (step.do === 'flush') await level.flush()
+  else if (step.do === 'compact') await level.compactRange()
+  else if (step.do === 'syncLog') await level.syncLog()
+  else if (step.do === 'keep') await level.keepSnapshot(step.name)
+  else if (step.do === 'drop') await level.dropSnapshot(step.name)
+}
+
+/** Steps after which everything before is promised to survive. */
+function promises(step: TraceStep, options: Options): boolean {
+  if (step.do === 'batch' || step.do === 'deleteRange')
+    return options.durability === 'strict' || (step.do === 'batch' && step.sync === true)
+  return step.do !== 'drop'
+}
+
+/** Runs a trace on a medium until its end or the power cut. Any other failure is thrown. */
+export async function runTrace(trace: readonly TraceStep[], powered: Powered, options: Options): Promise<Reached> {
+  const open = async (): Promise<LsmLevel> => {
+    const level = new LsmLevel('crash', { ...options, media: { main: powered.medium } })
+    await level.open()
+    return level
+  }
+  const reached = { begun: 0, acknowledged: 0, durable: 0, cut: false }
+  let level: LsmLevel | undefined
+  try {
+    level = await open()
+    for (const step of trace) {
+      if (writes(step)) reached.begun++
+      if (step.do === 'reopen') {
+        await level.close()
+        level = await open()
+      } else await doStep(level, step)
+      if (writes(step)) reached.acknowledged++
+      if (promises(step, options)) reached.durable = reached.acknowledged
+    }
+    await level.close()
+    return { ...reached, durable: reached.acknowledged, cut: powered.medium.powerCut }
+  } catch (error) {
+    if (!powered.medium.powerCut) throw error
+    await level?.close().catch(() => {})
+    return { ...reached, cut: true }
+  }
+}
+
+/** Opens what a cut left and says what is wrong with it; undefined: nothing. Afterwards the database has to take writes. */
+export async function judge(
+  medium: Medium,
+  states: readonly string[],
+  reached: Reached,
+  options: Options,
+): Promise<string | undefined> {
+  const level = new LsmLevel('crash', { ...options, media: { main: medium } })
+  try {
+    await level.open()
+    const found = textOf(level.iteratorSync().nextv(1_000_000))
+    const at = states.lastIndexOf(found, reached.begun)
+    if (at < 0) return `no prefix of ${reached.begun} steps: ${found.slice(0, 300)}`
+    // A state can occur twice: the newest that fits counts.
+    if (at < reached.durable) return `${reached.durable} steps were promised, ${at} are there`
+    await level.put('~after', 'the crash', { sync: true } as never)
+    await level.close()
+    await level.open()
+    if (level.getSync('~after') !== 'the crash') return 'a write after recovery is gone'
+    return undefined
+  } catch (error) {
+    const { cause } = error as { cause?: unknown }
+    return `${String(error)} ${String(cause ?? '')}`
+  } finally {
+    await level.close()
+  }
+}
+
+/** Cuts at one point and judges what each kind of cut leaves; answers with complaints. `cut` false: the trace came to its end before. */
+export async function tryCut(
+  trace: readonly TraceStep[],
+  states: readonly string[],
+  o: { cutAt: number; seed: number; cuts: readonly Cut[]; options: Options },
+): Promise<{ cut: boolean; complaints: string[] }> {
+  const powered = Powered.empty(o.seed, o.cutAt)
+  const complaints: string[] = []
+  try {
+    const reached = await runTrace(trace, powered, o.options)
+    for (const cut of o.cuts) {
+      const medium = await powered.after(cut, o.seed)
+      const complaint = await judge(medium, states, reached, o.options)
+      await medium.close()
+      if (complaint !== undefined)
+        complaints.push(`cut at ${o.cutAt}, seed ${o.seed}, ${JSON.stringify(cut)}: ${complaint}`)
+    }
+    return { cut: reached.cut, complaints }
+  } finally {
+    await powered.close()
+  }
+}
