@@ -21,7 +21,7 @@ import type { Sample } from './kv/measure.ts'
 import { page } from './kv/page.ts'
 import { PEERS } from './kv/peers.ts'
 import { printReport } from './kv/report.ts'
-import { judge, type Measured, summarize } from './kv/verdict.ts'
+import { judge, type Measured, OURS, summarize } from './kv/verdict.ts'
 import { FULL, QUICK, runWorkloads, type Workload } from './kv/workloads.ts'
 
 const { values: options } = parseArgs({
@@ -91,12 +91,20 @@ async function parent(): Promise<void> {
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds}`)
   const peers = choosePeers()
   const measured: Measured = new Map(peers.map((peer) => [peer, new Map<Workload, Sample[]>()]))
+  // A peer that fails is left out; we must not fail.
+  const failures = new Map<string, string>()
   for (let i = 0; i < rounds; i++) {
     // Another peer starts every round.
     for (let n = 0; n < peers.length; n++) {
       const peer = peers[(i + n) % peers.length]!
+      if (failures.has(peer)) continue
       console.error(`round ${i + 1} of ${rounds}: ${peer}`)
-      const samples = await round(peer, i + 1)
+      const samples = await round(peer, i + 1).catch((error: unknown) => {
+        if (peer === OURS) throw error
+        failures.set(peer, String(error))
+        console.error(`without ${peer} from now on: ${String(error)}`)
+        return {}
+      })
       const into = measured.get(peer)!
       for (const [workload, sample] of Object.entries(samples) as [Workload, Sample][])
         into.set(workload, [...(into.get(workload) ?? []), sample])
@@ -111,6 +119,7 @@ async function parent(): Promise<void> {
     system: `${platform()} ${release()} ${arch()}`,
     processors: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     rounds,
+    failures: Object.fromEntries(failures),
     counts: options.quick ? QUICK : FULL,
     writtenBytes: 'wchar of /proc/self/io until the database was closed',
   }
