@@ -16,6 +16,7 @@ import { encodeSuperblock, SUPERBLOCK_BYTES } from '../superblock.ts'
 import { roundUp } from '../zone-store.ts'
 import {
   claimDevice,
+  deviceError,
   type FormatOption,
   formatOption,
   majorMinorOf,
@@ -194,6 +195,14 @@ interface Target {
   readonly lock: Lock | undefined
 }
 
+function lockImage(path: string): Lock {
+  try {
+    return takeLock(`${path}.lock`)
+  } catch (error) {
+    throw deviceError(error, path)
+  }
+}
+
 function openTarget(path: string, o: { readOnly: boolean; makeBytes: number | undefined }): Target {
   const { O_RDWR, O_RDONLY, O_EXCL, O_CREAT } = constants
   const makes = o.makeBytes !== undefined && !existsSync(path)
@@ -209,7 +218,7 @@ function openTarget(path: string, o: { readOnly: boolean; makeBytes: number | un
   if (limits !== undefined && limits.logicalBlockBytes > BLOCK_BYTES) {
     throw new MediumError('MEDIA_WRONG_DEVICE', `${path} has blocks of ${limits.logicalBlockBytes}; 4096 is the most`)
   }
-  const lock = image && !o.readOnly ? takeLock(`${path}.lock`) : undefined
+  const lock = image && !o.readOnly ? lockImage(path) : undefined
   try {
     const flags = o.readOnly ? O_RDONLY : image ? O_RDWR | (makes ? O_CREAT : 0) : O_RDWR | O_EXCL
     const { fd } = openDirect(path, flags)

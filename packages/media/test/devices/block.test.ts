@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { mediumSuite } from '../../src/conformance/index.ts'
 import { type BlockOptions, type Medium, openBlock, openMedium } from '../../src/index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'vivefs-block-'))
+chmodSync(root, 0o755)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 let count = 0
 const fresh = () => join(root, `image-${++count}`)
@@ -101,6 +102,24 @@ describe('block', () => {
     await expect(reader.flush()).rejects.toThrow()
     await reader.close()
     await medium.close()
+  })
+
+  it('says so when this user may not', async () => {
+    const place = fresh()
+    mkdirSync(place)
+    const path = join(place, 'image')
+    const medium = await openBlock({ path, ...small })
+    await medium.close()
+    const root = process.getuid!() === 0
+    chmodSync(path, 0o444)
+    chmodSync(place, 0o555)
+    try {
+      if (root) process.seteuid!(65_534)
+      await expect(openBlock({ path })).rejects.toMatchObject({ code: 'MEDIA_PERMISSION' })
+    } finally {
+      if (root) process.seteuid!(0)
+      chmodSync(place, 0o755)
+    }
   })
 
   it('refuses a device that was cut short', async () => {
