@@ -2,8 +2,8 @@
  * One mounted volume: what the kernel knows of it, and how requests become calls of the inner face. It reads and writes no device: a
  * channel hands requests in and takes answers out, so that it runs wherever the volume lives.
  */
-import { constants } from 'node:os'
-import { type Credentials, type Fsal, type Handle, type Op, type OpenFile, SyncUnavailableError } from 'vivefs/fsal'
+import type { Credentials, Fsal, Handle, Op, OpenFile } from 'vivefs/fsal'
+import { errnoOf } from './errno.ts'
 import type { MountOptions } from './mount-options.ts'
 import { NodeTable } from './node-table.ts'
 import { attributeOperations } from './operations/attributes.ts'
@@ -25,16 +25,6 @@ export type Answer = (parts: readonly Buffer[]) => void
 export type Body = Buffer | undefined
 export type Operation = (session: Session, request: Request) => Op<Body>
 export type Operations = Readonly<Record<number, Operation>>
-
-/** A refusal by errno, where the inner face is not asked. */
-export class Errno extends Error {
-  readonly code: string
-
-  constructor(code: keyof typeof constants.errno) {
-    super(code)
-    this.code = code
-  }
-}
 
 const operations: Operations = {
   ...attributeOperations,
@@ -252,11 +242,4 @@ export class Session {
     header.writeBigUInt64LE(unique, 8)
     this.#answer(body === undefined ? [header] : [header, body])
   }
-}
-
-/** The errno of a failure; what has none is EIO. */
-export function errnoOf(error: unknown): number {
-  const code = typeof error === 'string' ? error : (error as { code?: unknown } | undefined)?.code
-  if (error instanceof SyncUnavailableError) return constants.errno.EAGAIN
-  return constants.errno[code as keyof typeof constants.errno] ?? constants.errno.EIO
 }

@@ -1,10 +1,11 @@
 /** Attributes: getattr, setattr, access, readlink. */
 import { constants } from 'node:fs'
 import type { AttributeChanges, Op, Timespec } from 'vivefs/fsal'
+import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import { encodeAttributes, readU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
-import { type Body, Errno, type Operations, type Session } from '../session.ts'
+import type { Body, Operations, Session } from '../session.ts'
 
 /** Which fields of a setattr count. */
 const SET = {

@@ -1,10 +1,11 @@
 /** Open files: create, open, read, write, flush, fsync, release. */
 import { constants } from 'node:fs'
 import type { Op } from 'vivefs/fsal'
+import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import { ENTRY_BYTES, readName, readU64, writeU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
-import { type Body, Errno, type Operations, type Session } from '../session.ts'
+import type { Body, Operations, Session } from '../session.ts'
 import { entryAnswer } from './names.ts'
 
 /** What the kernel adds to the flags of open(2) when a file is opened to be executed. */

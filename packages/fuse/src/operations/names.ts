@@ -1,5 +1,6 @@
 /** Names: lookup, and what makes, moves and removes them. */
 import type { Entry, Op, RenameFlags } from 'vivefs/fsal'
+import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import {
   deviceMajor,
@@ -11,7 +12,7 @@ import {
   writeEntry,
 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
-import { type Body, Errno, type Operations, type Session } from '../session.ts'
+import type { Body, Operations, Session } from '../session.ts'
 
 const RENAME_NOREPLACE = 1
 const RENAME_EXCHANGE = 2

@@ -1,9 +1,10 @@
 /** Space: statfs, fallocate, lseek, syncfs. */
 import type { FallocateMode, Op } from 'vivefs/fsal'
+import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import { readU64, writeU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
-import { type Body, Errno, type Operations, type Session } from '../session.ts'
+import type { Body, Operations, Session } from '../session.ts'
 
 const BLOCK_BYTES = 4096
 const KEEP_SIZE = 1

@@ -1,9 +1,10 @@
 /** Extended attributes. */
 import type { Op, XattrMode } from 'vivefs/fsal'
+import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import { readName } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
-import { type Body, Errno, type Operations, type Session } from '../session.ts'
+import type { Body, Operations, Session } from '../session.ts'
 
 const XATTR_CREATE = 1
 const XATTR_REPLACE = 2
