@@ -3,7 +3,7 @@
  * channel hands requests in and takes answers out, so that it runs wherever the volume lives.
  */
 import type { Credentials, Fsal, Handle, Op, OpenFile } from 'vivefs/fsal'
-import { errnoOf } from './errno.ts'
+import { Errno, errnoOf } from './errno.ts'
 import type { MountOptions } from './mount-options.ts'
 import { NodeTable } from './node-table.ts'
 import { attributeOperations } from './operations/attributes.ts'
