@@ -55,3 +55,8 @@ export class LevelError extends Error {
 export function isLevelError(error: unknown): error is LevelError {
   return typeof error === 'object' && error !== null && brand in error
 }
+
+/** The media are full: nothing has changed, and what was refused may be tried again. */
+export function isNoSpace(error: unknown): boolean {
+  return isLevelError(error) && error.code === 'LEVEL_NO_SPACE'
+}

@@ -1,4 +1,5 @@
-import { isLevelError, LevelError } from '../error.ts'
+import { isNoSpace, LevelError } from '../error.ts'
+import type { VersionEdit } from '../manifest/version-edit.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { type KeyRange, sumBytes } from '../version/table-range.ts'
@@ -112,7 +113,7 @@ export class Compactor {
     this.#compacting = new Task(op, (error) => {
       this.#compacting = undefined
       this.#counters.compactionMs += performance.now() - started
-      if (error !== undefined) this.#failed(error)
+      if (error !== undefined) this.#compactionFailed(error)
       this.#engine.relieved?.()
       this.schedule()
     })
@@ -121,7 +122,7 @@ export class Compactor {
 
   #next(): Op<void> | undefined {
     if (this.#failure !== undefined) return undefined
-    if (this.#engine.versions.freeCount > 0) return this.#sweep()
+    if (this.#engine.versions.freeCount > 0 && this.#retry === undefined) return this.#sweep()
     const picked = this.#closing ? undefined : this.#pick()
     return picked === undefined ? undefined : this.#compact(picked)
   }
@@ -136,13 +137,21 @@ export class Compactor {
   #pick(): Picked | undefined {
     const { versions, options } = this.#engine
     const oldest = this.#engine.snapshots()[0]
+    const automatic = () => (this.#retry === undefined ? pick(versions.current, options, oldest) : undefined)
+    // Writers that are held up come before whoever asked for a range.
+    if (this.pressure !== 'none') return automatic() ?? this.#manualStep(oldest)
+    return this.#manualStep(oldest) ?? automatic()
+  }
+
+  #manualStep(oldest: number | undefined): Picked | undefined {
+    const { versions, options } = this.#engine
     for (let manual = this.#manual[0]; manual !== undefined; manual = this.#manual[0]) {
       const picked = manual.next(versions.current, options, oldest)
       if (picked !== undefined) return picked
       this.#manual.shift()
       manual.resolve()
     }
-    return this.#retry === undefined ? pick(versions.current, options, oldest) : undefined
+    return undefined
   }
 
   #nextFlush(): void {
@@ -156,7 +165,7 @@ export class Compactor {
       if (error === undefined) request.resolve()
       else {
         request.reject(error)
-        this.#failed(error)
+        if (!isNoSpace(error)) this.#failed(error)
       }
       this.#engine.relieved?.()
       this.#nextFlush()
@@ -181,7 +190,7 @@ export class Compactor {
         stopped: () => false,
       }),
     )
-    yield* versions.apply({ logNumber, added: outputs.map((meta) => ({ level: 0, meta })) })
+    yield* this.#install(files, { logNumber, added: outputs.map((meta) => ({ level: 0, meta })) })
     this.#counters.flushes++
     this.#counters.bytesFlushed += files.bytesWritten
     yield* this.#sweep()
@@ -209,7 +218,7 @@ export class Compactor {
           stopped: () => this.#closing,
         }),
       )
-      yield* versions.apply(editOf(picked, result.outputs))
+      yield* this.#install(files, editOf(picked, result.outputs))
       this.#counters.compactions++
       this.#counters.bytesRead += sumBytes(inputs)
       this.#counters.bytesCompacted += files.bytesWritten
@@ -232,20 +241,37 @@ export class Compactor {
     }
   }
 
+  /** Puts new tables into the tree. Only where it is certain that the manifest does not name them they go again. */
+  *#install(files: TableFiles, edit: VersionEdit): Op<void> {
+    try {
+      yield* this.#engine.versions.apply(edit)
+    } catch (error) {
+      if (isNoSpace(error)) yield* files.discard()
+      throw error
+    }
+  }
+
   /** Removes the tables that nobody reads any more, and logs that are not needed. */
   *#sweep(): Op<void> {
     const { versions, tables } = this.#engine
     if (versions.freeCount > 0) yield* versions.removeFree((number) => tables.evict(number))
   }
 
-  #failed(error: unknown): void {
-    if (isLevelError(error) && error.code === 'LEVEL_NO_SPACE') {
-      this.#retry ??= setTimeout(() => {
-        this.#retry = undefined
-        this.schedule()
-      }, NO_SPACE_MS).unref()
+  /** Full media hold compaction up for a while; whoever waits for it is told. */
+  #compactionFailed(error: unknown): void {
+    if (!isNoSpace(error)) {
+      this.#failed(error)
       return
     }
+    for (const { reject } of [...this.#manual.splice(0), ...this.#waiting.splice(0)]) reject(error)
+    if (this.#closing) return
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.schedule()
+    }, NO_SPACE_MS).unref()
+  }
+
+  #failed(error: unknown): void {
     if (this.#closing || this.#failure !== undefined) return
     this.#failure = error
     const poisoned = new LevelError('LEVEL_POISONED', 'a flush or compaction failed before', error)

@@ -18,11 +18,10 @@ export class ManifestWriter {
     this.baseBytes = file.size
   }
 
-  /** A new manifest that says `state`, in one record: it is there whole or not at all. Durable when it returns. */
+  /** A new manifest that says `state`, in one append: it is there whole or not at all. Not durable before {@link sync}. */
   static *start(storage: Storage, number: number, state: TreeState): Op<ManifestWriter> {
     const file = yield* storage.create('manifest', number, 0)
     yield* file.append([encodeManifestHeader(), ...encodeRecord(baseEdit(state))])
-    yield* file.sync()
     return new ManifestWriter(number, file)
   }
 

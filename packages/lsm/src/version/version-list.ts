@@ -15,7 +15,7 @@ export class VersionList {
   readonly #live = new Set<Version>()
   readonly #addedAt = new Map<number, number>()
   #departed: Departed[] = []
-  #free: number[] = []
+  readonly #free: number[] = []
   readonly #released = (version: Version) => this.#release(version)
 
   /** Called when a version was let go of and tables became free. */
@@ -73,11 +73,14 @@ export class VersionList {
     if (this.#free.length > 0) this.onFree?.()
   }
 
-  /** Numbers of tables that no version refers to any more; each is answered once. */
-  takeFree(): number[] {
-    const free = this.#free
-    this.#free = []
-    return free
+  /** A table that no version refers to any more; each is answered once. */
+  takeFree(): number | undefined {
+    return this.#free.shift()
+  }
+
+  /** The table could not be removed. */
+  giveBack(number: number): void {
+    this.#free.push(number)
   }
 
   get freeCount(): number {

@@ -1,5 +1,5 @@
 import { Turn } from '@vivefs/pfaof'
-import { LevelError } from '../error.ts'
+import { isNoSpace, LevelError } from '../error.ts'
 import { ManifestReader } from '../manifest/manifest-reader.ts'
 import { ManifestWriter } from '../manifest/manifest-writer.ts'
 import type { PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
@@ -86,7 +86,9 @@ export class VersionSet {
     const versions = new VersionSet(storage, reader.state, o)
     if (o.readOnly === true) versions.#reader = reader
     const { mergeOperator } = reader.state
-    if (mergeOperator !== undefined && mergeOperator !== o.mergeOperator) {
+    // Who only looks needs no operator: reading an operand without one says so then.
+    const mayDiffer = o.readOnly === true && o.mergeOperator === undefined
+    if (mergeOperator !== undefined && mergeOperator !== o.mergeOperator && !mayDiffer) {
       const given = o.mergeOperator === undefined ? 'none' : `the operator ${o.mergeOperator}`
       const message = `the database is written with the merge operator ${mergeOperator}, ${given} was given`
       throw new LevelError('LEVEL_MERGE_OPERATOR', message)
@@ -125,7 +127,8 @@ export class VersionSet {
   /**
    * Changes the tree: checks the invariants, appends to the manifest, syncs, installs. Durable and visible when it returns; edits become
    * visible in the order of the calls, and concurrent ones share a sync. `lastSequence` and `nextNumber` are filled in. When
-   * it fails nobody knows what is durable: every later call is LEVEL_POISONED until the database is opened anew.
+   * it fails nobody knows what is durable: every later call is LEVEL_POISONED until the database is opened anew. LEVEL_NO_SPACE: nothing
+   * has changed, and it may be tried again.
    */
   *apply(edit: VersionEdit): Op<void> {
     yield* this.#turn.take()
@@ -138,7 +141,7 @@ export class VersionSet {
       try {
         writer = yield* this.#write(next.edit, next.state)
       } catch (error) {
-        this.#failure = error
+        if (!isNoSpace(error)) this.#failure = error
         throw error
       }
       this.#tail = next.state
@@ -175,6 +178,7 @@ export class VersionSet {
     return { edit: full, state }
   }
 
+  /** Appends the edit. After LEVEL_NO_SPACE the manifest is as before, or a new one is empty and so does not count. */
   *#write(edit: VersionEdit, state: TreeState): Op<ManifestWriter> {
     const writer = this.#writer
     const bytesMax = Math.max(this.#manifestBytesMax, 4 * (writer?.baseBytes ?? 0))
@@ -184,11 +188,27 @@ export class VersionSet {
     }
     const number = this.newNumber()
     const next = yield* ManifestWriter.start(this.#storage, number, { ...state, nextNumber: this.#nextNumber })
-    this.#writer = next
-    for (const old of this.#storage.list()) {
-      if (old.kind === 'manifest' && old.number < number) yield* this.#storage.remove('manifest', old.number)
+    try {
+      yield* next.sync()
+    } catch (error) {
+      this.#failure = error
+      throw error
     }
+    this.#writer = next
+    yield* this.#removeManifests(number)
     return next
+  }
+
+  *#removeManifests(before: number): Op<void> {
+    for (const { kind, number } of this.#storage.list()) {
+      if (kind !== 'manifest' || number >= before) continue
+      try {
+        yield* this.#storage.remove('manifest', number)
+      } catch (error) {
+        // It counts no more; the next manifest, or the next opening, tries again.
+        if (!isNoSpace(error)) throw error
+      }
+    }
   }
 
   #install(serial: number): void {
@@ -222,9 +242,14 @@ export class VersionSet {
 
   /** Removes tables that no version refers to any more; `evict` hears of each before. */
   *removeFree(evict: (table: number) => void): Op<void> {
-    for (const number of this.#list.takeFree()) {
+    for (let number = this.#list.takeFree(); number !== undefined; number = this.#list.takeFree()) {
       evict(number)
-      yield* this.#storage.remove('table', number)
+      try {
+        yield* this.#storage.remove('table', number)
+      } catch (error) {
+        this.#list.giveBack(number)
+        throw error
+      }
     }
   }
 

@@ -9,7 +9,7 @@ import { randomLife } from './life.ts'
 const deep = process.env.VIVEFS_DEEP === '1'
 
 test('compactions never change what a live snapshot sees', async () => {
-  const runs = deep ? 2000 : 12
+  const runs = deep ? 300 : 6
   const first = deep ? Math.floor(Math.random() * 1e9) : 1
   for (let seed = first; seed < first + runs; seed++) {
     const engine = await randomLife(seed, deep ? 80 : 40)
