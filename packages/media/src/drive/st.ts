@@ -131,7 +131,8 @@ export class StTransport implements TapeTransport {
     else if (file === 0) await this.#command('rewind')
     else {
       await this.#release()
-      const forward = this.#file === undefined ? 0 : file - this.#file
+      // Drives without addresses are emulations, and one of them loses its way when it spaces from right before a filemark.
+      const forward = this.#file === undefined || !this.locates ? 0 : file - this.#file
       if (forward > 0) await this.#command('fsf', String(forward))
       else await this.#command('asf', String(file))
     }
