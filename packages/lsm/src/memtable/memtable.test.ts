@@ -88,7 +88,23 @@ test('any entries come back in internal order, forward and backward, whatever or
       expect(memtable.lastSequence).toBe(rows.length)
       if (shared) expect(forward(Memtable.from(memtable.share())).map(text)).toEqual(forward(memtable).map(text))
     }),
-    { numRuns: deep ? 3000 : 100, seed },
+    { numRuns: deep ? 3000 : 40, seed },
+  )
+})
+
+test('keys that come in order, in several runs at once, backwards, or in order with strays between them', () => {
+  fc.assert(
+    fc.property(entries, fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.nat(20), (list, runs, backwards, strays) => {
+      const rows = rowsOf(list)
+      const sorted = [...rows].sort(byInternalOrder)
+      const memtable = new Memtable({ bytesMax: 4096 })
+      const order = Array.from({ length: runs }, (_, run) => sorted.filter((_, i) => i % runs === run)).flat()
+      if (backwards) order.reverse()
+      for (let i = 0; i < strays && order.length > 0; i++) order.push(order.splice((i * 7919) % order.length, 1)[0]!)
+      for (const each of order) add(memtable, each)
+      expect(forward(memtable).map(text)).toEqual(sorted.map(text))
+    }),
+    { numRuns: deep ? 3000 : 40, seed },
   )
 })
 
@@ -112,7 +128,7 @@ test('seek and seekBefore stand where a plain search says', () => {
         expect(cursor.valid ? text(row(cursor)) : undefined).toBe(before && text(before))
       }
     }),
-    { numRuns: deep ? 3000 : 100, seed },
+    { numRuns: deep ? 3000 : 40, seed },
   )
 })
 
@@ -136,7 +152,7 @@ test('a point read offers the visible entries of the key, newest first', () => {
         expect(answer(lookup)).toBe(answer(oracle))
       }
     }),
-    { numRuns: deep ? 2000 : 60, seed },
+    { numRuns: deep ? 2000 : 25, seed },
   )
 })
 
@@ -163,7 +179,7 @@ test('a cursor goes on from its entry while others are added around it', () => {
         }
       }
     }),
-    { numRuns: deep ? 2000 : 60, seed },
+    { numRuns: deep ? 2000 : 25, seed },
   )
 })
 
