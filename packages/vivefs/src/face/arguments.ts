@@ -1,5 +1,6 @@
 /** Checks of arguments, with the codes and texts of node:fs. What is wrong is thrown before anything begins. */
 import { inspect } from 'node:util'
+import { drivenSync } from '../op.ts'
 
 function named<E extends Error>(error: E, code: string): E & { code: string } {
   // As node does it: the stack names the code, the object shows it.
@@ -68,8 +69,9 @@ export function abortError(signal: AbortSignal): Error {
   return Object.assign(error, { code: 'ABORT_ERR', name: 'AbortError' })
 }
 
+/** To be asked inside an operation: synchronous forms do not look at signals. */
 export function assertNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortError(signal)
+  if (signal?.aborted && !drivenSync()) throw abortError(signal)
 }
 
 export function assertInteger(
@@ -135,7 +137,8 @@ export function toOptions<T extends object>(
 }
 
 export function assertEncoding(encoding: unknown): void {
-  if (encoding === undefined || encoding === null || encoding === '' || encoding === 'buffer') return
+  // As in node, whatever is false is no encoding.
+  if (!encoding || encoding === 'buffer') return
   if (typeof encoding !== 'string' || !Buffer.isEncoding(encoding)) {
     throw wrongValue('encoding', encoding, 'is invalid encoding')
   }

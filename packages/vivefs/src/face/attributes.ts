@@ -5,7 +5,7 @@ import type { Call } from '../core/call.ts'
 import { isDirectory, isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
 import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
-import { FilesystemError } from '../errors.ts'
+import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertInteger, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
@@ -19,7 +19,7 @@ type Following = 'follow' | 'nofollow'
 /** Numbers of seconds, numeric strings and Dates, as node:fs takes them. */
 export function toTime(value: unknown, name = 'time'): Timespec {
   let seconds: number
-  if (typeof value === 'string' && +value === Number(value) && value.trim() !== '') seconds = +value
+  if (typeof value === 'string' && !Number.isNaN(+value)) seconds = +value
   else if (typeof value === 'number' && Number.isFinite(value)) seconds = value < 0 ? Date.now() / 1000 : value
   else if (value instanceof Date) seconds = value.getTime() / 1000
   else throw wrongType(name, 'an instance of Date or an Time in seconds', value)
@@ -74,10 +74,14 @@ export interface BigOption {
   readonly throwIfNoEntry?: boolean
 }
 
+/** `null` is no object to look into: the TypeError of that is node's own, too. */
+const wantsBig = (options: BigOption | null | undefined): boolean =>
+  options === undefined ? false : (options as BigOption).bigint === true
+
 function statBy(syscall: 'stat' | 'lstat', how: Following) {
   return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats> => {
     const at = toPath(path)
-    const isBig = options?.bigint === true
+    const isBig = wantsBig(options)
     return inspectPath(face, at, how, syscall, (_call, inode) => statsOf(inode, face.device, isBig))
   }
 }
@@ -89,7 +93,7 @@ export const lstat = statBy('lstat', 'nofollow')
 function forgivingStatBy(syscall: 'stat' | 'lstat', how: Following) {
   return (face: Face, path: unknown, options?: BigOption | null): Op<Stats | BigIntStats | undefined> => {
     const at = toPath(path)
-    const isBig = options?.bigint === true
+    const isBig = wantsBig(options)
     const isForgiving = options?.throwIfNoEntry === false
     const op = inspectPath(face, at, how, syscall, (_call, inode) => statsOf(inode, face.device, isBig), isForgiving)
     return isForgiving ? orUndefined(op) : op
@@ -110,7 +114,7 @@ export const statSync = forgivingStatBy('stat', 'follow')
 export const lstatSync = forgivingStatBy('lstat', 'nofollow')
 
 export function fstat(face: Face, of: Description, options?: BigOption | null): Op<Stats | BigIntStats> {
-  const isBig = options?.bigint === true
+  const isBig = wantsBig(options)
   const { ino, generation } = of.file
   const look = face.core.read(face.who, function* (call) {
     return statsOf(yield* call.inode(ino, generation), face.device, isBig)
@@ -176,19 +180,29 @@ export const lchown = chownBy('lchown', 'nofollow')
 export const fchown = (face: Face, of: Description, uid: unknown, gid: unknown): Op<void> =>
   changeOpen(face, of, 'fchown', { uid: toId(uid, 'uid'), gid: toId(gid, 'gid') })
 
+/** A Date may be none. */
+const isTime = ({ atime, mtime }: { atime: Timespec; mtime: Timespec }): boolean =>
+  !Number.isNaN(atime.sec) && !Number.isNaN(mtime.sec)
+
+function* refuse(code: ErrnoCode): Op<never> {
+  throw new FilesystemError(code)
+}
+
 function utimesBy(syscall: 'utime' | 'lutime', how: Following) {
   return (face: Face, path: unknown, atime: unknown, mtime: unknown): Op<void> => {
     const at = toPath(path)
     const times = { atime: toTime(atime), mtime: toTime(mtime) }
-    return located(syscall, at, changePath(face, at, how, times))
+    return located(syscall, at, isTime(times) ? changePath(face, at, how, times) : refuse('EINVAL'))
   }
 }
 
 export const utimes = utimesBy('utime', 'follow')
 export const lutimes = utimesBy('lutime', 'nofollow')
 
-export const futimes = (face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> =>
-  changeOpen(face, of, 'futime', { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') })
+export function futimes(face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> {
+  const times = { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') }
+  return isTime(times) ? changeOpen(face, of, 'futime', times) : located('futime', undefined, refuse('EINVAL'))
+}
 
 function toLength(length: unknown): number {
   if (length === undefined) return 0
@@ -245,7 +259,7 @@ function showsFragments(): boolean {
 
 export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
   const at = toPath(path)
-  const isBig = options?.bigint === true
+  const isBig = wantsBig(options)
   return inspectPath(face, at, 'follow', 'statfs', () => {
     const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core)
     const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)

@@ -4,7 +4,7 @@ import { isDirectory, S_IFDIR } from '../core/mode.ts'
 import { O_DIRECTORY, openInode } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
 import { type Op, runAsync, runSync } from '../op.ts'
-import { assertBoolean, assertFunction, assertInteger, coded, encoded, toOptions } from './arguments.ts'
+import { assertFunction, assertInteger, coded, encoded, toOptions } from './arguments.ts'
 import { type Face, located, resolvePath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { joined, listPage } from './directories.ts'
@@ -35,12 +35,11 @@ export function openDirectory(face: Face, path: unknown, options?: unknown): Op<
   const given = toOptions<DirOptions>(options, { encoding: 'utf8' })
   const { bufferSize = BUFFER_ENTRIES, recursive = false } = given
   assertInteger(bufferSize, 'options.bufferSize', 1, 0xffff_ffff)
-  if (recursive !== null) assertBoolean(recursive, 'options.recursive')
   return located('opendir', at, open())
 
   function* open(): Op<Dir> {
     const description = yield* openAt(face, at)
-    return new Dir(face, at, description, { ...given, bufferSize, recursive })
+    return new Dir(face, at, description, { ...given, bufferSize, recursive: Boolean(recursive) })
   }
 }
 
@@ -108,8 +107,7 @@ export class Dir {
       const inode = yield* call.find(ino)
       return inode === undefined ? [] : yield* listPage(call, inode, level.cookie, bufferSize)
     })
-    const parent = encoding === 'buffer' ? level.path.bytes : level.path.shown
-    this.#page = entries.map(({ name, type }) => new Dirent(encoded(name, encoding), parent, type))
+    this.#page = entries.map(({ name, type }) => new Dirent(encoded(name, encoding), level.path.shown, type))
     this.#next = 0
     if (this.#options.recursive) {
       for (const { name, type } of entries) if (type === S_IFDIR) this.#below.push(pathBelow(level.path, name))

@@ -1,5 +1,6 @@
 /** Operations on directories as a whole: readdir, rm. */
 import { constants as os } from 'node:os'
+import { types } from 'node:util'
 import type { Call } from '../core/call.ts'
 import { type ListedEntry, listEntries } from '../core/directory.ts'
 import { removeDirectory, unlinkEntry } from '../core/link.ts'
@@ -92,17 +93,24 @@ const toEntryPath = (parent: Path, name: string | Buffer): Path => {
   return { bytes, shown: bytes.toString() }
 }
 
+/** With promises `recursive` may be anything. */
+export const readdirAsync = (face: Face, path: unknown, options?: unknown): Op<string[] | Buffer[] | Dirent[]> => {
+  const isLoose = typeof options === 'object' && options !== null && 'recursive' in options
+  return readdir(face, path, isLoose ? { ...options, recursive: Boolean(options.recursive) } : options)
+}
+
 export function readdir(face: Face, path: unknown, options?: unknown): Op<string[] | Buffer[] | Dirent[]> {
   const { encoding, withFileTypes = false, recursive = false } = toOptions<ReaddirOptions>(options, {})
   const at = toPath(path)
+  /** As the caller gave it. */
+  const parentOf = (of: Path): string | Buffer => (types.isUint8Array(path) ? of.bytes : of.shown)
   if (recursive !== undefined && recursive !== null) assertBoolean(recursive, 'options.recursive')
   return located('scandir', at, recursive ? deep() : flat())
 
   function* flat(): Op<string[] | Buffer[] | Dirent[]> {
     const entries = named(yield* listPath(face, at), encoding)
     if (!withFileTypes) return entries.map(({ name }) => name) as string[]
-    const parent = encoding === 'buffer' ? at.bytes : at.shown
-    return entries.map(({ name, type }) => new Dirent(name, parent, type))
+    return entries.map(({ name, type }) => new Dirent(name, parentOf(at), type))
   }
 
   function* deep(): Op<string[] | Buffer[] | Dirent[]> {
@@ -113,7 +121,7 @@ export function readdir(face: Face, path: unknown, options?: unknown): Op<string
       const { path, below } = next
       for (const { name, type } of named(yield* listPath(face, path), encoding)) {
         const relative = joined(below, name)
-        if (withFileTypes) dirents.push(new Dirent(name, encoding === 'buffer' ? path.bytes : path.shown, type))
+        if (withFileTypes) dirents.push(new Dirent(name, parentOf(path), type))
         else names.push(relative)
         if (type === S_IFDIR) queue.push({ path: toEntryPath(path, name), below: relative })
       }
@@ -139,10 +147,13 @@ const isDirectoryError = (path: string): Error =>
     errno: os.errno.EISDIR,
   })
 
+const RM_DEFAULTS = { force: false, recursive: false, maxRetries: 0, retryDelay: 100 }
+
 export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
   const at = toPath(path)
   if (options !== undefined) assertObject(options, 'options')
-  const { force = false, recursive = false, maxRetries = 0, retryDelay = 100 } = options ?? {}
+  // What is given as undefined is given.
+  const { force, recursive, maxRetries, retryDelay } = { ...RM_DEFAULTS, ...options }
   assertBoolean(force, 'options.force')
   assertBoolean(recursive, 'options.recursive')
   assertInteger(maxRetries, 'options.maxRetries', 0, 0xffff_ffff)

@@ -9,7 +9,7 @@ import { assertBoolean, assertObject, coded } from './arguments.ts'
 import * as attributes from './attributes.ts'
 import type { Face } from './context.ts'
 import type { Description } from './descriptors.ts'
-import { readFile } from './files.ts'
+import { readFileAsync } from './files.ts'
 import * as io from './io.ts'
 import { flink } from './names.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
@@ -130,7 +130,7 @@ export class FileHandle extends EventEmitter {
   }
 
   readFile(options?: unknown) {
-    return this.#run('readFile', 'readFile', [options], (face, of) => readFile(face, of, options))
+    return this.#run('readFile', 'readFile', [options], (face, of) => readFileAsync(face, of, options))
   }
 
   writeFile(data: unknown, options?: unknown): Promise<void> {

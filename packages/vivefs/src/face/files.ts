@@ -44,14 +44,18 @@ interface ReadOptions {
 
 const READ_DEFAULTS: ReadOptions = { flag: 'r' }
 
-export function readFile(face: Face, file: unknown, options?: unknown): Op<string | Buffer> {
+/** With promises a flag that is false is the usual one. */
+export const readFileAsync = (face: Face, file: unknown, options?: unknown): Op<string | Buffer> =>
+  readFile(face, file, options, 'r')
+
+export function readFile(face: Face, file: unknown, options?: unknown, usual?: string): Op<string | Buffer> {
   const { encoding, flag, signal } = toOptions<ReadOptions>(options, READ_DEFAULTS)
-  assertNotAborted(signal)
   const target = toTarget(file)
-  const flags = toFlags(flag, 'options.flag')
+  const flags = toFlags(flag || (usual ?? flag), 'options.flag')
   return decode()
 
   function* decode(): Op<string | Buffer> {
+    assertNotAborted(signal)
     const bytes = yield* target instanceof Description
       ? readRest(face, target, signal)
       : readPath(face, target, flags, signal)
@@ -142,7 +146,6 @@ export function toWholeWrite(file: unknown, options: unknown, defaultFlag: strin
   const flush = given.flush ?? false
   assertBoolean(flush, 'options.flush')
   const target = toTarget(file)
-  assertNotAborted(given.signal)
   return {
     target,
     flags: toFlags(given.flag || defaultFlag, 'options.flag'),
@@ -172,6 +175,7 @@ export function appendFile(face: Face, file: unknown, data: unknown, options?: u
 /** Up to WRITE_BYTES_MAX a path is opened, truncated and written in one transaction. */
 export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<void> {
   const { target } = how
+  assertNotAborted(how.signal)
   if (target instanceof Description) return yield* writeOpen(face, target, data, how)
   const isWritable = (how.flags & (O_WRONLY | O_RDWR)) !== 0
   if (isWritable && data.length <= WRITE_BYTES_MAX)

@@ -211,12 +211,12 @@ export function flink(face: Face, of: Description, newPath: unknown): Op<void> {
   return located('link', to, of.use(add))
 }
 
-const linkTypes = ['dir', 'file', 'junction', undefined, null]
+const linkTypes = ['dir', 'file', 'junction']
 
 export function symlink(face: Face, target: unknown, path: unknown, type?: unknown): Op<void> {
   const to = toPath(target, 'target')
   const at = toPath(path)
-  if (!linkTypes.includes(type as string)) {
+  if (typeof type === 'string' && !linkTypes.includes(type)) {
     const text = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`
     throw coded(Error, 'ERR_FS_INVALID_SYMLINK_TYPE', text)
   }

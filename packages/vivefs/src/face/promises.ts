@@ -6,7 +6,9 @@ import type { Face } from './context.ts'
 import { cp } from './cp.ts'
 import type { Description } from './descriptors.ts'
 import { openDirectory } from './dir.ts'
+import { readdirAsync } from './directories.ts'
 import { descriptionOf, FileHandle } from './file-handle.ts'
+import { readFileAsync } from './files.ts'
 import { open } from './io.ts'
 import { byPath } from './operations.ts'
 import type { VivePromises } from './types.ts'
@@ -23,7 +25,8 @@ const own: Record<string, Operation> = {
   ...(byPath as Record<string, Operation>),
   appendFile: takingHandles(appendAny as never),
   writeFile: takingHandles(writeAny as never),
-  readFile: takingHandles(byPath.readFile as never),
+  readFile: takingHandles(readFileAsync as never),
+  readdir: readdirAsync as Operation,
   getxattr: takingHandles(byPath.getxattr as never),
   setxattr: takingHandles(byPath.setxattr as never),
   listxattr: takingHandles(byPath.listxattr as never),

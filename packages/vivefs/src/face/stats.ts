@@ -18,7 +18,7 @@ const deviceNumber = (major: number, minor: number): number =>
 const hasType = (of: { readonly mode: number | bigint }, type: number): boolean => (Number(of.mode) & S_IFMT) === type
 
 abstract class FileType {
-  abstract readonly mode: number | bigint
+  declare readonly mode: number | bigint
 
   isDirectory(): boolean {
     return hasType(this, S_IFDIR)
@@ -129,21 +129,25 @@ class BigIntStats extends FileType {
     this.ino = BigInt(of.ino)
     this.size = BigInt(of.size)
     this.blocks = BigInt(of.blocks)
-    this.atimeNs = nanoseconds(of.atime)
-    this.mtimeNs = nanoseconds(of.mtime)
-    this.ctimeNs = nanoseconds(of.ctime)
-    this.birthtimeNs = nanoseconds(of.birthtime)
-    this.atimeMs = this.atimeNs / 1_000_000n
-    this.mtimeMs = this.mtimeNs / 1_000_000n
-    this.ctimeMs = this.ctimeNs / 1_000_000n
-    this.birthtimeMs = this.birthtimeNs / 1_000_000n
+    const [atime, mtime, ctime, birthtime] = [of.atime, of.mtime, of.ctime, of.birthtime].map(nanoseconds)
+    this.atimeMs = atime / 1_000_000n
+    this.mtimeMs = mtime / 1_000_000n
+    this.ctimeMs = ctime / 1_000_000n
+    this.birthtimeMs = birthtime / 1_000_000n
+    this.atimeNs = atime
+    this.mtimeNs = mtime
+    this.ctimeNs = ctime
+    this.birthtimeNs = birthtime
   }
 }
 
 defineDates(Stats.prototype)
 defineDates(BigIntStats.prototype)
-// `instanceof fs.Stats` holds, without calling node's deprecated constructor.
-Object.setPrototypeOf(FileType.prototype, fs.Stats.prototype)
+// `instanceof fs.Stats` holds, without calling node's deprecated constructor; as in node it does not for BigIntStats.
+for (const [name, method] of Object.entries(Object.getOwnPropertyDescriptors(FileType.prototype))) {
+  if (name !== 'constructor') Object.defineProperty(Stats.prototype, name, method)
+}
+Object.setPrototypeOf(Stats.prototype, fs.Stats.prototype)
 
 export type StatsOf<Big extends boolean> = Big extends true ? fs.BigIntStats : fs.Stats
 

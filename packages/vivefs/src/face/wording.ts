@@ -59,13 +59,16 @@ function harmlessArguments(name: string, args: readonly unknown[]): unknown[] {
   })
 }
 
+/** In the place of a callback; texts show its name. */
+const silent = (name: string): (() => void) => Object.defineProperty(() => {}, 'name', { value: name })
+
 /** `error` as node's function `name` words it; `error` itself where node has nothing to say. */
 export function worded(form: 'callback' | 'sync', name: string, args: readonly unknown[], error: unknown): unknown {
   const ask = (nodeFs as unknown as Record<string, Anything | undefined>)[form === 'sync' ? `${name}Sync` : name]
   if (!isOwn(error) || ask === undefined) return error
   const asked = harmlessArguments(name, args)
   if (form === 'callback') {
-    for (const [index, value] of asked.entries()) if (typeof value === 'function') asked[index] = () => {}
+    for (const [index, value] of asked.entries()) if (typeof value === 'function') asked[index] = silent(value.name)
   }
   try {
     ask(...asked)

@@ -27,6 +27,7 @@ export const appendAny = writingBy('a')
 
 function* writeChunks(face: Face, how: WholeWrite, chunks: Chunks): Op<void> {
   const { target } = how
+  assertNotAborted(how.signal)
   if (target instanceof Description) return yield* pour(face, target, how, chunks)
   const description = yield* openDescription(face, target, how.flags, how.mode)
   try {

@@ -23,7 +23,7 @@ export interface Side {
   readonly isReal: boolean
 }
 
-function plain(value: unknown, root: string): unknown {
+export function plain(value: unknown, root: string): unknown {
   if (typeof value === 'string') return value.split(root).join('<root>')
   if (Buffer.isBuffer(value)) return `bytes:${value.toString('latin1').split(root).join('<root>')}`
   if (Array.isArray(value)) return value.map((each) => plain(each, root))
@@ -37,6 +37,29 @@ function plain(value: unknown, root: string): unknown {
   }
   if (value instanceof nodeFs.Dirent) {
     return { dirent: plain(value.name, root), type: typeOf(value), parent: plain(value.parentPath, root) }
+  }
+  if (value !== null && typeof value === 'object' && 'mtimeNs' in value) {
+    // Dates are the object's own up to Node 20, its prototype's since.
+    const {
+      mode,
+      nlink,
+      uid,
+      gid,
+      atime: _a,
+      mtime: _m,
+      ctime: _c,
+      birthtime: _b,
+      ...rest
+    } = value as nodeFs.BigIntStats
+    const types = Object.entries(rest).map(([key, each]) => `${key} ${typeof each}`)
+    return {
+      mode: `${mode}`,
+      nlink: `${nlink}`,
+      uid: `${uid}`,
+      gid: `${gid}`,
+      types,
+      is: value instanceof nodeFs.Stats,
+    }
   }
   if (value instanceof nodeFs.Stats) {
     const { mode, nlink, uid, gid, size } = value
@@ -78,8 +101,9 @@ export async function openSides(): Promise<{ real: Side; ours: Side; close: () =
   const real = await nodeFs.promises.mkdtemp(path.join(nodeFs.realpathSync(os.tmpdir()), 'vivefs-face-'))
   await nodeFs.promises.chmod(real, 0o755)
   const vive = await ViveFS.open(new SyncDatabase())
-  const root = '/volume-root'
-  await vive.fs.promises.mkdir(root)
+  // The same path on both sides.
+  const root = real
+  await vive.fs.promises.mkdir(root, { recursive: true })
   return {
     real: { fs: nodeFs, root: real, isReal: true },
     ours: { fs: vive.fs as unknown as AnyFs, root, isReal: false },
