@@ -32,9 +32,9 @@ export interface Counts {
 
 export const FULL: Counts = {
   fill: 100_000,
-  put: 10_000,
+  put: 20_000,
   get: 50_000,
-  seek: 5000,
+  seek: 10_000,
   sustained: 600_000,
   big: 1000,
   synced: 500,
@@ -47,6 +47,7 @@ const BIG_BYTES = 64 << 10
 const VALUE_BYTES = 100
 const CONCURRENT = 64
 const SECONDS_MAX = 4
+const SCANS = 4
 
 let state = 1
 
@@ -159,7 +160,11 @@ async function small(peer: Peer, path: string, counts: Counts, samples: Samples)
       for (const key of wanted) check(await store.get(key))
       return wanted.length
     })
-    samples.scan = await measure(() => store.scan())
+    samples.scan = await measure(async () => {
+      let entries = 0
+      for (let i = 0; i < SCANS; i++) entries += await store.scan()
+      return entries
+    })
     const targets = some(counts.seek)
     samples.seek = await measure(() => paced(targets, async (key) => check(await store.seek(key))))
     const value = makeValue(VALUE_BYTES)
@@ -211,7 +216,15 @@ async function synced(peer: Peer, path: string, counts: Counts, samples: Samples
 }
 
 /** Enough for the optimizing compiler; peers in native code need none. */
-const WARM_UP: Counts = { fill: 30_000, put: 5000, get: 30_000, seek: 3000, sustained: 20_000, big: 60, synced: 1000 }
+const WARM_UP: Counts = {
+  fill: 50_000,
+  put: 20_000,
+  get: 50_000,
+  seek: 20_000,
+  sustained: 20_000,
+  big: 60,
+  synced: 1000,
+}
 const WARM_UP_QUICK: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }
 
 /** All workloads on a peer, in folders below `path`; the first pass only warms the code up. */

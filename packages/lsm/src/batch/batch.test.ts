@@ -1,13 +1,14 @@
 /** Encoding and decoding of batches. VIVEFS_SEED replays, VIVEFS_DEEP=1: 100,000 inputs. */
 import { SeededRandom } from '@vivefs/media'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { isLevelError } from '../error.ts'
 import { DELETE, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
 import { batchEntries, decodeBatch } from './batch-decoder.ts'
 import { BATCH_BYTES_MAX, BatchEncoder } from './batch-encoder.ts'
 
 const INPUTS = process.env.VIVEFS_DEEP === '1' ? 100_000 : 10_000
+vi.setConfig({ testTimeout: 300_000 })
 const SEED = Number(process.env.VIVEFS_SEED ?? 1)
 
 const field = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.string({ maxLength: 300, unit: 'binary' }), fc.string())

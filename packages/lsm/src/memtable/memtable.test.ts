@@ -1,6 +1,6 @@
 /** The memtable against a plain sorted list. VIVEFS_SEED replays, VIVEFS_DEEP=1 digs. */
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { BatchEncoder } from '../batch/batch-encoder.ts'
 import { compareBytes } from '../bytes.ts'
 import type { Cursor } from '../cursor.ts'
@@ -10,6 +10,7 @@ import { runSync } from '../op.ts'
 import { Memtable } from './memtable.ts'
 
 const deep = process.env.VIVEFS_DEEP === '1'
+vi.setConfig({ testTimeout: deep ? 1_200_000 : 60_000 })
 const seed = process.env.VIVEFS_SEED === undefined ? undefined : Number(process.env.VIVEFS_SEED)
 
 interface Row {
