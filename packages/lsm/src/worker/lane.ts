@@ -21,6 +21,9 @@ import { startWorker } from './start-worker.ts'
 /** What a worker wants of its owner while it runs a job. */
 type Request = Exclude<FromWorker, { kind: 'done' | 'failed' }>
 
+/** A job makes little garbage of its own; the default would let each worker grow by tens of megabytes before it looks for any. */
+const YOUNG_MIB = 4
+
 /** The worker is gone, or never came: the job can be done elsewhere. */
 export class WorkerLostError extends Error {}
 
@@ -47,7 +50,12 @@ export class Lane {
     this.#storage = storage
     this.#shared = new Int32Array(shared)
     this.#port = port1
-    this.#worker = startWorker(where, { workerData: setup, transferList: [port2], name: 'lsm compaction' })
+    this.#worker = startWorker(where, {
+      workerData: setup,
+      transferList: [port2],
+      name: 'lsm compaction',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    })
     this.#worker.on('error', (error) => this.lose(`a worker failed: ${error.message}`, error))
     this.#worker.on('exit', (code) => this.lose(`a worker ended with code ${code}`))
     this.#port.on('message', (message: FromWorker) => {

@@ -26,7 +26,7 @@ export const STOP = 2
 export const SHARED_WORDS = 4
 
 /** A worker that is so far ahead of its owner waits. */
-export const OUTSTANDING_BYTES_MAX: number = 8 << 20
+export const OUTSTANDING_BYTES_MAX: number = 2 << 20
 
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: MergeJob }

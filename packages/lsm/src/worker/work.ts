@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { BlockCache } from '../cache/block-cache.ts'
 import { TableCache } from '../cache/table-cache.ts'
 import type { JobResult, MergeJob } from '../compaction/job.ts'
@@ -20,14 +22,25 @@ const CACHE_BYTES = 1 << 20
 /** Serves one owner: takes jobs and does them, one after the other. */
 export function serve(setup: WorkerSetup): void {
   const mailbox = new Mailbox(setup)
+  const collect = collector()
   mailbox.port.on('message', (message: ToWorker) => {
     if (message.kind !== 'job') return // an answer to a job that ended before
-    void doJob(message.job, mailbox)
+    void doJob(message.job, mailbox, collect)
   })
   mailbox.post({ kind: 'ready' })
 }
 
-async function doJob(job: MergeJob, mailbox: Mailbox): Promise<void> {
+/**
+ * Memory that is shared counts for nothing in the heap of this thread, so V8 would keep flushed memtables for minutes: a full collection
+ * after each flush gives them back. The heap of a worker is small; it takes a few milliseconds, here.
+ */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('typeof gc === "function" ? gc : undefined')
+  return typeof collect === 'function' ? (collect as () => void) : () => {}
+}
+
+async function doJob(job: MergeJob, mailbox: Mailbox, collect: () => void): Promise<void> {
   mailbox.begin()
   try {
     const { operator } = await loadOperator(job.mergeOperator)
@@ -35,6 +48,7 @@ async function doJob(job: MergeJob, mailbox: Mailbox): Promise<void> {
   } catch (error) {
     mailbox.post({ kind: 'failed', error: describe(error) })
   }
+  if (job.memtables.length > 0) setImmediate(collect)
 }
 
 function* remoteJob(job: MergeJob, operator: MergeOperator | undefined, mailbox: Mailbox): Op<JobResult> {
