@@ -16,7 +16,8 @@ import type { Bytes, MediumCost, MediumSpec, ZoneReport, ZoneState } from '../me
 import { encodeSuperblock, SUPERBLOCK_BYTES } from '../superblock.ts'
 import { DeviceTiming } from '../timing.ts'
 import { StreamBuffer } from './stream-buffer.ts'
-import { PIECE_BYTES, type TapeCounts, type TapeFiles } from './tape-files.ts'
+import { PIECE_BYTES, type TapeFiles } from './tape-files.ts'
+import type { TapeCounts } from './tape-position.ts'
 import type { TapeTransport } from './tape-transport.ts'
 
 const NO_COST = { seekMs: 0, readMBps: 0, writeMBps: 0, streamMBpsMin: 0, mountMs: 0 }
