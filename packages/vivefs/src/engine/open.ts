@@ -1,10 +1,10 @@
-/** Where a volume lives, by one argument: `memory://`, a directory, `level:DIR`, or an abstract-level database. */
+/** Where a volume lives, by one argument: `memory://`, a directory, `lsm:DIR`, `level:DIR`, or an abstract-level database. */
 import { fileURLToPath } from 'node:url'
 import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { openLevelEngine } from './level.ts'
 import { openMemoryEngine } from './memory.ts'
+import { openDirectoryEngine } from './volume-directory.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
 export type Where = string | URL | AbstractLevel<any, any, any>
@@ -22,13 +22,18 @@ export async function openEngine(where: Where, options: EngineOptions): Promise<
   if (typeof where === 'object' && where !== null && !(where instanceof URL)) return adopt(where)
   const text = where instanceof URL ? fileLocation(where) : where
   if (typeof text !== 'string' || text === '') {
-    throw new ViveError('ERR_VIVEFS_OPTION', "where: 'memory://', a directory, 'level:DIR' or an AbstractLevel")
+    throw new ViveError(
+      'ERR_VIVEFS_OPTION',
+      "where: 'memory://', a directory, 'lsm:DIR', 'level:DIR' or an AbstractLevel",
+    )
   }
   if (text === 'memory://') return await openMemoryEngine()
-  if (text.startsWith('level:')) return await openLevelEngine(text.slice('level:'.length), options)
+  for (const engine of ['level', 'lsm'] as const) {
+    if (text.startsWith(`${engine}:`)) return await openDirectoryEngine(text.slice(engine.length + 1), engine, options)
+  }
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//.exec(text)
   if (scheme !== null) throw new ViveError('ERR_VIVEFS_OPTION', `no engine for ${scheme[1]}:// locations`)
-  return await openLevelEngine(text, options)
+  return await openDirectoryEngine(text, undefined, options)
 }
 
 function fileLocation(url: URL): string {
@@ -38,7 +43,10 @@ function fileLocation(url: URL): string {
 
 function adopt(database: Exclude<Where, string | URL>): Engine {
   if (typeof database.batch !== 'function' || typeof database.supports !== 'object') {
-    throw new ViveError('ERR_VIVEFS_OPTION', "where: 'memory://', a directory, 'level:DIR' or an AbstractLevel")
+    throw new ViveError(
+      'ERR_VIVEFS_OPTION',
+      "where: 'memory://', a directory, 'lsm:DIR', 'level:DIR' or an AbstractLevel",
+    )
   }
   if (inUse.has(database)) {
     throw new ViveError('ERR_VIVEFS_LOCKED', 'a volume of this process is open on that database', {

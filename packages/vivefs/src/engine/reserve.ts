@@ -141,7 +141,7 @@ export class DiskReserve implements SpaceGuard {
 
 function isNoSpace(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true
+    if ('code' in at && /^(ENOSPC|EDQUOT)$|_NO_SPACE$/.test(String(at.code))) return true
     if (/no space left|quota exceeded/i.test(at.message)) return true
   }
   return false

@@ -9,10 +9,15 @@ import { FORMAT_VERSION } from '../format/superblock.ts'
 
 export const VOLUME_FILE = 'vivefs.json'
 
+/** Engines whose files can lie in a directory. */
+export type DirectoryEngine = 'level' | 'lsm'
+
+const ENGINES: readonly string[] = ['level', 'lsm'] satisfies DirectoryEngine[]
+
 export interface VolumeFile {
   readonly magic: 'vivefs'
   readonly format: number
-  readonly engine: 'level'
+  readonly engine: DirectoryEngine
   readonly volumeId: string
 }
 
@@ -35,7 +40,7 @@ export async function readVolumeFile(directory: string): Promise<VolumeFile | un
       { found: found.format, supported: FORMAT_VERSION },
     )
   }
-  if (found.engine !== 'level') {
+  if (!ENGINES.includes(found.engine)) {
     throw new ViveError('ERR_VIVEFS_FORMAT', `${path} names the engine "${found.engine}", which this version lacks`)
   }
   return found

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LsmLevel } from '@vivefs/lsm'
 import { ClassicLevel } from 'classic-level'
 import { expect, test } from 'vitest'
 import { runAsync } from '../../src/op.ts'
@@ -82,6 +83,28 @@ test('on classic-level', { timeout: minutes(isDeep ? 60 : 2) }, async () => {
     await rm(directory, { recursive: true, force: true })
   }
   console.log(`model, classic-level: seed ${seed}`)
+})
+
+test('on lsm', { timeout: minutes(isDeep ? 60 : 2) }, async () => {
+  const seed = seedOf(6)
+  const directory = await mkdtemp(join(tmpdir(), 'vivefs-model-'))
+  try {
+    await withSeed(seed, async (random) => {
+      // A memtable of this size is flushed and compacted all the time.
+      const options = { keyEncoding: 'buffer', valueEncoding: 'buffer', memoryBytes: 1 << 20, memtableBytes: 64 << 10 }
+      const open = () => {
+        const database = new LsmLevel<Buffer, Buffer>(join(directory, 'db'), options)
+        return openBare(database, { extentBytes: 4096, seed, ownsDatabase: true })
+      }
+      const driver = new Driver({ random, people, open, rarities: noRarities() })
+      await driver.start()
+      await driver.run(isDeep ? 10_000 : 600)
+      await driver.finish()
+    })
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+  console.log(`model, lsm: seed ${seed}`)
 })
 
 test('on a database that does everything on the spot', { timeout: minutes(isDeep ? 60 : 2) }, async () => {
