@@ -56,10 +56,19 @@ export function zonesOf(mount: string, zoneBytes: number): ZoneFileFacts[] {
   return zones
 }
 
+/** '' where there is no such file: then nothing is mounted as far as we can see. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** Checks that a zonefs is mounted at `path`; its limits. */
 export function mountOf(path: string) {
   const directory = statDevice(path)
-  const mount = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+  const mount = parseMounts(textOf('/proc/self/mountinfo'))
     .filter(({ mountPoint }) => mountPoint === path.replace(/(.)\/+$/, '$1'))
     .at(-1)
   if (!directory.isDirectory() || mount?.filesystem !== 'zonefs') {
@@ -88,7 +97,7 @@ export function mountOf(path: string) {
 
 /** The mount's options as /proc/self/mounts has them. */
 function optionsOf(path: string): string {
-  const line = readFileSync('/proc/self/mounts', 'utf8')
+  const line = textOf('/proc/self/mounts')
     .split('\n')
     .filter((text) => text.split(' ')[1] === path)
     .at(-1)
