@@ -30,7 +30,7 @@ const random = (): number => {
 async function engineWith(worker: false | undefined): Promise<{ engine: CompactionEngine; compactor: Compactor }> {
   const medium = openMemory({ zoneBytes: 4 << 20, zoneCount: 64 })
   const volume = await Volume.create({ media: { main: medium } })
-  const storage = new VolumeStorage(volume, ['main'], () => medium.close())
+  const storage = new VolumeStorage(volume, { main: medium }, () => medium.close())
   const versions = await runAsync(VersionSet.create(storage))
   const open = function* (number: number): Op<{ file: RandomReader }> {
     return { file: yield* storage.open('table', number) }

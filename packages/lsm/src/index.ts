@@ -7,6 +7,7 @@
 export type { Compression } from './block/compression.ts'
 export type { BlockCacheStats } from './cache/block-cache.ts'
 export type { CompactionStats } from './compaction/stats.ts'
+export type { CheckpointReport } from './db/checkpoint.ts'
 export type { Durability } from './db/options.ts'
 export type { DbStats, LevelStats } from './db/stats.ts'
 export { isLevelError, LevelError, type LevelErrorCode } from './error.ts'

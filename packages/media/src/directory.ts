@@ -15,6 +15,7 @@
  */
 import { join } from 'node:path'
 import { BaseMedium } from './base.ts'
+import { type CloneReport, cloneDirectory } from './directory-clone.ts'
 import { directoryImage, writeDirectoryTwin } from './directory-image.ts'
 import {
   type DirectoryShape,
@@ -333,7 +334,23 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
   }
 
   protected override doReport(): readonly ZoneReport[] {
+    if (this.#options.readOnly === true) this.#rescan()
     return this.#table.report()
+  }
+
+  /** A reader looks again at what the writer has made of the zones: files grow, go, and come again under their names. */
+  #rescan(): void {
+    const { cells } = this.#table
+    const present = new Set(zonesPresent(this.#options.path, this.#shape.zoneCount))
+    for (let zone = 0; zone < this.#shape.zoneCount; zone++) {
+      if (!present.has(zone) && cells.state(zone) === 'empty') continue
+      this.#files.forget(zone)
+      if (present.has(zone)) this.#loadZone(zone)
+      else {
+        cells.setPointer(zone, 0)
+        cells.setState(zone, 'empty')
+      }
+    }
   }
 
   protected override doClose(): void {
@@ -359,6 +376,21 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
       return this.#reserve.fill()
     } catch (error) {
       throw toMediumError(error, 'refillReserve')
+    }
+  }
+
+  /**
+   * Makes a second medium of the same contents and identity in another directory, in one step and sharing the files of finished zones by
+   * hard links where the filesystem has them. What was appended is in it, flushed or not; each of the two has its own lock.
+   *
+   * Errors: MEDIA_ARGUMENT when there is something at `path`.
+   */
+  cloneTo(path: string): CloneReport {
+    this.checkOpen()
+    try {
+      return cloneDirectory(this.#options.path, pathOption(path))
+    } catch (error) {
+      throw toMediumError(error, 'cloneTo')
     }
   }
 

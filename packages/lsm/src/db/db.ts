@@ -10,6 +10,7 @@ import { hull } from '../version/table-range.ts'
 import { VersionSet } from '../version/version-set.ts'
 import { answer } from './answer.ts'
 import { approximateBytes } from './approximate.ts'
+import { type CheckpointReport, checkpoint } from './checkpoint.ts'
 import { Follower } from './follower.ts'
 import { type LoadedOperator, loadOperator } from './merge-operators.ts'
 import { type DbOptions, type DbSettings, settingsOf } from './options.ts'
@@ -244,6 +245,12 @@ export class LsmDb {
     const kept = this.tree.versions.pinned.get(name)
     if (kept === undefined) throw new LevelError('LEVEL_NOT_FOUND', `there is no snapshot ${name}`)
     return kept.sequence
+  }
+
+  /** See `LsmLevel.checkpoint`. */
+  async checkpoint(directory: string): Promise<CheckpointReport> {
+    await this.sync()
+    return checkpoint(this, directory)
   }
 
   /** Read only: takes in what the writer has done since. */

@@ -15,7 +15,8 @@ export class LogSet {
   #current: LogWriter
   /** Ended, and perhaps not durable; oldest first. */
   #ended: LogWriter[] = []
-  #spare: LogWriter | undefined
+  /** Logs to go on with; numbers ascending. */
+  readonly #spares: LogWriter[] = []
   #preparing: Promise<void> | undefined
   #group: Promise<void> | undefined
   #syncing: Promise<void> = Promise.resolve()
@@ -56,39 +57,58 @@ export class LogSet {
   }
 
   get hasSpare(): boolean {
-    return this.#spare !== undefined
+    return this.#spares.length > 0
   }
 
-  /** Makes the next log in the background. */
+  /** Makes the next log: on the spot where that is possible, so that a synchronous writer never lacks one. */
   prepare(): void {
-    if (this.#spare !== undefined || this.#preparing !== undefined || this.#closed) return
-    this.#preparing = this.#prepare().finally(() => {
-      this.#preparing = undefined
-    })
+    if (this.hasSpare || this.#closed) return
+    try {
+      if (this.prepareNow()) return
+    } catch {
+      return // whoever needs the log tries again, and meets the error
+    }
+    this.#preparing ??= this.#prepareLater()
+      .catch(() => {})
+      .finally(() => {
+        this.#preparing = undefined
+      })
   }
 
-  async #prepare(): Promise<void> {
+  /** False: it cannot be made on the spot. LEVEL_NO_SPACE, LEVEL_IO_ERROR. */
+  prepareNow(): boolean {
+    if (this.hasSpare) return true
     try {
-      this.#spare = await runAsync(LogSet.create(this.#storage, this.#versions, this.#bytesExpected))
-    } catch {
-      // Whoever needs the log tries again, and meets the error then.
+      this.#spares.push(runSync(this.#create()))
+      return true
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'LEVEL_SYNC_UNAVAILABLE') return false
+      throw error
     }
+  }
+
+  /** Logs are used in the order of their numbers: one that comes too late is not used. */
+  async #prepareLater(): Promise<void> {
+    const made = await runAsync(this.#create())
+    if (made.number < this.#current.number) return await runAsync(this.#storage.remove('log', made.number))
+    this.#spares.push(made)
+    this.#spares.sort((a, b) => a.number - b.number)
+  }
+
+  #create(): Op<LogWriter> {
+    return LogSet.create(this.#storage, this.#versions, this.#bytesExpected)
   }
 
   /** Waits until there is a spare log. */
   async prepared(): Promise<void> {
     await this.#preparing
-    if (this.#spare !== undefined) return
-    const spare = await runAsync(LogSet.create(this.#storage, this.#versions, this.#bytesExpected))
-    this.#spare ??= spare
+    while (!this.hasSpare) await this.#prepareLater()
   }
 
-  /** Appends go to the next log from now on. LEVEL_SYNC_UNAVAILABLE when there is none and it cannot be made on the spot. */
+  /** Appends go to the next log from now on; there is a spare one. */
   rotate(): LogWriter {
-    if (this.#spare === undefined && this.#preparing !== undefined)
-      throw new LevelError('LEVEL_SYNC_UNAVAILABLE', 'the next log is being made')
-    const next = this.#spare ?? runSync(LogSet.create(this.#storage, this.#versions, this.#bytesExpected))
-    this.#spare = undefined
+    const next = this.#spares.shift()
+    if (next === undefined) throw new LevelError('LEVEL_BUSY', 'there is no log to go on with')
     this.#ended.push(this.#current)
     this.#current = next
     this.prepare()
@@ -126,7 +146,7 @@ export class LogSet {
     try {
       runSync(this.#sync())
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'PFAOF_SYNC_UNAVAILABLE') this.#failed(error)
+      if ((error as { code?: unknown }).code !== 'LEVEL_SYNC_UNAVAILABLE') this.#failed(error)
       throw error
     }
   }
@@ -146,13 +166,11 @@ export class LogSet {
     this.#ended = this.#ended.filter((log) => log.number >= number)
   }
 
-  /** Removes the spare log; the others stay for recovery. */
+  /** Removes the spare logs; the others stay for recovery. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#preparing
     await this.#syncing.catch(() => {})
-    const spare = this.#spare
-    this.#spare = undefined
-    if (spare !== undefined) await runAsync(this.#storage.remove('log', spare.number))
+    for (const spare of this.#spares.splice(0)) await runAsync(this.#storage.remove('log', spare.number))
   }
 }

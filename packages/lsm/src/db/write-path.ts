@@ -190,17 +190,20 @@ export class WritePath {
   }
 
   #makeRoomNow(batch: BatchEncoder): void {
-    while (
-      this.#pressure.pressure === 'stop' ||
-      !(this.#memtables.fits(batch.bytes, batch.count) || this.#memtables.hasRoom)
-    ) {
+    while (!this.#hasRoomNow(batch)) {
       this.stalls++
       if (this.#pressure.refusal !== undefined) throw this.#pressure.refusal
-      if (!this.#pressure.relieveNow())
+      if (!this.#pressure.relieveNow() && !this.#hasRoomNow(batch))
         throw new LevelError('LEVEL_BUSY', 'compaction is behind, and a synchronous write cannot wait for it')
       this.#checkWritable()
     }
     if (this.#pressure.pressure === 'slow') this.#pressure.relieveNow()
+  }
+
+  #hasRoomNow(batch: BatchEncoder): boolean {
+    if (this.#pressure.pressure === 'stop') return false
+    if (this.#memtables.fits(batch.bytes, batch.count)) return true
+    return this.#memtables.hasRoom && this.#logs.prepareNow()
   }
 
   #rotate(): void {

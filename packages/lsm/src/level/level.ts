@@ -1,6 +1,7 @@
 import type { AbstractBatchOperation } from 'abstract-level'
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
 import type { Bytes } from '../bytes.ts'
+import type { CheckpointReport } from '../db/checkpoint.ts'
 import type { DbStats } from '../db/stats.ts'
 import { LevelError } from '../error.ts'
 import { AbstractFace, type LsmFormat, type LsmLevelOptions } from './abstract-face.ts'
@@ -175,6 +176,16 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   async syncLog(): Promise<void> {
     if (this.status === 'opening') return this.deferAsync(() => this.syncLog())
     await this.db.sync()
+  }
+
+  /**
+   * Makes a database of its own in `directory`, absent or empty, that holds what this one does now; it is durable when this resolves. A database
+   * in one directory is cloned in one step: finished files are shared by hard links where the filesystem has them, the few that are being
+   * written are copied. From other media the tables are flushed and copied, while writing goes on.
+   */
+  async checkpoint(directory: string): Promise<CheckpointReport> {
+    if (this.status === 'opening') return this.deferAsync(() => this.checkpoint(directory))
+    return await this.db.checkpoint(directory)
   }
 
   /** Keeps what the database holds now under a name, until {@link dropSnapshot}, whoever closes or opens it. Durable when it resolves. */

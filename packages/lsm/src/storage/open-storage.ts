@@ -81,7 +81,7 @@ export async function openStorage(o: StorageOptions): Promise<VolumeStorage> {
   try {
     opened = openMedia(o)
     const { media, release } = opened
-    return new VolumeStorage(await openVolume(o, media), Object.keys(media), release)
+    return new VolumeStorage(await openVolume(o, media), media, release)
   } catch (error) {
     await opened?.release()
     throw levelError(error, `${o.location}: open`)

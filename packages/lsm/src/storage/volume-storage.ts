@@ -1,4 +1,4 @@
-import type { Lifetime } from '@vivefs/media'
+import type { Lifetime, Medium } from '@vivefs/media'
 import { type AppendFile, isPfaofError, type MediumStatus, type Volume } from '@vivefs/pfaof'
 import { LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
@@ -12,14 +12,16 @@ const LIFETIMES: Readonly<Record<FileKind, Lifetime>> = { log: 'short', table: '
 /** The files of a database in a pfaof volume. */
 export class VolumeStorage implements Storage {
   readonly volume: Volume
-  readonly #media: readonly string[]
+  readonly media: Readonly<Record<string, Medium>>
+  /** Names of the media that take new files, in order of preference. */
+  readonly #names: readonly string[]
   /** Releases what was opened for the database. */
   readonly #release: () => Promise<void>
 
-  /** @param media names of the volume's media that take new files, in order of preference */
-  constructor(volume: Volume, media: readonly string[], release: () => Promise<void>) {
+  constructor(volume: Volume, media: Readonly<Record<string, Medium>>, release: () => Promise<void>) {
     this.volume = volume
-    this.#media = media
+    this.media = media
+    this.#names = Object.keys(media)
     this.#release = release
   }
 
@@ -31,7 +33,7 @@ export class VolumeStorage implements Storage {
     const name = fileName(kind, number)
     const lifetime = LIFETIMES[kind]
     try {
-      const file = yield* this.volume.create({ name, media: this.#media, lifetime, preallocateBytes: bytesExpected })
+      const file = yield* this.volume.create({ name, media: this.#names, lifetime, preallocateBytes: bytesExpected })
       return new NamedFile(name, file)
     } catch (error) {
       throw levelError(error, `${name}: create`)

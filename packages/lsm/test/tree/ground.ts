@@ -11,11 +11,11 @@ export function memory(zoneBytes = 1 << 20, zoneCount = 64): Medium {
 /** The files of a new database on a medium. */
 export async function newStorage(medium: Medium = memory()): Promise<VolumeStorage> {
   const volume = await Volume.create({ media: { [MAIN_MEDIUM]: medium }, now: () => 1 })
-  return new VolumeStorage(volume, [MAIN_MEDIUM], async () => {})
+  return new VolumeStorage(volume, { [MAIN_MEDIUM]: medium }, async () => {})
 }
 
 /** The files on a medium that carries a database. */
 export async function sameStorage(medium: Medium, readOnly = false): Promise<VolumeStorage> {
   const volume = await Volume.open({ media: { [MAIN_MEDIUM]: medium }, readOnly, now: () => 1 })
-  return new VolumeStorage(volume, [MAIN_MEDIUM], async () => {})
+  return new VolumeStorage(volume, { [MAIN_MEDIUM]: medium }, async () => {})
 }

@@ -1,0 +1,89 @@
+import { Command, CommanderError } from 'commander'
+import type { FileKind } from '../storage/storage.ts'
+import { dump } from './dump.ts'
+import { repairCommand } from './repair.ts'
+import { stats } from './stats.ts'
+import { verify } from './verify.ts'
+
+/** Where a command writes. */
+export interface Output {
+  readonly line: (text: string) => void
+  readonly complain: (text: string) => void
+}
+
+export interface CommonOptions {
+  readonly json?: boolean
+}
+
+const EXAMPLES = `
+Examples:
+  vivelsm stats ./db
+  vivelsm dump ./db                      the files
+  vivelsm dump ./db table 17 --json      every entry of a table, one JSON object a line
+  vivelsm verify ./db && echo sound
+  vivelsm repair ./db --dry-run
+
+Exit codes: 0 all is well; 1 damage was found or something failed; 2 wrong arguments.
+Only repair writes. The others may look at a database that is being written.`
+
+function fileOf(kind: string, number: string | undefined): { kind: FileKind; number: number } {
+  if (kind !== 'log' && kind !== 'manifest' && kind !== 'table')
+    throw new CommanderError(2, 'lsm.kind', `${kind}: log, manifest or table`)
+  if (number === undefined) throw new CommanderError(2, 'lsm.number', `which ${kind}?`)
+  if (!/^\d{1,10}$/.test(number)) throw new CommanderError(2, 'lsm.number', `${number} is not a file number`)
+  return { kind, number: Number(number) }
+}
+
+/** Runs the command; answers with the exit code. */
+export async function run(args: readonly string[], output: Output): Promise<number> {
+  let code = 0
+  const program = new Command('vivelsm')
+    .description('Looks into an LSM database, and repairs one.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.line(text.trimEnd()),
+      writeErr: (text) => output.complain(text.trimEnd()),
+    })
+    .addHelpText('after', EXAMPLES)
+  program
+    .command('stats <location>')
+    .description('levels, sizes, numbers')
+    .option('--json', 'one JSON object')
+    .action(async (location: string, o: CommonOptions) => {
+      await stats(location, o, output)
+    })
+  program
+    .command('dump <location> [kind] [number]')
+    .description('the files; or what is in one: log, manifest or table')
+    .option('--json', 'one JSON object a line')
+    .action(async (location: string, kind: string | undefined, number: string | undefined, o: CommonOptions) => {
+      code = await dump(location, kind === undefined ? undefined : fileOf(kind, number), o, output)
+    })
+  program
+    .command('verify <location>')
+    .description('reads everything and says what is not as it was written')
+    .option('--json', 'one JSON object a line')
+    .action(async (location: string, o: CommonOptions) => {
+      code = await verify(location, o, output)
+    })
+  program
+    .command('repair <location>')
+    .description('rebuilds a lost manifest from the tables and logs that are there')
+    .option('--dry-run', 'says what would be done')
+    .option('--json', 'one JSON object')
+    .action(async (location: string, o: CommonOptions & { dryRun?: boolean }) => {
+      code = await repairCommand(location, o, output)
+    })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0
+      if (error.code.startsWith('lsm.')) output.complain(`vivelsm: ${error.message}`)
+      return 2
+    }
+    output.complain(`vivelsm: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  }
+}

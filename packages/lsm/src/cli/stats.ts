@@ -1,0 +1,27 @@
+import Table from 'cli-table3'
+import { LsmLevel } from '../level/level.ts'
+import type { CommonOptions, Output } from './program.ts'
+import { sizeText } from './text.ts'
+
+/** Prints how a database stands. */
+export async function stats(location: string, o: CommonOptions, output: Output): Promise<void> {
+  const level = new LsmLevel(location, { readOnly: true })
+  try {
+    await level.open().catch((error) => {
+      throw (error as { cause?: unknown }).cause ?? error
+    })
+    const { levels, tables, lastSequence, keptSnapshots } = level.stats()
+    if (o.json === true) {
+      output.line(JSON.stringify({ levels, tables, lastSequence, keptSnapshots: level.keptSnapshots() }))
+      return
+    }
+    const table = new Table({ head: ['level', 'tables', 'size', 'entries'], style: { head: [], border: [] } })
+    for (const { level: number, tables: count, bytes, entries } of levels)
+      if (count > 0) table.push([number, count, sizeText(bytes), entries])
+    output.line(table.toString())
+    output.line(`${tables.count} tables, ${sizeText(tables.bytes)}; newest sequence number ${lastSequence}`)
+    output.line(`${keptSnapshots} kept snapshots`)
+  } finally {
+    await level.close()
+  }
+}

@@ -1,0 +1,50 @@
+import { DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
+
+const KINDS: Readonly<Record<number, string>> = {
+  [DELETE]: 'del',
+  [PUT]: 'put',
+  [MERGE]: 'merge',
+  [RANGE_DELETE]: 'deleteRange',
+}
+/** Longer values are cut in text; JSON has all of them. */
+const SHOWN_BYTES = 60
+
+export function kindText(kind: Kind): string {
+  return KINDS[kind] ?? `kind ${kind}`
+}
+
+/** Printable ASCII as it is, other bytes as `\xNN`. */
+export function bytesText(bytes: Uint8Array, most = SHOWN_BYTES): string {
+  let text = ''
+  for (const byte of bytes.subarray(0, most)) {
+    const printable = byte >= 0x20 && byte < 0x7f && byte !== 0x5c
+    text += printable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`
+  }
+  return bytes.length > most ? `${text}... (${bytes.length} bytes)` : text
+}
+
+export interface EntryText {
+  readonly sequence: number
+  readonly kind: Kind
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+}
+
+/** One entry as a line; in JSON keys and values are base64. */
+export function entryLine({ sequence, kind, key, value }: EntryText, json: boolean): string {
+  if (json) {
+    const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
+    const more = value === undefined ? {} : { value: base64(value) }
+    return JSON.stringify({ sequence, kind: kindText(kind), key: base64(key), ...more })
+  }
+  return `${sequence} ${kindText(kind)} ${bytesText(key)}${value === undefined ? '' : ` = ${bytesText(value)}`}`
+}
+
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  const units = ['KiB', 'MiB', 'GiB', 'TiB']
+  let size = bytes / 1024
+  let unit = 0
+  for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024
+  return `${size.toFixed(1)} ${units[unit]}`
+}

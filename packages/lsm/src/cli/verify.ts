@@ -1,0 +1,75 @@
+import { BlockCache } from '../cache/block-cache.ts'
+import { isLevelError } from '../error.ts'
+import { LogReader } from '../log/log-reader.ts'
+import { type Op, runAsync } from '../op.ts'
+import { fileName } from '../storage/storage.ts'
+import type { VolumeStorage } from '../storage/volume-storage.ts'
+import { TableReader } from '../table/table-reader.ts'
+import { VersionSet } from '../version/version-set.ts'
+import type { CommonOptions, Output } from './program.ts'
+import { withStorage } from './with-storage.ts'
+
+/** Something that is not as it was written. */
+interface Finding {
+  readonly file: string
+  readonly what: string
+}
+
+/** Reads the whole database. Answers with the exit code. */
+export function verify(location: string, o: CommonOptions, output: Output): Promise<number> {
+  return withStorage(location, true, async (storage) => {
+    let findings = 0
+    for (const finding of await runAsync(verifyStorage(storage))) {
+      findings++
+      output.line(o.json === true ? JSON.stringify(finding) : `${finding.file}: ${finding.what}`)
+    }
+    if (o.json !== true) output.line(findings === 0 ? 'sound' : `${findings} findings`)
+    return findings === 0 ? 0 : 1
+  })
+}
+
+function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
+  const findings: Finding[] = []
+  const look = function* (file: string, op: Op<string | undefined>): Op<void> {
+    try {
+      const what = yield* op
+      if (what !== undefined) findings.push({ file, what })
+    } catch (error) {
+      if (!isLevelError(error)) throw error
+      findings.push({ file, what: error.message })
+    }
+  }
+  let versions: VersionSet | undefined
+  yield* look(
+    'manifest',
+    (function* () {
+      versions = yield* VersionSet.recover(storage, { readOnly: true })
+      return undefined
+    })(),
+  )
+  if (versions === undefined) return findings
+  const cache = new BlockCache(1 << 20)
+  for (const { meta } of versions.current.tables()) {
+    const { number } = meta
+    yield* look(
+      fileName('table', number),
+      (function* () {
+        const reader = yield* TableReader.open(yield* storage.open('table', number), meta, cache)
+        const fault = yield* reader.verify()
+        reader.close()
+        return fault?.what
+      })(),
+    )
+  }
+  for (const { kind, number } of storage.list()) {
+    if (kind !== 'log' || number < versions.logNumber) continue
+    yield* look(
+      fileName('log', number),
+      (function* () {
+        yield* new LogReader(yield* storage.open('log', number), number).replay(() => {})
+        return undefined
+      })(),
+    )
+  }
+  return findings
+}
