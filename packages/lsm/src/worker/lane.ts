@@ -145,6 +145,10 @@ export class Lane {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
     Atomics.sub(this.#shared, OUTSTANDING_BYTES, bytes)
     Atomics.notify(this.#shared, OUTSTANDING_BYTES)
+    this.#post(
+      { kind: 'taken', parts },
+      parts.map((part) => part.buffer as ArrayBuffer),
+    )
   }
 
   /** This side failed in answering `first`: waits until the worker has given up its job, so that the line is free for the next. */

@@ -13,6 +13,9 @@ import {
 /** Nobody answers any more. The owner stops a worker that it gave up. */
 const SILENCE_MS = 600_000
 
+/** Bytes of buffers between two collections. */
+const COLLECT_BYTES = 16 << 20
+
 /** Thrown through a job when an input cannot be read: the owner knows why. */
 export class UnreadableError extends Error {}
 
@@ -24,9 +27,12 @@ export class Mailbox {
   /** What was asked for and not taken yet, answered or not. */
   readonly #asked = new Map<number, Exclude<ToWorker, { kind: 'job' }> | undefined>()
   #lastId = 0
+  readonly #collect: () => void
+  #passedBytes = 0
 
-  constructor(setup: WorkerSetup) {
+  constructor(setup: WorkerSetup, collect: () => void) {
     this.port = setup.port
+    this.#collect = collect
     this.#shared = new Int32Array(setup.shared)
     this.#ownerBell = new Int32Array(setup.ownerBell)
   }
@@ -63,9 +69,25 @@ export class Mailbox {
         if (answer.kind === 'bytes') return answer.bytes
         throw new UnreadableError('an input cannot be read')
       }
-      const message = this.#receive()
-      if (message.kind !== 'job' && this.#asked.has(message.id)) this.#asked.set(message.id, message)
+      this.#route(this.#receive())
     }
+  }
+
+  #route(message: ToWorker): void {
+    if (message.kind === 'taken') this.#passed(message.parts)
+    else if (message.kind !== 'job' && this.#asked.has(message.id)) this.#asked.set(message.id, message)
+    if (message.kind === 'bytes') this.#passed([message.bytes])
+  }
+
+  /**
+   * Buffers that came from the owner become garbage soon, and V8 lets tens of megabytes of such pass before it looks: the heap of a
+   * worker is small, so looking more often costs next to nothing.
+   */
+  #passed(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.#passedBytes += part.buffer.byteLength
+    if (this.#passedBytes < COLLECT_BYTES) return
+    this.#passedBytes = 0
+    this.#collect()
   }
 
   #receive(): ToWorker {
@@ -80,6 +102,9 @@ export class Mailbox {
   /** Sends finished bytes; waits while the owner has too many of them. */
   write(table: number, parts: readonly Uint8Array[]): void {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    for (let back = receiveMessageOnPort(this.port); back !== undefined; back = receiveMessageOnPort(this.port)) {
+      this.#route(back.message as ToWorker)
+    }
     for (;;) {
       const outstanding = Atomics.load(this.#shared, OUTSTANDING_BYTES)
       if (outstanding <= OUTSTANDING_BYTES_MAX || this.stopped) break

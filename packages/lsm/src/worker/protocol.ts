@@ -33,6 +33,8 @@ export type ToWorker =
   | { readonly kind: 'bytes'; readonly id: number; readonly bytes: Uint8Array }
   /** The bytes asked for cannot be read. The owner keeps the error. */
   | { readonly kind: 'unreadable'; readonly id: number }
+  /** Bytes of outputs that were appended: their memory goes back where it can be collected. */
+  | { readonly kind: 'taken'; readonly parts: readonly Bytes[] }
 
 /** Answered in the order of asking. */
 export interface ReadRequest {

@@ -21,8 +21,8 @@ const CACHE_BYTES = 1 << 20
 
 /** Serves one owner: takes jobs and does them, one after the other. */
 export function serve(setup: WorkerSetup): void {
-  const mailbox = new Mailbox(setup)
   const collect = collector()
+  const mailbox = new Mailbox(setup, collect)
   mailbox.port.on('message', (message: ToWorker) => {
     if (message.kind !== 'job') return // an answer to a job that ended before
     void doJob(message.job, mailbox, collect)
