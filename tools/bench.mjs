@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { root, run } from './steps.mjs'
 
-const benches = { log: 'pfaof', store: 'vivefs', face: 'vivefs', memtable: 'lsm', table: 'lsm', compaction: 'lsm', kv: 'lsm' }
+const benches = {
+  log: 'pfaof',
+  store: 'vivefs',
+  face: 'vivefs',
+  memtable: 'lsm',
+  table: 'lsm',
+  compaction: 'lsm',
+  kv: 'lsm',
+}
 const [name, ...args] = process.argv.slice(2)
 
 if (name === undefined || name === '--help' || !(name in benches)) {
