@@ -15,8 +15,11 @@
  * I1: slots ascend by key, then descend by age. No two slots are equal.
  * I2: slot i of an inner node is the first entry below child i + 1 when that was split off; everything below child i is
  *     before slot i, everything below child i + 1 is at or after it.
- * I3: `shared` bytes are common to all keys that can ever lie in a node: they are the common prefix of the slots above
- *     that bound it on both sides. So one word tells most keys apart, whatever prefixes the keys have.
+ * I3: `shared` bytes are common to all keys that can lie in a node: they are the common prefix of the slots above that
+ *     bound it on both sides; in a node at the edge of the tree, of all keys in the tree (I4). So one word tells most keys
+ *     apart, whatever prefixes the keys have.
+ * I4: a key that is searched for or added is compared with the prefix of all keys first. One that is added and does not
+ *     have it shortens it, and the heads of the nodes at both edges are made anew.
  *
  * Sources: B+tree; I3 is the prefix truncation with "poor man's normalized keys" of Graefe and Larson, "B-tree indexes and
  * CPU caches" (2001).
@@ -46,6 +49,9 @@ export interface KeyTreeShape {
   readonly height: number
   readonly firstLeaf: number
   readonly lastLeaf: number
+  /** Where the prefix of all keys lies in the arena (-1: there is no key), and its length. */
+  readonly prefixAt: number
+  readonly prefixBytes: number
 }
 
 export class KeyTree {
@@ -71,6 +77,8 @@ export class KeyTree {
   #latestLeaf = 0
   #latestIndex = 0
   #inOrder = false
+  #prefixAt: number
+  #prefixBytes: number
 
   constructor(records: Buffer, words: Int32Array, shape?: KeyTreeShape) {
     this.records = records
@@ -81,6 +89,8 @@ export class KeyTree {
     this.#root = shape?.root ?? this.#node(LEAF_WORDS)
     this.firstLeaf = shape?.firstLeaf ?? this.#root
     this.lastLeaf = shape?.lastLeaf ?? this.#root
+    this.#prefixAt = shape?.prefixAt ?? -1
+    this.#prefixBytes = shape?.prefixBytes ?? 0
   }
 
   get bytes(): number {
@@ -89,7 +99,8 @@ export class KeyTree {
 
   get shape(): KeyTreeShape {
     const { firstLeaf, lastLeaf } = this
-    return { used: this.#used, root: this.#root, height: this.#height, firstLeaf, lastLeaf }
+    const [prefixAt, prefixBytes] = [this.#prefixAt, this.#prefixBytes]
+    return { used: this.#used, root: this.#root, height: this.#height, firstLeaf, lastLeaf, prefixAt, prefixBytes }
   }
 
   count(leaf: number): number {
@@ -114,6 +125,13 @@ export class KeyTree {
 
   /** Points `leaf` and `index` to the first slot at or after the key and age; `index` may be the count of the last leaf. */
   find(bytes: Uint8Array, start: number, end: number, age: number): void {
+    const prefixed = this.#prefixed(bytes, start, end)
+    if (prefixed < this.#prefixBytes) {
+      const before = start + prefixed === end || bytes[start + prefixed]! < this.records[this.#prefixAt + prefixed]!
+      this.leaf = before ? this.firstLeaf : this.lastLeaf
+      this.index = before ? 0 : this.count(this.leaf)
+      return
+    }
     let node = this.#root
     for (let level = this.#height; level > 0; level--) {
       const child = this.#slot(node, bytes, start, end, age, true)
@@ -128,8 +146,15 @@ export class KeyTree {
 
   /** Adds the entry at `ref`, whose key is `records[start, end)`. */
   add(ref: number, start: number, end: number, age: number): void {
-    if (this.#inOrder && this.#follow(ref, start, end, age)) return
     const { records } = this
+    if (this.#prefixAt < 0) {
+      this.#prefixAt = start
+      this.#shorten(end - start)
+    } else {
+      const prefixed = this.#prefixed(records, start, end)
+      if (prefixed < this.#prefixBytes) this.#shorten(prefixed)
+    }
+    if (this.#inOrder && this.#follow(ref, start, end, age)) return
     let node = this.#root
     const height = this.#height
     let lower = -1
@@ -172,6 +197,31 @@ export class KeyTree {
     this.#insert(leaf, count, index, headOf(records, start + words[leaf + SHARED]!, end), ref, age)
     this.#latestIndex = index
     return true
+  }
+
+  /** How many bytes of the prefix of all keys a key has. */
+  #prefixed(bytes: Uint8Array, start: number, end: number): number {
+    const { records } = this
+    const at = this.#prefixAt
+    const limit = Math.min(this.#prefixBytes, end - start)
+    let i = 0
+    while (i < limit && records[at + i] === bytes[start + i]) i++
+    return i
+  }
+
+  /** The keys have no more than so many bytes in common (I4). */
+  #shorten(prefixBytes: number): void {
+    this.#prefixBytes = prefixBytes
+    let left = this.#root
+    let right = this.#root
+    for (let level = this.#height; ; level--) {
+      this.#share(left, prefixBytes)
+      this.#share(right, prefixBytes)
+      if (level === 0) return
+      const { words } = this
+      left = words[left + CHILDREN]!
+      right = words[right + CHILDREN + words[right + COUNT]!]!
+    }
   }
 
   /** The number of slots before the key and age; with `through`, of those at it too. */
@@ -281,6 +331,7 @@ export class KeyTree {
     if (level < 0) {
       const root = this.#node(INNER_WORDS)
       const { words } = this
+      words[root + SHARED] = this.#prefixBytes
       words[root + CHILDREN] = this.#root
       this.#root = root
       this.#height++
@@ -326,8 +377,11 @@ export class KeyTree {
 
   /** A node got new bounds: I3. */
   #narrow(node: number, lower: number, upper: number): void {
+    this.#share(node, lower < 0 || upper < 0 ? this.#prefixBytes : this.#common(lower, upper))
+  }
+
+  #share(node: number, shared: number): void {
     const { words } = this
-    const shared = lower < 0 || upper < 0 ? 0 : this.#common(lower, upper)
     if (shared === words[node + SHARED]) return
     words[node + SHARED] = shared
     const count = words[node + COUNT]!

@@ -133,6 +133,38 @@ test('seek and seekBefore stand where a plain search says', () => {
   )
 })
 
+test('keys with one long prefix: probes beside it, and strays that shorten it step by step', () => {
+  const prefix = 'a prefix of all keys/'
+  const memtable = new Memtable({ bytesMax: 1 << 20 })
+  const rows: Row[] = []
+  const insert = (key: string) => {
+    rows.push(put(Buffer.from(key), rows.length + 1, Buffer.from(key)))
+    add(memtable, rows.at(-1)!)
+  }
+  const check = () => {
+    const sorted = [...rows].sort(byInternalOrder)
+    expect(forward(memtable).map(text)).toEqual(sorted.map(text))
+    const cursor = memtable.cursor()
+    const lookup = new Lookup()
+    for (const probe of ['', 'a', 'a prefix', prefix, `${prefix}5`, 'a prefix of all keyz', 'a prefiw', 'b', '~'].map(
+      (t) => Buffer.from(t),
+    )) {
+      runSync(cursor.seek(probe, SEQUENCE_MAX))
+      const expected = sorted.find(({ key }) => compareBytes(key, probe) >= 0)
+      expect(cursor.valid ? text(row(cursor)) : undefined).toBe(expected && text(expected))
+      memtable.lookup(probe, lookup.start(SEQUENCE_MAX))
+      expect(lookup.state === FOUND).toBe(rows.some(({ key }) => key.equals(probe)))
+    }
+  }
+  for (let i = 0; i < 3000; i++) insert(prefix + String((i * 7919) % 3000).padStart(6, '0'))
+  check()
+  for (const stray of ['a prefix of all keyz', 'a prefix of a', 'a prefiw', 'a', 'b', '']) {
+    insert(stray)
+    for (let i = 0; i < 50; i++) insert(`${stray}${i}`)
+    check()
+  }
+})
+
 test('a point read offers the visible entries of the key, newest first', () => {
   fc.assert(
     fc.property(entries, fc.array(fc.tuple(keys, fc.nat(800)), { minLength: 1, maxLength: 50 }), (list, probes) => {
