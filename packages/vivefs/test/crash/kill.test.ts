@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { superuser } from '../../src/core/mode.ts'
 import { runAsync } from '../../src/op.ts'
 import { ViveFS } from '../../src/vivefs.ts'
@@ -22,10 +22,10 @@ const child = fileURLToPath(new URL('./child.mjs', import.meta.url))
 const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
 
 /** Lets a child work for a while and kills it; answers the last count that each actor acknowledged (-1: none). */
-function workAndKill(directory: string, round: number, seed: number, afterMs: number): Promise<number[]> {
+function workAndKill(where: string, round: number, seed: number, afterMs: number): Promise<number[]> {
   const acknowledged = new Array<number>(ACTORS).fill(-1)
   return new Promise((resolve, reject) => {
-    const args = [child, directory, String(round), String(seed), String(ACTORS)]
+    const args = [child, where, String(round), String(seed), String(ACTORS)]
     const worker = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let timer: NodeJS.Timeout | undefined
     let rest = ''
@@ -82,46 +82,48 @@ function modelsOf(seed: number, count: number): [string[], string[]] {
   return [before, actor.fingerprint()]
 }
 
-test(`kill -9, ${kills} times: what was acknowledged is there`, { timeout: 1_800_000 }, async () => {
-  expect(existsSync(built), `${built} is missing: build the package first (npm run build)`).toBe(true)
-  const seed = seedOf(5)
-  const directory = await mkdtemp(join(tmpdir(), 'vivefs-kill-'))
-  let operations = 0
-  try {
-    await withSeed(seed, async (random: Random) => {
-      const volume = join(directory, 'volume')
-      const settled = new Map<string, string[]>()
-      for (let round = 0; round < kills; round++) {
-        const childSeed = random.upTo(2 ** 31)
-        const afterMs = random.upTo(random.pick([30, 200, 600]))
-        const acknowledged = await workAndKill(volume, round, childSeed, afterMs)
-        const vive = await ViveFS.open(volume, { credentials: { uid: 0, gid: 0 } })
-        try {
-          for (const [n, count] of acknowledged.entries()) {
-            const name = `r${round}-a${n}`
-            const where = `kill ${round} after ${afterMs} ms, actor ${n}, ${count} acknowledged`
-            const tree = await treeOf(vive, name)
-            if (count < 0 && tree === undefined) continue
-            operations += Math.max(0, count)
-            // The acknowledgement itself may have been on its way: then one more operation is complete, or under way.
-            const [before, after] = modelsOf(childSeed + n, Math.max(0, count))
-            if (JSON.stringify(tree) !== JSON.stringify(after)) expect(tree, where).toEqual(before)
-            settled.set(name, tree!)
+describe.each(['level', 'lsm'])('on %s', (engine) => {
+  test(`kill -9, ${kills} times: what was acknowledged is there`, { timeout: 1_800_000 }, async () => {
+    expect(existsSync(built), `${built} is missing: build the package first (npm run build)`).toBe(true)
+    const seed = seedOf(5)
+    const directory = await mkdtemp(join(tmpdir(), 'vivefs-kill-'))
+    let operations = 0
+    try {
+      await withSeed(seed, async (random: Random) => {
+        const volume = `${engine}:${join(directory, 'volume')}`
+        const settled = new Map<string, string[]>()
+        for (let round = 0; round < kills; round++) {
+          const childSeed = random.upTo(2 ** 31)
+          const afterMs = random.upTo(random.pick([30, 200, 600]))
+          const acknowledged = await workAndKill(volume, round, childSeed, afterMs)
+          const vive = await ViveFS.open(volume, { credentials: { uid: 0, gid: 0 } })
+          try {
+            for (const [n, count] of acknowledged.entries()) {
+              const name = `r${round}-a${n}`
+              const where = `kill ${round} after ${afterMs} ms, actor ${n}, ${count} acknowledged`
+              const tree = await treeOf(vive, name)
+              if (count < 0 && tree === undefined) continue
+              operations += Math.max(0, count)
+              // The acknowledgement itself may have been on its way: then one more operation is complete, or under way.
+              const [before, after] = modelsOf(childSeed + n, Math.max(0, count))
+              if (JSON.stringify(tree) !== JSON.stringify(after)) expect(tree, where).toEqual(before)
+              settled.set(name, tree!)
+            }
+            await vive.settle()
+            const { findings } = await vive.fsck()
+            expect(findings, `kill ${round} after ${afterMs} ms`).toEqual([])
+          } finally {
+            await vive.close()
           }
-          await vive.settle()
-          const { findings } = await vive.fsck()
-          expect(findings, `kill ${round} after ${afterMs} ms`).toEqual([])
-        } finally {
-          await vive.close()
         }
-      }
-      const vive = await ViveFS.open(volume, { credentials: { uid: 0, gid: 0 } })
-      for (const [name, tree] of settled) expect(await treeOf(vive, name), name).toEqual(tree)
-      await vive.close()
-    })
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-  console.log(`kill: seed ${seed}, ${kills} kills, ${operations} acknowledged operations`)
-  expect(operations).toBeGreaterThan(0)
+        const vive = await ViveFS.open(volume, { credentials: { uid: 0, gid: 0 } })
+        for (const [name, tree] of settled) expect(await treeOf(vive, name), name).toEqual(tree)
+        await vive.close()
+      })
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+    console.log(`kill, ${engine}: seed ${seed}, ${kills} kills, ${operations} acknowledged operations`)
+    expect(operations).toBeGreaterThan(0)
+  })
 })
