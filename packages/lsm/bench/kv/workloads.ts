@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from './install.ts'
-import { measure, type Sample, writtenBytes } from './measure.ts'
+import { measure, measureWarm, type Sample, writtenBytes } from './measure.ts'
 import type { Pair, Peer, Store } from './store.ts'
 
 export const WORKLOADS = [
@@ -152,24 +152,24 @@ async function small(peer: Peer, path: string, counts: Counts, samples: Samples)
     const check = (value: Buffer | undefined) => {
       if (value?.length !== VALUE_BYTES) throw new Error(`${peer.name} lost a value`)
     }
-    samples.getSync = await measure(async () => {
+    samples.getSync = await measureWarm(async () => {
       for (const key of wanted) check(store.getSync(key))
       return wanted.length
     })
-    samples.get = await measure(async () => {
+    samples.get = await measureWarm(async () => {
       for (const key of wanted) check(await store.get(key))
       return wanted.length
     })
-    samples.scan = await measure(async () => {
+    samples.scan = await measureWarm(async () => {
       let entries = 0
       for (let i = 0; i < SCANS; i++) entries += await store.scan()
       return entries
     })
     const targets = some(counts.seek)
-    samples.seek = await measure(() => paced(targets, async (key) => check(await store.seek(key))))
+    samples.seek = await measureWarm(() => paced(targets, async (key) => check(await store.seek(key))))
     const value = makeValue(VALUE_BYTES)
     const fresh = Array.from({ length: counts.put }, () => keyOf(random(counts.fill * 10)))
-    samples.putAwaited = await measure(() => paced(fresh, (key) => store.put(key, value)))
+    samples.putAwaited = await measureWarm(() => paced(fresh, (key) => store.put(key, value)))
     return filled
   })
 }
@@ -189,7 +189,7 @@ async function big(peer: Peer, path: string, counts: Counts, samples: Samples): 
     const filled = await measure(() => fill(store, source, BIG_BATCH))
     samples.bigFill = filled
     const wanted = Array.from({ length: counts.big }, () => Buffer.from(keys[random(keys.length)]!))
-    samples.bigGetSync = await measure(async () => {
+    samples.bigGetSync = await measureWarm(async () => {
       for (const key of wanted)
         if (store.getSync(key)?.length !== BIG_BYTES) throw new Error(`${peer.name} lost a value`)
       return wanted.length
@@ -205,7 +205,7 @@ async function synced(peer: Peer, path: string, counts: Counts, samples: Samples
   if (putSynced !== undefined) {
     const fresh = (count: number) => Array.from({ length: count }, () => keyOf(random(1e9)))
     const keys = fresh(counts.synced)
-    samples.syncedOne = await measure(() => paced(keys, (key) => putSynced(key, value)))
+    samples.syncedOne = await measureWarm(() => paced(keys, (key) => putSynced(key, value)))
     const lines = Array.from({ length: CONCURRENT }, () => fresh(Math.ceil(counts.synced / 5)))
     samples.syncedMany = await measure(async () => {
       const done = await Promise.all(lines.map((line) => paced(line, (key) => putSynced(key, value))))
