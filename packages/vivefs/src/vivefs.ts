@@ -6,6 +6,7 @@ import type { AtimePolicy, Core } from './core/core.ts'
 import type { Credentials } from './core/mode.ts'
 import { type SpaceReport, spaceReport } from './core/space.ts'
 import { openEngine, type Where } from './engine/open.ts'
+import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts'
 import { ViveError } from './errors.ts'
 import { createFs, type ViveFileSystem } from './face/index.ts'
 import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
@@ -28,6 +29,11 @@ export interface OpenOptions {
   readonly create?: boolean | 'exclusive'
   /** Changes nothing; every change throws EROFS. */
   readonly readOnly?: boolean
+  /**
+   * What keeps a new volume in a directory: `level` (default; LevelDB) or `lsm` (pure TypeScript; every synchronous call works). An old
+   * volume opens with its own.
+   */
+  readonly engine?: DirectoryEngine
   /**
    * When an operation is acknowledged. `group` (default): the operating system has it, so `kill -9` loses nothing.
    * `strict`: it survives power loss. `relaxed`: at once; a kill may lose the last 8 MiB or second, never torn or
@@ -99,7 +105,7 @@ export class ViveFS {
   readonly credentials: Credentials
   /** 32 lower-case hexadecimal digits. */
   readonly volumeId: string
-  /** `level`, `memory` or `custom`. */
+  /** `level`, `lsm`, `memory` or `custom`. */
   readonly engine: string
   readonly #core: Core
   readonly #release: () => Promise<void>
@@ -144,10 +150,13 @@ export class ViveFS {
     if (!(memoryBytes >= MEMORY_BYTES_MIN)) {
       throw new ViveError('ERR_VIVEFS_OPTION', `memoryBytes: at least ${MEMORY_BYTES_MIN}`)
     }
+    if (options.engine !== undefined && !isDirectoryEngine(options.engine)) {
+      throw new ViveError('ERR_VIVEFS_OPTION', "engine: 'level' or 'lsm'")
+    }
     const runtime = options.runtime ?? systemRuntime()
     const credentials: Credentials = { ...processCredentials(), ...options.credentials }
     const newVolumeId = runtime.random(16).toString('hex')
-    const engine = await openEngine(where, { create: create !== false, readOnly, newVolumeId })
+    const engine = await openEngine(where, { create: create !== false, readOnly, newVolumeId, engine: options.engine })
     try {
       const store = await openLevelStore(engine.database, {
         durability: options.durability,

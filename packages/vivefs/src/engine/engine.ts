@@ -1,9 +1,10 @@
 /** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
 import type { AbstractLevel } from 'abstract-level'
 import type { SpaceGuard } from '../store/store.ts'
+import type { DirectoryEngine } from './volume-file.ts'
 
 export interface Engine {
-  /** `memory`, `level`, or `custom` for a database that the caller opened. */
+  /** `memory`, `level`, `lsm`, or `custom` for a database that the caller opened. */
   readonly name: string
   // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
   readonly database: AbstractLevel<any, any, any>
@@ -24,6 +25,8 @@ export interface EngineOptions {
   /** Make the volume when there is none. */
   readonly create: boolean
   readonly readOnly: boolean
+  /** The engine of a new volume in a directory. */
+  readonly engine?: DirectoryEngine | undefined
   /** The identity for a new volume: 32 hexadecimal digits. */
   readonly newVolumeId: string
 }

@@ -21,8 +21,8 @@ export const reservePathOf = (directory: string): string => join(directory, 'res
 export const ENGINE_DEFAULT: DirectoryEngine = 'level'
 
 /**
- * Opens or makes the volume directory with the engine that its description names; `engine` chooses for a new one, and must be that of an
- * old one. Errors: ERR_VIVEFS_NOT_A_VOLUME (nothing there and `create` false, or other files are there), ERR_VIVEFS_ENGINE (another engine, or
+ * Opens or makes the volume directory with the engine that its description names; `engine` (a prefix of the place) chooses
+ * for a new one and must be that of an old one; `options.engine` only chooses. Errors: ERR_VIVEFS_NOT_A_VOLUME (nothing there and `create` false, or other files are there), ERR_VIVEFS_ENGINE (another engine, or
  * its database does not open), ERR_VIVEFS_LOCKED (with `holder`), ERR_VIVEFS_FORMAT, and those of the file system below.
  */
 export async function openDirectoryEngine(
@@ -35,7 +35,12 @@ export async function openDirectoryEngine(
   if (description === undefined) {
     await assertMayCreate(directory, options.create)
     const { newVolumeId: volumeId } = options
-    description = { magic: 'vivefs', format: FORMAT_VERSION, engine: engine ?? ENGINE_DEFAULT, volumeId }
+    description = {
+      magic: 'vivefs',
+      format: FORMAT_VERSION,
+      engine: engine ?? options.engine ?? ENGINE_DEFAULT,
+      volumeId,
+    }
     await mkdir(directory, { recursive: true })
     await writeVolumeFile(directory, description)
   } else if (engine !== undefined && engine !== description.engine) {

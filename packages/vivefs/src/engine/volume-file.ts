@@ -14,6 +14,8 @@ export type DirectoryEngine = 'level' | 'lsm'
 
 const ENGINES: readonly string[] = ['level', 'lsm'] satisfies DirectoryEngine[]
 
+export const isDirectoryEngine = (name: string): name is DirectoryEngine => ENGINES.includes(name)
+
 export interface VolumeFile {
   readonly magic: 'vivefs'
   readonly format: number
@@ -40,7 +42,7 @@ export async function readVolumeFile(directory: string): Promise<VolumeFile | un
       { found: found.format, supported: FORMAT_VERSION },
     )
   }
-  if (!ENGINES.includes(found.engine)) {
+  if (!isDirectoryEngine(found.engine)) {
     throw new ViveError('ERR_VIVEFS_FORMAT', `${path} names the engine "${found.engine}", which this version lacks`)
   }
   return found

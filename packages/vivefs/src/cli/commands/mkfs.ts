@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { type Cli, command, withVolume } from '../context.ts'
 import { parseOwner } from '../owner.ts'
 
@@ -6,6 +6,7 @@ interface MkfsFlags {
   label?: string
   extentBytes?: number
   owner?: string
+  engine?: 'level' | 'lsm'
 }
 
 function integer(text: string): number {
@@ -18,12 +19,19 @@ function integer(text: string): number {
 export function mkfs(cli: Cli): void {
   command(cli, 'mkfs <VOLUME>', 'make a volume in a new or empty directory', [
     'vivefs mkfs photos.vive --label "family photos"',
+    'vivefs mkfs work.vive --engine lsm',
   ])
     .option('--label <TEXT>', 'a name for people')
     .option(
       '--extent-bytes <BYTES>',
       'size of the pieces that files are kept in, a power of two (default 65536)',
       integer,
+    )
+    .addOption(
+      new Option(
+        '--engine <NAME>',
+        'what keeps it: level (default) or lsm, with which every synchronous call works',
+      ).choices(['level', 'lsm']),
     )
     .option('--owner <UID:GID>', 'owner of the root directory (default: you)')
     .action(async (volume: string, flags: MkfsFlags) => {
@@ -32,6 +40,7 @@ export function mkfs(cli: Cli): void {
         create: 'exclusive' as const,
         ...(flags.label === undefined ? {} : { label: flags.label }),
         ...(flags.extentBytes === undefined ? {} : { extentBytes: flags.extentBytes }),
+        ...(flags.engine === undefined ? {} : { engine: flags.engine }),
         ...(owner === undefined
           ? {}
           : { owner: { uid: Number(owner.user ?? 0), gid: Number(owner.group ?? owner.user ?? 0) } }),
