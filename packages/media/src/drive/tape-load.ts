@@ -5,11 +5,18 @@
  *   T3  A piece has a trailer once its end was planned; without one it ends where its blocks end.
  */
 import { crc32 } from '../checksum.ts'
-import { MediumError } from '../error.ts'
+import { isMediumError, MediumError } from '../error.ts'
 import type { Bytes } from '../medium.ts'
 import type { TapeCatalog } from './tape-catalog.ts'
 import type { TapePosition } from './tape-position.ts'
 import { decodeHead, decodeIndex, decodeTrailer, type TapeHead } from './tape-record.ts'
+
+/** More than any file of ours has. */
+const BLOCKS_MAX = 1 << 24
+
+/** What drives answer where there is nothing to read or to go to; also to a failure. */
+const isTapeError = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException).code === 'EIO' || isMediumError(error, 'MEDIA_IO')
 
 export class TapeLoader {
   readonly #position: TapePosition
@@ -31,26 +38,38 @@ export class TapeLoader {
       const head = decodeHead(await this.#position.read())
       return head?.id === this.#id && head.life === this.#life && head.file === file ? head : undefined
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EIO') return undefined
-      if (error instanceof MediumError && error.code === 'MEDIA_IO') return undefined
+      if (isTapeError(error)) return undefined
       throw error
     }
   }
 
   /**
-   * Number of tape files. A drive that cannot move must never pass for an empty cartridge: the place behind the last
-   * file exists, so being unable to go there is an error.
+   * Number of whole tape files. Writing goes on behind them, so every doubt is an error:
+   *
+   * - a drive that cannot move must not pass for an empty cartridge: behind file 0 there is a place on any of ours;
+   * - a head that cannot be read must not hide what lies behind it: what the drive counts, where it does, must agree;
+   * - the last file may lack its filemark (power was lost while it was written). It was not promised and is dropped,
+   *   but only when reading it through shows that it has no end.
    */
   async #count(): Promise<number> {
     await this.#position.toFile(1)
-    const count = await this.#search()
-    await this.#position.toFile(count)
-    return count
+    const said = await this.#position.count().catch(() => undefined)
+    const found = await this.#search(said)
+    const files = (await this.#reaches(found)) ? found : found - 1
+    if (files < found && !(await this.#isCutOff(files))) {
+      throw new MediumError('MEDIA_IO', `the drive cannot go to the end of the data, tape file ${found}`)
+    }
+    if (said !== undefined && said !== files) {
+      throw new MediumError(
+        'MEDIA_IO',
+        `the drive counts ${said} tape files, ${files} can be read: not all is readable`,
+      )
+    }
+    return files
   }
 
-  /** What the drive says at the end of data, if that holds, otherwise searched for. */
-  async #search(): Promise<number> {
-    const said = await this.#position.count().catch(() => undefined)
+  /** The first file without a head of ours: where the drive says that the data ends, or searched for. */
+  async #search(said: number | undefined): Promise<number> {
     if (said === 1 || (said !== undefined && said > 1 && (await this.#head(said - 1)) !== undefined)) {
       if ((await this.#head(said)) === undefined) return said
     }
@@ -62,7 +81,33 @@ export class TapeLoader {
       if ((await this.#head(middle)) === undefined) none = middle
       else some = middle
     }
+    // Where nobody else counts, a slip of the drive would cost what lies behind: it is asked twice.
+    if ((await this.#head(none)) !== undefined) {
+      throw new MediumError('MEDIA_IO', `tape file ${none} was read at the second try only`)
+    }
     return none
+  }
+
+  async #reaches(file: number): Promise<boolean> {
+    try {
+      await this.#position.toFile(file)
+      return true
+    } catch (error) {
+      if (isTapeError(error)) return false
+      throw error
+    }
+  }
+
+  /** Whether a file ends without a filemark. */
+  async #isCutOff(file: number): Promise<boolean> {
+    await this.#position.toFile(file)
+    try {
+      for (let block = 0; block < BLOCKS_MAX; block++) if ((await this.#position.read()).length === 0) return false
+      return false
+    } catch (error) {
+      if (isTapeError(error)) return true
+      throw error
+    }
   }
 
   /** Learns what is on the cartridge: the last index, and the files behind it read through once. */

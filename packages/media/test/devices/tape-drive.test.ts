@@ -247,6 +247,56 @@ describe('tape-drive', () => {
     await expect(openTape(tape, small, undefined)).rejects.toThrow(/stuck/)
   })
 
+  it('power lost while a file was written: the file without an end is dropped, the rest goes on', async () => {
+    for (const blind of [false, true]) {
+      const cartridge = new FakeCartridge()
+      const { medium } = await load(cartridge, { format: true, bufferBytes: 16 << 10 })
+      await medium.append(0, [noise(60_000, 1)])
+      await medium.finish(0)
+      await medium.append(1, [noise(60_000, 2)])
+      await medium.append(1, [noise(60_000, 3)])
+      await medium.report()
+      // Nothing ended the file: head and blocks of zone 1, no filemark.
+      expect(cartridge.records.at(-1)).not.toBe('filemark')
+      const tape = new FakeTape(cartridge)
+      tape.blind = blind
+      const again = await openTape(tape, small, undefined)
+      expect((await again.report()).slice(0, 2)).toMatchObject([{ state: 'full', pointer: 60_000 }, { pointer: 0 }])
+      expect(await again.append(1, [noise(500, 4)])).toBe(0)
+      await again.finish(1)
+      await again.close()
+      const third = await openTape(new FakeTape(cartridge), small, undefined)
+      const into = new Uint8Array(60_000)
+      expect(await third.read(1, 0, into)).toBe(500)
+      expect(await third.read(0, 0, into)).toBe(60_000)
+      expect(Buffer.from(into).equals(noise(60_000, 1))).toBe(true)
+    }
+  })
+
+  it('a head that cannot be read does not hide what lies behind it', async () => {
+    const cartridge = new FakeCartridge()
+    const { medium } = await load(cartridge, { format: true })
+    for (let zone = 0; zone < 5; zone++) {
+      await medium.append(zone, [noise(1000, zone)])
+      await medium.finish(zone)
+    }
+    // No index: it was not closed.
+    for (const file of [1, 4, 5]) {
+      const tape = new FakeTape(cartridge)
+      const { toFile, readBlock } = tape
+      let at = 0
+      tape.toFile = async (number, address) => {
+        at = number
+        await toFile.call(tape, number, address)
+      }
+      tape.readBlock = async (into) => {
+        if (at === file) throw Object.assign(new Error('EIO: medium error'), { code: 'EIO' })
+        return readBlock.call(tape, into)
+      }
+      await expect(openTape(tape, small, undefined)).rejects.toMatchObject({ code: 'MEDIA_IO' })
+    }
+  })
+
   it('nodes that are no tape drive are refused', async () => {
     await expect(openTapeDrive({ path: '/dev/null' })).rejects.toMatchObject({ code: 'MEDIA_WRONG_DEVICE' })
     await expect(openTapeDrive({ path: import.meta.filename })).rejects.toMatchObject({ code: 'MEDIA_WRONG_DEVICE' })
