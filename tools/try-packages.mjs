@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './steps.mjs'
 
-const packages = ['media', 'pfaof', 'vivefs']
+const packages = ['media', 'pfaof', 'lsm', 'vivefs']
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const project = mkdtempSync(join(tmpdir(), 'vivefs-packed-'))
 const shell = process.platform === 'win32'
@@ -24,6 +24,14 @@ import { runAsync } from 'vivefs/fsal'
 import * as conformance from 'vivefs/conformance'
 import * as media from '@vivefs/media'
 import * as pfaof from '@vivefs/pfaof'
+import { LsmLevel } from '@vivefs/lsm'
+const level = new LsmLevel(process.argv[3], { memtableBytes: 65536, level0Trigger: 2 })
+for (let i = 0; i < 5000; i++) await level.put('key ' + i, 'value '.repeat(20) + i)
+await level.compactRange()
+const { workerJobs, workerFailure } = level.stats().compaction
+assert.equal(workerFailure, undefined)
+assert.ok(workerJobs > 0)
+await level.close()
 const vive = await ViveFS.open(process.argv[2])
 await vive.fs.promises.mkdir('/a')
 await vive.fs.promises.writeFile('/a/hello.txt', 'from esm')
@@ -39,7 +47,16 @@ const cjs = `
 const assert = require('node:assert/strict')
 const { ViveFS } = require('vivefs')
 require('@vivefs/media'); require('@vivefs/pfaof'); require('vivefs/fsal')
+const { LsmLevel } = require('@vivefs/lsm')
 ;(async () => {
+  const level = new LsmLevel(process.argv[3], { memtableBytes: 65536, level0Trigger: 2 })
+  await level.open()
+  assert.equal(level.getSync('key 4999'), 'value '.repeat(20) + 4999)
+  for (let i = 0; i < 5000; i++) level.putSync('key ' + i, 'value '.repeat(20) + i)
+  await level.compactRange()
+  assert.equal(level.stats().compaction.workerFailure, undefined)
+  assert.ok(level.stats().compaction.workerJobs > 0)
+  await level.close()
   const vive = await ViveFS.open(process.argv[2], { create: false })
   assert.equal(await vive.fs.promises.readFile('/a/hello.txt', 'utf8'), 'from esm')
   await assert.rejects(ViveFS.open(process.argv[2]), { code: 'ERR_VIVEFS_LOCKED' })
@@ -50,6 +67,8 @@ require('@vivefs/media'); require('@vivefs/pfaof'); require('vivefs/fsal')
 const ts = `
 import { type OpenOptions, ViveFS } from 'vivefs'
 import type { Fsal } from 'vivefs/fsal'
+import { LsmLevel } from '@vivefs/lsm'
+export const count = (level: LsmLevel<string, string>): number => level.iteratorSync({ gte: 'a' }).nextv(10).length
 const options: OpenOptions = { durability: 'strict' }
 export async function use(): Promise<Fsal> {
   await using vive = await ViveFS.open('memory://', options)
@@ -72,7 +91,7 @@ try {
   writeFileSync(join(project, 'use.cjs'), cjs)
   writeFileSync(join(project, 'use.ts'), ts)
   for (const file of ['use.mjs', 'use.cjs']) {
-    process.stdout.write(call(process.execPath, [file, join(project, 'volume')], project))
+    process.stdout.write(call(process.execPath, [file, join(project, 'volume'), join(project, 'level')], project))
   }
   for (const resolution of ['node16', 'bundler']) {
     const module = resolution === 'node16' ? 'node16' : 'esnext'
@@ -101,7 +120,13 @@ try {
     project,
   )
   if (!listing.toString().includes('"a"')) throw new Error(`vivefs ls does not list the directory: ${listing}`)
-  console.log('command ok')
+  const sound = call(
+    process.execPath,
+    ['node_modules/@vivefs/lsm/bin/vivelsm.js', 'verify', join(project, 'level')],
+    project,
+  )
+  if (sound.toString().trim() !== 'sound') throw new Error(`vivelsm verify: ${sound}`)
+  console.log('commands ok')
 } finally {
   rmSync(project, { recursive: true, force: true })
 }
