@@ -22,15 +22,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const HELP = `Usage: npm start [-- [DIR] [--keep] [--json]]
+const HELP = `Usage: npm start [-- [DIR] [--engine NAME] [--keep] [--json]]
 
 Imports DIR (default: this workspace's node_modules) into a fresh volume, verifies it byte for byte, exports it, compares
 the export with the original, checks the volume, and times fs.promises.cp of the same tree. The volume stays in
 .vivefs-demo/ until the next run.
 
-  --keep   keep the exported copy too
-  --json   print the figures as one JSON document
-  --help   show this
+  --engine NAME   what keeps the volume: level (default) or lsm
+  --keep          keep the exported copy too
+  --json          print the figures as one JSON document
+  --help          show this
 
 Exit codes: 0 all the same, 1 something differs or failed, 2 the command line makes no sense.
 `
@@ -44,10 +45,11 @@ let positionals
 try {
   const parsed = parseArgs({
     allowPositionals: true,
-    options: { keep: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: { engine: { type: 'string' }, keep: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
   })
   flags = parsed.values
   positionals = parsed.positionals
+  if (![undefined, 'level', 'lsm'].includes(flags.engine)) throw new Error('--engine: level or lsm')
   if (positionals.length > 1) throw new Error('one directory at most')
 } catch (error) {
   console.error(`${error.message}\n\n${HELP}`)
@@ -238,7 +240,7 @@ try {
     rmSync(volume, { recursive: true, force: true })
     // Opening, importing and closing: when it is over, the operating system has everything, as after cp.
     const importing = await timed(async () => {
-      vive = await ViveFS.open(volume)
+      vive = await ViveFS.open(volume, { engine: flags.engine })
       const report = await importTree(vive, source, '/')
       await vive.close()
       vive = undefined
