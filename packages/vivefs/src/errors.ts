@@ -87,6 +87,7 @@ export type ViveErrorCode =
   | 'ERR_VIVEFS_BATCH_TOO_BIG'
   | 'ERR_VIVEFS_ENGINE'
   | 'ERR_VIVEFS_OPTION'
+  | 'ERR_VIVEFS_UNSUPPORTED'
   | 'ERR_VIVEFS_INTERNAL'
 
 /** A failure that no errno names: the volume, its store or its format. */

@@ -9,20 +9,25 @@ export interface Runtime {
   random(bytes: number): Buffer
 }
 
-/** Milliseconds from the wall clock, the rest from the monotonic clock since that millisecond was first seen. */
+/**
+ * Milliseconds from the wall clock; what is finer from the monotonic clock, laid beside it. The two are laid anew whenever they disagree
+ * about the millisecond, and so come to agree about where it begins.
+ */
 export function systemRuntime(): Runtime {
-  let lastMs = -1
-  let seen = 0n
+  let baseMs = 0
+  let baseTick = process.hrtime.bigint()
   return {
     now() {
       const ms = Date.now()
       const tick = process.hrtime.bigint()
-      if (ms !== lastMs) {
-        lastMs = ms
-        seen = tick
+      let nsec = Number(tick - baseTick) - (ms - baseMs) * 1_000_000
+      if (nsec < 0 || nsec > 999_999) {
+        nsec = nsec > 999_999 && nsec < 2_000_000 ? 999_999 : 0
+        baseMs = ms
+        baseTick = tick - BigInt(nsec)
       }
       const sec = Math.floor(ms / 1000)
-      return { sec, nsec: (ms - sec * 1000) * 1_000_000 + Math.min(Number(tick - seen), 999_999) }
+      return { sec, nsec: (ms - sec * 1000) * 1_000_000 + nsec }
     },
     random: (bytes) => randomBytes(bytes),
   }

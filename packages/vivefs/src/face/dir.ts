@@ -3,7 +3,7 @@ import nodeFs from 'node:fs'
 import { isDirectory, S_IFDIR } from '../core/mode.ts'
 import { O_DIRECTORY, openInode } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
-import { type Op, runAsync, runSync } from '../op.ts'
+import { drivenSync, type Op, runAsync, runSync } from '../op.ts'
 import { assertFunction, assertInteger, coded, encoded, toOptions } from './arguments.ts'
 import { type Face, located, resolvePath } from './context.ts'
 import type { Description } from './descriptors.ts'
@@ -35,10 +35,11 @@ export function openDirectory(face: Face, path: unknown, options?: unknown): Op<
   const given = toOptions<DirOptions>(options, { encoding: 'utf8' })
   const { bufferSize = BUFFER_ENTRIES, recursive = false } = given
   assertInteger(bufferSize, 'options.bufferSize', 1, 0xffff_ffff)
-  return located('opendir', at, open())
+  return open()
 
   function* open(): Op<Dir> {
-    const description = yield* openAt(face, at)
+    // Node's synchronous form does not name the path.
+    const description = yield* located('opendir', drivenSync() ? undefined : at, openAt(face, at))
     return new Dir(face, at, description, { ...given, bufferSize, recursive: Boolean(recursive) })
   }
 }

@@ -166,3 +166,10 @@ export function emptyStats(isBig: boolean): fs.Stats | fs.BigIntStats {
   const nothing: Attributes = { ...zeros, ...times, size: 0, blocks: 0, blockBytes: 0 }
   return (isBig ? new BigIntStats(0, nothing) : new Stats(0, nothing)) as unknown as fs.Stats
 }
+
+/** Whether it is what this module makes. */
+export const isStats = (value: object): boolean => value instanceof Stats || value instanceof BigIntStats
+
+/** The same from its fields, on the other side of a port. */
+export const reviveStats = (fields: object): Stats | BigIntStats =>
+  Object.assign(Object.create('atimeNs' in fields ? BigIntStats.prototype : Stats.prototype), fields)

@@ -3,8 +3,16 @@ import { constants } from 'node:fs'
 import { type AttributeChanges, type Attributes, attributesOf, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
-import { createEntry, type NewInode } from '../core/create.ts'
-import { assertName, assertSearchable, findChild, isDot, isDotDot, listEntries } from '../core/directory.ts'
+import { createEntry, makeInode, type NewInode } from '../core/create.ts'
+import {
+  assertName,
+  assertSearchable,
+  assertWritableDirectory,
+  findChild,
+  isDot,
+  isDotDot,
+  listEntries,
+} from '../core/directory.ts'
 import { linkInode, removeDirectory, unlinkEntry } from '../core/link.ts'
 import {
   type Credentials,
@@ -38,6 +46,7 @@ import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import { done, type Op } from '../op.ts'
 import type { Bytes, TransactOptions } from '../store/store.ts'
+import { copyRange } from './copy-range.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
 import type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal } from './types.ts'
 
@@ -120,9 +129,24 @@ export function createFsal(core: Core): Fsal {
     return { ...entryOf(yield* call.inode(existing.ino, existing.generation)), file }
   }
 
-  function* link(call: Call, inode: Inode, args: { directory: Handle; name: Bytes }): Op<Attributes> {
-    const directory = yield* inodeOf(call, args.directory)
-    return attributesOf(yield* linkInode(call, inode, directory, args.name))
+  function* openTemporary(
+    call: Call,
+    directory: Inode,
+    { mode, flags }: { mode: number; flags: number },
+  ): Op<Entry & { file: OpenFile }> {
+    if (!isDirectory(directory)) throw new FilesystemError('ENOTDIR')
+    assertSearchable(call, directory)
+    assertWritableDirectory(call, directory)
+    const made = yield* makeInode(call, directory, { mode: S_IFREG | (mode & PERMISSIONS) })
+    return { ...entryOf(made), file: yield* openInode(call, made, flags & ~(constants.O_DIRECTORY ?? 0), true) }
+  }
+
+  function* link(
+    call: Call,
+    inode: Inode,
+    { directory, name, isTemporary = false }: { directory: Handle; name: Bytes; isTemporary?: boolean },
+  ): Op<Attributes> {
+    return attributesOf(yield* linkInode(call, inode, yield* inodeOf(call, directory), name, isTemporary))
   }
 
   function* rename(
@@ -197,6 +221,8 @@ export function createFsal(core: Core): Fsal {
   const openToTruncate = operation(RECLAIMS, open)
 
   return {
+    sync: core.store.caps.sync,
+    listen: (listener) => core.changes.listen(listener),
     root: () => encodeHandle(volumeId, { ino: core.superblock.rootIno, generation: 1 }),
     lookup: operation(READS, lookup),
     getattr: operation(READS, (_call, inode) => done(attributesOf(inode))),
@@ -204,6 +230,7 @@ export function createFsal(core: Core): Fsal {
     access: operation(READS, (call, inode, { mask }) => done(grantedOf(call.who, inode, mask))),
     create: operation(WRITES, create),
     openNew: operation(RECLAIMS, openNew),
+    openTemporary: operation(WRITES, openTemporary),
     mkdir: (who, handle, { name, mode }) =>
       makeEntry(who, handle, { name, what: { mode: S_IFDIR | (mode & PERMISSIONS) } }),
     mknode: (who, handle, { name, ...what }) => {
@@ -227,6 +254,7 @@ export function createFsal(core: Core): Fsal {
     read,
     write,
     commit,
+    copyRange: (who, range) => copyRange(core, who, range),
     seek: operation(READS, (call, inode, { what, offset }) => {
       if (!isFile(inode)) throw new FilesystemError('EINVAL')
       return what === 'data' ? seekData(call, inode, offset) : seekHole(call, inode, offset)

@@ -1,5 +1,6 @@
 /** `vivefs/fsal`: the inner face by inode handle. `vive.fsal` is one; drive its calls with `runAsync` or `runSync`. */
 export type { AttributeChanges, Attributes } from '../core/attributes.ts'
+export type { Change, FileChange, NameChange, NamedPlace } from '../core/changes.ts'
 export type { Credentials } from '../core/mode.ts'
 export type { OpenFile, Written } from '../core/open-file.ts'
 export type { RenameFlags } from '../core/rename.ts'
@@ -7,5 +8,6 @@ export type { FallocateMode, SpaceReport } from '../core/space.ts'
 export type { XattrMode } from '../core/xattr.ts'
 export type { Timespec } from '../format/inode.ts'
 export { type Op, runAsync, runSync, SyncUnavailableError } from '../op.ts'
+export type { CopyRange } from './copy-range.ts'
 export { HANDLE_BYTES, type Handle } from './handle.ts'
 export type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal, FsalCall } from './types.ts'

@@ -7,6 +7,7 @@
  * EIO (a damaged row, with the cause attached) as in the manual pages; what else a call throws is said beside it.
  */
 import type { AttributeChanges, Attributes } from '../core/attributes.ts'
+import type { Change } from '../core/changes.ts'
 import type { Credentials } from '../core/mode.ts'
 import type { OpenFile, Written } from '../core/open-file.ts'
 import type { RenameFlags } from '../core/rename.ts'
@@ -14,6 +15,7 @@ import type { FallocateMode, SpaceReport } from '../core/space.ts'
 import type { XattrMode } from '../core/xattr.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
+import type { CopyRange } from './copy-range.ts'
 import type { Handle } from './handle.ts'
 
 export type FsalCall<A, R> = (credentials: Credentials, handle: Handle, args: A) => Op<R>
@@ -45,6 +47,13 @@ export interface DirectoryPage {
 export type CreateMode = 'unchecked' | 'guarded' | { readonly verifier: number }
 
 export interface Fsal {
+  /** What `runSync` can drive: nothing, operations that only read, or everything. */
+  readonly sync: 'none' | 'reads' | 'full'
+  /**
+   * `listener` hears of every change of names and files, whoever makes it, in the order of commits and at the instant of each; it must
+   * not throw. The answer ends it.
+   */
+  listen(listener: (change: Change) => void): () => void
   /** The handle of the root directory. */
   root(): Handle
   /** The inode behind a name; `.` and `..` too. */
@@ -64,6 +73,11 @@ export interface Fsal {
    * opened instead. EEXIST, EISDIR, ELOOP, ENXIO, EACCES.
    */
   openNew: FsalCall<{ name: Bytes; mode: number; flags: number }, Entry & { file: OpenFile }>
+  /**
+   * open(2) with O_TMPFILE: a regular file without a name in the directory of the handle; it lives as long as it is open, or gets a name by
+   * `link`. EACCES, ENOTDIR.
+   */
+  openTemporary: FsalCall<{ mode: number; flags: number }, Entry & { file: OpenFile }>
   /** EEXIST, EMLINK. */
   mkdir: FsalCall<{ name: Bytes; mode: number }, Entry>
   /** FIFO, socket, character or block device, by the type bits of `mode`. EPERM: devices need the superuser. */
@@ -72,8 +86,11 @@ export interface Fsal {
   symlink: FsalCall<{ name: Bytes; target: Bytes }, Entry>
   /** The target, a copy. EINVAL: not a symbolic link. */
   readlink: FsalCall<undefined, Buffer>
-  /** One more name for the inode of the handle. EPERM: a directory. EEXIST, EMLINK, EXDEV. */
-  link: FsalCall<{ directory: Handle; name: Bytes }, Attributes>
+  /**
+   * One more name for the inode of the handle. `isTemporary`: it was made by `openTemporary`, is open still, and may be given its first.
+   * ENOENT: it has no name any more. EPERM: a directory. EEXIST, EMLINK, EXDEV.
+   */
+  link: FsalCall<{ directory: Handle; name: Bytes; isTemporary?: boolean }, Attributes>
   /** EEXIST, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL, EPERM, EXDEV. */
   rename: FsalCall<{ name: Bytes; toDirectory: Handle; toName: Bytes; flags?: RenameFlags }, void>
   /** Of anything but a directory. EISDIR, EPERM. */
@@ -91,6 +108,8 @@ export interface Fsal {
   write: FsalCall<{ offset: number | null; data: Bytes; file?: OpenFile; durable?: boolean }, Written>
   /** What was acknowledged before survives power loss. */
   commit: FsalCall<undefined, void>
+  /** Copies up to 4 MiB as one operation; answers how many bytes. EBADF, EINVAL (ranges of one file that overlap), EFBIG, ENOSPC. */
+  copyRange(credentials: Credentials, range: CopyRange): Op<number>
   /** ENXIO: nothing of that kind at or behind `offset`. */
   seek: FsalCall<{ what: 'data' | 'hole'; offset: number }, number>
   /** EINVAL, EFBIG. */

@@ -376,18 +376,17 @@ async function run(side: Side, root: string, form: Form, { name, args }: Case): 
       isSameTurn = false
     })
     const [error, ...values] = results
-    if (error) return [refused(error, name, form, root), values.length]
+    if (error) return [refused(error, name, root), values.length]
     return [values.length, await answered(fs, name, values[0], root)]
   } catch (error) {
-    return refused(error, name, form, root)
+    return refused(error, name, root)
   }
 }
 
-/** Without what is random, and without the path that Node 20's opendirSync forgets. */
-function refused(error: unknown, name: string, form: Form, root: string): unknown {
+/** Without what is random. */
+function refused(error: unknown, name: string, root: string): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (name === 'mkdtemp' && !code?.startsWith('ERR_')) return code
-  if (name === 'opendir' && form === 'sync' && process.versions.node.startsWith('20.')) return code
   return plain(error, root)
 }
 

@@ -1,0 +1,68 @@
+/** The asker's end of a port: numbered requests, a bounded number of them under way. */
+import { ViveError } from '../errors.ts'
+import type { Port, Reply, Request, ViewOf } from './messages.ts'
+import { pack, type Transfer, unpack } from './values.ts'
+
+/** Requests under way at most; others wait for them. */
+const UNDER_WAY_MAX = 256
+
+interface Emitter {
+  on(event: string, listener: (message: never) => void): unknown
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+export class Calls {
+  readonly #port: Port
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #turns: (() => void)[] = []
+  #next = 1
+  #end: unknown
+
+  constructor(port: Port) {
+    this.#port = port
+    const listen = (port as unknown as Emitter).on.bind(port)
+    listen('message', (reply: Reply) => this.#settle(reply))
+    listen('messageerror', (error: Error) => this.end(error))
+    // Only what is under way keeps the process alive.
+    port.unref()
+  }
+
+  async ask(view: ViewOf, kind: Request['kind'], name: string, args: readonly unknown[]): Promise<unknown> {
+    while (this.#waiting.size >= UNDER_WAY_MAX) await new Promise<void>((resolve) => this.#turns.push(resolve))
+    if (this.#end !== undefined) throw this.#end
+    const id = this.#next++
+    const transfer: Transfer = []
+    const request: Request = { id, view, kind, name, args: pack(args, transfer) }
+    return await new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.#port.ref()
+      try {
+        this.#port.postMessage(request, transfer)
+      } catch (cause) {
+        this.#waiting.delete(id)
+        reject(new ViveError('ERR_VIVEFS_OPTION', `${name}: an argument cannot cross a port`, { cause }))
+      }
+    })
+  }
+
+  #settle({ id, value, error }: Reply): void {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (this.#waiting.size === 0) this.#port.unref()
+    this.#turns.shift()?.()
+    if (error !== undefined) waiting?.reject(unpack(error))
+    else waiting?.resolve(unpack(value))
+  }
+
+  /** Nobody answers any more: what is under way and what comes fails with `error`. */
+  end(error: unknown): void {
+    this.#end ??= error
+    for (const { reject } of this.#waiting.values()) reject(this.#end)
+    this.#waiting.clear()
+    for (const turn of this.#turns.splice(0)) turn()
+  }
+}

@@ -1,0 +1,184 @@
+/** An open file, and an open directory, on the other side of a port. */
+import { EventEmitter } from 'node:events'
+import type { ReadStream, WriteStream } from 'node:fs'
+import type { Dirent } from '../face/dirent.ts'
+import { toReadInto, toWriteFrom } from '../face/io.ts'
+import type { Calls } from './calls.ts'
+import type { ViewOf } from './messages.ts'
+
+type View = ArrayBufferView
+
+/** Reads and writes by descriptor: bytes go over and come back, the caller's buffers stay here. */
+export class Transfers {
+  readonly #calls: Calls
+  readonly #view: ViewOf
+
+  constructor(calls: Calls, view: ViewOf) {
+    this.#calls = calls
+    this.#view = view
+  }
+
+  ask(name: string, ...args: unknown[]): Promise<unknown> {
+    return this.#calls.ask(this.#view, 'callback', name, args)
+  }
+
+  async read(fd: number, ...rest: unknown[]): Promise<{ bytes: number; buffer: View }> {
+    const { buffer, into, position } = toReadInto(rest[0], rest[1], rest[2], rest[3])
+    const args = [fd, into.length, position ?? null]
+    const data = (await this.#calls.ask(this.#view, 'read', 'read', args)) as Uint8Array
+    into.set(data)
+    return { bytes: data.length, buffer }
+  }
+
+  async write(fd: number, ...rest: unknown[]): Promise<number> {
+    const { data, position } = toWriteFrom(rest[0], rest[1], rest[2], rest[3])
+    return (await this.ask('write', fd, data, 0, data.length, position ?? null)) as number
+  }
+
+  async readv(fd: number, buffers: readonly View[], position?: number | null): Promise<number> {
+    let total = 0
+    for (const view of buffers) {
+      const at = typeof position === 'number' ? position + total : null
+      const { bytes } = await this.read(fd, view, 0, view.byteLength, at)
+      total += bytes
+      if (bytes < view.byteLength) break
+    }
+    return total
+  }
+
+  async writev(fd: number, buffers: readonly View[], position?: number | null): Promise<number> {
+    const whole = Buffer.concat(buffers.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)))
+    return await this.write(fd, whole, 0, whole.length, position ?? null)
+  }
+}
+
+/** What makes streams of a descriptor. */
+export interface StreamMakers {
+  createReadStream(path: string, options: object): ReadStream
+  createWriteStream(path: string, options: object): WriteStream
+}
+
+/** FileHandle of a volume behind a port. */
+export class PortFileHandle extends EventEmitter {
+  readonly #transfers: Transfers
+  readonly #streams: StreamMakers
+  #fd: number
+
+  constructor(transfers: Transfers, streams: StreamMakers, fd: number) {
+    super()
+    this.#transfers = transfers
+    this.#streams = streams
+    this.#fd = fd
+  }
+
+  get fd(): number {
+    return this.#fd
+  }
+
+  stat(options?: object) {
+    return this.#transfers.ask('fstat', this.#fd, options)
+  }
+  chmod(mode: unknown) {
+    return this.#transfers.ask('fchmod', this.#fd, mode)
+  }
+  chown(uid: unknown, gid: unknown) {
+    return this.#transfers.ask('fchown', this.#fd, uid, gid)
+  }
+  utimes(atime: unknown, mtime: unknown) {
+    return this.#transfers.ask('futimes', this.#fd, atime, mtime)
+  }
+  truncate(length: unknown = 0) {
+    return this.#transfers.ask('ftruncate', this.#fd, length)
+  }
+  sync() {
+    return this.#transfers.ask('fsync', this.#fd)
+  }
+  datasync() {
+    return this.#transfers.ask('fdatasync', this.#fd)
+  }
+  readFile(options?: unknown) {
+    return this.#transfers.ask('readFile', this.#fd, options)
+  }
+  writeFile(data: unknown, options?: unknown) {
+    return this.#transfers.ask('writeFile', this.#fd, data, options)
+  }
+  appendFile(data: unknown, options?: unknown) {
+    return this.#transfers.ask('appendFile', this.#fd, data, options)
+  }
+
+  async read(...args: unknown[]) {
+    const { bytes, buffer } = await this.#transfers.read(this.#fd, ...args)
+    return { bytesRead: bytes, buffer }
+  }
+  async write(...args: unknown[]) {
+    return { bytesWritten: await this.#transfers.write(this.#fd, ...args), buffer: args[0] }
+  }
+  async readv(buffers: readonly View[], position?: number | null) {
+    return { bytesRead: await this.#transfers.readv(this.#fd, buffers, position), buffers }
+  }
+  async writev(buffers: readonly View[], position?: number | null) {
+    return { bytesWritten: await this.#transfers.writev(this.#fd, buffers, position), buffers }
+  }
+
+  createReadStream(options: object = {}): ReadStream {
+    return this.#streams.createReadStream('', { ...options, fd: this.#take() })
+  }
+  createWriteStream(options: object = {}): WriteStream {
+    return this.#streams.createWriteStream('', { ...options, fd: this.#take() })
+  }
+
+  /** The stream closes it. */
+  #take(): number {
+    const fd = this.#fd
+    this.#fd = -1
+    return fd
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#take()
+    if (fd === -1) return
+    await this.#transfers.ask('close', fd)
+    this.emit('close')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** Dir of a volume behind a port. */
+export class PortDir {
+  readonly path: string
+  readonly #ask: (name: 'read' | 'close') => Promise<unknown>
+  #page: Dirent[] = []
+  #next = 0
+
+  constructor(path: string, ask: (name: 'read' | 'close') => Promise<unknown>) {
+    this.path = path
+    this.#ask = ask
+  }
+
+  async read(): Promise<Dirent | null> {
+    if (this.#next === this.#page.length) {
+      this.#page = (await this.#ask('read')) as Dirent[]
+      this.#next = 0
+    }
+    return this.#page[this.#next++] ?? null
+  }
+
+  async close(): Promise<void> {
+    await this.#ask('close')
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Dirent, void> {
+    try {
+      for (let entry = await this.read(); entry !== null; entry = await this.read()) yield entry
+    } finally {
+      await this.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

@@ -1,0 +1,132 @@
+/** The owner's end: asks the volume what comes through the port. */
+import type { Dir } from 'node:fs'
+import { ViveError } from '../errors.ts'
+import type { ViveFS } from '../vivefs.ts'
+import type { Port, Reply, Request, ViewOf } from './messages.ts'
+import { pack, type Transfer, unpack } from './values.ts'
+
+export interface ServeOptions {
+  /** Whether the other side may act as anybody (`as`). Default false: as the volume's own identity only. */
+  readonly mayImpersonate?: boolean
+  /** Whether the other side may close the volume. Default false. */
+  readonly mayClose?: boolean
+}
+
+type Anything = (...args: unknown[]) => unknown
+type Callback = (error: unknown, ...values: unknown[]) => void
+
+/** Entries that one message brings. */
+const PAGE_ENTRIES = 64
+/** The most bytes that one message brings. */
+const READ_BYTES_MAX = 8 << 20
+
+const refuse = (text: string): ViveError => new ViveError('ERR_VIVEFS_OPTION', text)
+
+class Owner {
+  readonly #vive: ViveFS
+  readonly #port: Port
+  readonly #options: ServeOptions
+  readonly #directories = new Map<number, Dir>()
+  #nextDirectory = 1
+
+  constructor(vive: ViveFS, port: Port, options: ServeOptions) {
+    this.#vive = vive
+    this.#port = port
+    this.#options = options
+  }
+
+  async answer(request: Request): Promise<void> {
+    const transfer: Transfer = []
+    let reply: Reply
+    try {
+      reply = { id: request.id, value: pack(await this.#run(request), transfer) }
+    } catch (error) {
+      reply = { id: request.id, error: pack(error, transfer) }
+    }
+    this.#port.postMessage(reply, transfer)
+  }
+
+  #fs(view: ViewOf) {
+    if (view === undefined) return this.#vive.fs
+    if (this.#options.mayImpersonate !== true && Object.keys(view).some((key) => key !== 'cwd' && key !== 'umask')) {
+      throw refuse('this port serves the identity of the volume only')
+    }
+    const { uid, gid, groups } = this.#vive.credentials
+    return this.#vive.as({ uid, gid, groups, ...view }).fs
+  }
+
+  async #run({ kind, view, name, args }: Request): Promise<unknown> {
+    const given = unpack(args) as unknown[]
+    switch (kind) {
+      case 'promises': {
+        const fs = this.#fs(view).promises
+        if (name === 'opendir') return this.#open((await call(fs, name, given)) as Dir)
+        return await call(fs, name, given)
+      }
+      case 'callback':
+        return await called(this.#fs(view), name, given)
+      case 'read': {
+        const [fd, length, position] = given as [number, number, number | bigint | null]
+        const into = Buffer.allocUnsafeSlow(Math.min(length, READ_BYTES_MAX))
+        const bytes = (await called(this.#fs(view), 'read', [fd, into, 0, into.length, position])) as number
+        return into.subarray(0, bytes)
+      }
+      case 'dir':
+        return await this.#directory(name, given[0] as number)
+      default:
+        return await this.#volume(name)
+    }
+  }
+
+  #open(directory: Dir): { readonly number: number; readonly path: string } {
+    const number = this.#nextDirectory++
+    this.#directories.set(number, directory)
+    return { number, path: directory.path }
+  }
+
+  async #directory(name: string, number: number): Promise<unknown> {
+    const directory = this.#directories.get(number)
+    if (directory === undefined) throw refuse('no such directory is open')
+    if (name === 'close') {
+      this.#directories.delete(number)
+      return await directory.close()
+    }
+    const entries: unknown[] = []
+    for (let entry = await directory.read(); entry !== null; entry = await directory.read()) {
+      entries.push(entry)
+      if (entries.length === PAGE_ENTRIES) break
+    }
+    return entries
+  }
+
+  async #volume(name: string): Promise<unknown> {
+    if (name === 'space') return this.#vive.space()
+    if (name === 'sync') return await this.#vive.sync()
+    if (name !== 'close' || this.#options.mayClose !== true) throw refuse('this port does not close the volume')
+    return await this.#vive.close()
+  }
+}
+
+function functionOf(face: object, name: string): Anything {
+  const own = Object.hasOwn(face, name) ? (face as Record<string, unknown>)[name] : undefined
+  if (typeof own !== 'function' || name.endsWith('Sync')) throw refuse(`no function ${name}`)
+  return own as Anything
+}
+
+const call = async (face: object, name: string, args: unknown[]): Promise<unknown> => functionOf(face, name)(...args)
+
+const called = (face: object, name: string, args: unknown[]): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const done: Callback = (error, value) => (error ? reject(error) : resolve(value))
+    functionOf(face, name)(...args, done)
+  })
+
+/**
+ * Serves an open volume through a port. Whoever holds the other end acts on it by the rights of the volume's own
+ * identity, with `mayImpersonate` by anybody's.
+ */
+export function servePort(vive: ViveFS, port: Port, options: ServeOptions = {}): void {
+  const owner = new Owner(vive, port, options)
+  const listen = port.on.bind(port) as (event: string, listener: (request: Request) => void) => unknown
+  listen('message', (request) => void owner.answer(request))
+}
