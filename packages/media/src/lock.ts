@@ -19,7 +19,7 @@
  *       it answers, and before it changes anything after it may have slept.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { crc32 } from './checksum.ts'
 import { writeFully } from './durable-file.ts'
@@ -208,8 +208,30 @@ export function checkHeld(lock: Lock | undefined, path: string): void {
   throw new MediumError('MEDIA_LOCKED', `${path}: the lock was broken, another process has it or had it`)
 }
 
+/** Tells one lock file from another without reading it: whoever takes a lock makes a new file. */
+function markOf(path: string): string {
+  try {
+    const { dev, ino, size, ctimeMs, mtimeMs } = statSync(path)
+    return `${dev} ${ino} ${size} ${ctimeMs} ${mtimeMs}`
+  } catch {
+    return ''
+  }
+}
+
+/** Whether the file at `path` names `token`: read once, and again when it is another file than before. */
+function heldBy(path: string, token: string): () => boolean {
+  let known = ''
+  return () => {
+    const mark = markOf(path)
+    if (mark !== '' && mark === known) return true
+    const isHeld = decodeLock(textOf(path))?.token === token
+    known = isHeld ? mark : ''
+    return isHeld
+  }
+}
+
 function heldLock(path: string, holder: LockHolder): Lock {
-  const held = () => decodeLock(textOf(path))?.token === holder.token
+  const held = heldBy(path, holder.token)
   return {
     holder,
     held,
@@ -223,5 +245,5 @@ function heldLock(path: string, holder: LockHolder): Lock {
 export function joinLock(path: string, token: string): Lock {
   const holder = decodeLock(textOf(path))
   if (holder === undefined || holder.token !== token || holder.pid !== process.pid) return takeLock(path)
-  return { holder, held: () => decodeLock(textOf(path))?.token === token, release() {} }
+  return { holder, held: heldBy(path, token), release() {} }
 }
