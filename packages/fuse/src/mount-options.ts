@@ -1,3 +1,5 @@
+import { FuseError } from './error.ts'
+
 /** How a volume is mounted. */
 export interface MountOptions {
   /** How long the kernel may trust a name, seconds. */
@@ -9,7 +11,10 @@ export interface MountOptions {
   /** Other users than the one who mounts may use it. */
   readonly allowOther: boolean
   readonly readOnly: boolean
-  /** The kernel checks permissions too. The volume's own rules decide in either case. */
+  /**
+   * The kernel checks permissions too (default). Without, the volume's own rules alone decide; nothing is cached then, since the kernel
+   * shows everybody what it has in its caches without asking.
+   */
   readonly defaultPermissions: boolean
   /** Programs may run as the file's owner (the set-user-id bit counts). */
   readonly suid: boolean
@@ -22,6 +27,9 @@ export interface MountOptions {
   readonly mapGid?: ((gid: number) => number) | undefined
 }
 
+/** The longest that the kernel may trust its caches. */
+const SECONDS_MAX = 2 ** 31
+
 export const MOUNT_DEFAULTS: MountOptions = {
   entrySeconds: 1,
   attributeSeconds: 1,
@@ -32,4 +40,22 @@ export const MOUNT_DEFAULTS: MountOptions = {
   suid: false,
   devices: false,
   source: 'vivefs',
+}
+
+/** The given options over the defaults. FUSE_ARGUMENT. */
+export function completeOptions(given: Partial<MountOptions>): MountOptions {
+  const { defaultPermissions = MOUNT_DEFAULTS.defaultPermissions } = given
+  const caches = defaultPermissions ? {} : { entrySeconds: 0, attributeSeconds: 0 }
+  const whole = { ...MOUNT_DEFAULTS, ...caches, ...given }
+  for (const name of ['entrySeconds', 'attributeSeconds'] as const) {
+    const seconds = whole[name]
+    if (!(seconds >= 0 && seconds <= SECONDS_MAX)) {
+      throw new FuseError('FUSE_ARGUMENT', `${name}: 0 to ${SECONDS_MAX}`)
+    }
+    if (seconds > 0 && !whole.defaultPermissions) {
+      throw new FuseError('FUSE_ARGUMENT', `${name}: 0 without defaultPermissions`)
+    }
+  }
+  if (!/^[^,\s]{1,200}$/.test(whole.source)) throw new FuseError('FUSE_ARGUMENT', 'source: no commas, no spaces')
+  return whole
 }

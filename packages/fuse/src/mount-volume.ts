@@ -6,7 +6,7 @@ import { Pace } from './channel/serve.ts'
 import { FuseError } from './error.ts'
 import { type MountedDevice, mountDevice } from './kernel-mount.ts'
 import { handleOf, type Mount, type WorkerOption } from './mount.ts'
-import { MOUNT_DEFAULTS, type MountOptions } from './mount-options.ts'
+import { completeOptions, type MountOptions } from './mount-options.ts'
 import type { SessionCounts } from './session.ts'
 import type { FromServer, ToServer } from './worker/messages.ts'
 import { workerFile } from './worker-file.ts'
@@ -25,7 +25,7 @@ const WATCH_MS = 25
  */
 export async function mountVolume(where: string, directory: string, options: VolumeMountOptions = {}): Promise<Mount> {
   const { worker: workerOption, volume = {}, ...given } = options
-  const whole: MountOptions = { ...MOUNT_DEFAULTS, ...given }
+  const whole = completeOptions(given)
 
   const pace = new Pace()
   const data = { role: 'server', where, volume, options: whole, pace: pace.cells.buffer }

@@ -1,12 +1,14 @@
 /** Mounting a volume that the calling thread owns. */
 import { closeSync } from 'node:fs'
+import { freemem } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { ViveFS } from 'vivefs'
 import { runAsync } from 'vivefs/fsal'
 import { writeAnswer } from './channel/device.ts'
+import { Notifier } from './channel/notifier.ts'
 import { FuseError } from './error.ts'
 import { mountDevice, unmountDirectory } from './kernel-mount.ts'
-import { MOUNT_DEFAULTS, type MountOptions } from './mount-options.ts'
+import { completeOptions, type MountOptions } from './mount-options.ts'
 import { Session, type SessionCounts } from './session.ts'
 import { workerFile } from './worker-file.ts'
 
@@ -37,11 +39,19 @@ export async function mount(
   options: Partial<MountOptions> & WorkerOption = {},
 ): Promise<Mount> {
   const { worker: workerOption, ...given } = options
-  const whole: MountOptions = { ...MOUNT_DEFAULTS, ...given }
+  const whole = completeOptions(given)
   const file = workerFile(workerOption)
   const root = await runAsync(vive.fsal.getattr(vive.credentials, vive.fsal.root(), undefined))
   const { device, at } = mountDevice(directory, whole)
-  const session = new Session(vive.fsal, root.ino, whole, (parts) => writeAnswer(device, parts))
+  const notifier = new Notifier(device)
+  const session = new Session({
+    fsal: vive.fsal,
+    rootIno: root.ino,
+    options: whole,
+    answer: (parts) => writeAnswer(device, parts),
+    notify: (message) => notifier.send(message),
+    ...(vive.engine === 'memory' && { freeBytes: freemem }),
+  })
   const reader = new Worker(file, { workerData: { role: 'reader', device } })
   const closed = new Promise<void>((resolve, reject) => {
     reader.on('message', (request: ArrayBuffer) => void session.serve(Buffer.from(request)))
@@ -49,6 +59,7 @@ export async function mount(
     reader.once('exit', () => resolve())
   }).finally(async () => {
     await runAsync(session.closeAll())
+    await notifier.close()
     closeSync(device)
   })
   closed.catch(() => {})

@@ -4,8 +4,8 @@ import { REQUEST_HEADER_BYTES, readU64 } from './protocol/wire.ts'
 /** One request of the kernel, decoded as far as all requests are alike. */
 export interface Request {
   readonly opcode: number
-  /** What the answer repeats. */
-  readonly unique: bigint
+  /** What the answer repeats: a count of the kernel's, far below 2^53. */
+  readonly unique: number
   readonly nodeId: number
   readonly uid: number
   readonly gid: number
@@ -19,7 +19,7 @@ export function decodeRequest(bytes: Buffer): Request | undefined {
   if (bytes.length < REQUEST_HEADER_BYTES || bytes.readUInt32LE(0) !== bytes.length) return undefined
   return {
     opcode: bytes.readUInt32LE(4),
-    unique: bytes.readBigUInt64LE(8),
+    unique: readU64(bytes, 8),
     nodeId: readU64(bytes, 16),
     uid: bytes.readUInt32LE(24),
     gid: bytes.readUInt32LE(28),

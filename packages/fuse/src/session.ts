@@ -2,10 +2,19 @@
  * One mounted volume: what the kernel knows of it, and how requests become calls of the inner face. It reads and writes no device: a
  * channel hands requests in and takes answers out, so that it runs wherever the volume lives.
  */
-import type { Credentials, Fsal, Handle, Op, OpenFile } from 'vivefs/fsal'
+import {
+  type Credentials,
+  type Fsal,
+  type Handle,
+  type Op,
+  type OpenFile,
+  runSync,
+  SyncUnavailableError,
+} from 'vivefs/fsal'
 import { Errno, errnoOf } from './errno.ts'
 import type { MountOptions } from './mount-options.ts'
 import { NodeTable } from './node-table.ts'
+import { type Notices, noticesOf } from './notices.ts'
 import { attributeOperations } from './operations/attributes.ts'
 import { directoryOperations } from './operations/directories.ts'
 import { fileOperations } from './operations/files.ts'
@@ -14,7 +23,7 @@ import { spaceOperations } from './operations/space.ts'
 import { xattrOperations } from './operations/xattrs.ts'
 import { decodeInit, encodeInit, FEATURE, MAJOR, MINOR_MIN } from './protocol/init.ts'
 import { OPCODE, OPCODE_NAMES } from './protocol/opcode.ts'
-import { ANSWER_HEADER_BYTES, readU64, type Trust } from './protocol/wire.ts'
+import { ANSWER_HEADER_BYTES, readU64, type Trust, writeU64 } from './protocol/wire.ts'
 import { decodeRequest, type Request } from './request.ts'
 import { SupplementaryGroups } from './supplementary-groups.ts'
 
@@ -35,6 +44,15 @@ const operations: Operations = {
   ...xattrOperations,
 }
 
+/** Beyond every opcode. */
+const OPCODES_MAX = 128
+
+/** Operations with effects outside the volume before they wait: they are driven once only. */
+const ONCE: ReadonlySet<number> = new Set([OPCODE.RELEASE, OPCODE.RELEASEDIR])
+
+/** Answers up to this size go out as one piece of memory, bytes. */
+const JOINED_BYTES_MAX = 16 * 1024
+
 /** Open files at a time; more is ENFILE. */
 const OPEN_FILES_MAX = 1 << 20
 
@@ -50,6 +68,8 @@ export class Session {
   readonly nodes: NodeTable
   readonly trust: Trust
   readonly options: MountOptions
+  /** What a store that cannot tell its free space is said to have. */
+  readonly freeBytes: (() => number) | undefined
   /** The kernel let go: nothing more will be asked. */
   ended = false
   /** Requests that wait for the store. */
@@ -57,20 +77,46 @@ export class Session {
   readonly #answer: Answer
   readonly #groups = new SupplementaryGroups()
   readonly #files = new Map<number, OpenFile>()
-  readonly #counts = new Map<number, number>()
+  /** Numbers of open files that were made without a name and may be given one, by node. */
+  readonly #temporary = new Map<number, number>()
+  readonly #counts = new Float64Array(OPCODES_MAX)
   #nextFile = 1
-  readonly #header = Buffer.alloc(ANSWER_HEADER_BYTES)
+  readonly #out = Buffer.allocUnsafeSlow(ANSWER_HEADER_BYTES + JOINED_BYTES_MAX)
+  readonly #header = this.#out.subarray(0, ANSWER_HEADER_BYTES)
+  /** A request of the kernel is being run: what changes, it knows. */
+  #serving = false
+  readonly #unlisten: () => void
 
-  constructor(fsal: Fsal, rootIno: number, options: MountOptions, answer: Answer) {
+  /** `notify` takes whole messages that nobody asked for, to be sent by another thread than the one that answers. */
+  constructor(o: {
+    fsal: Fsal
+    rootIno: number
+    options: MountOptions
+    answer: Answer
+    notify?: (message: Buffer) => void
+    freeBytes?: () => number
+  }) {
+    const { fsal, options, notify } = o
     this.fsal = fsal
     this.options = options
-    this.nodes = new NodeTable(fsal.root(), rootIno)
+    this.nodes = new NodeTable(fsal.root(), o.rootIno)
     this.trust = { entrySeconds: options.entrySeconds, attributeSeconds: options.attributeSeconds }
-    this.#answer = answer
+    this.#answer = o.answer
+    this.freeBytes = o.freeBytes
+    const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
+    this.#unlisten =
+      notices === undefined
+        ? () => {}
+        : fsal.listen((change) => {
+            if (!this.#serving) notices(change)
+          })
   }
 
   get counts(): SessionCounts {
-    const requests = new Map([...this.#counts].map(([opcode, n]) => [OPCODE_NAMES.get(opcode) ?? `${opcode}`, n]))
+    const requests = new Map<string, number>()
+    for (const [opcode, n] of this.#counts.entries()) {
+      if (n > 0) requests.set(OPCODE_NAMES.get(opcode) ?? `${opcode}`, n)
+    }
     return { requests, pending: this.pending, nodes: this.nodes.size, openFiles: this.#files.size }
   }
 
@@ -110,11 +156,22 @@ export class Session {
   drop(number: number): OpenFile | undefined {
     const file = this.#files.get(number)
     this.#files.delete(number)
+    if (file !== undefined && this.#temporary.get(file.ino) === number) this.#temporary.delete(file.ino)
     return file
+  }
+
+  /** The inode of this open file has no name and may be given one while the file is open. */
+  nameless(number: number): void {
+    this.#temporary.set(this.file(number).ino, number)
+  }
+
+  isNameless(nodeId: number): boolean {
+    return this.#temporary.has(this.nodes.idOf(nodeId))
   }
 
   /** Files that the kernel never released, when the mount ends. */
   *closeAll(): Op<void> {
+    this.#unlisten()
     for (const file of this.#files.values()) yield* this.fsal.close(file)
     this.#files.clear()
   }
@@ -126,7 +183,7 @@ export class Session {
   serve(bytes: Buffer): Promise<void> | undefined {
     const request = decodeRequest(bytes)
     if (request === undefined) return undefined
-    this.#counts.set(request.opcode, (this.#counts.get(request.opcode) ?? 0) + 1)
+    if (request.opcode < OPCODES_MAX) this.#counts[request.opcode]!++
     switch (request.opcode) {
       case OPCODE.FORGET:
         this.nodes.forget(request.nodeId, readU64(request.body, 0))
@@ -185,11 +242,31 @@ export class Session {
       return undefined
     }
     const { unique } = request
+    if (this.fsal.sync === 'full' && !ONCE.has(request.opcode)) {
+      this.#serving = true
+      try {
+        this.reply(unique, runSync(operation(this, request)))
+        return undefined
+      } catch (error) {
+        // It has published nothing: it runs again, and waits.
+        if (!(error instanceof SyncUnavailableError)) {
+          this.refuse(unique, error)
+          return undefined
+        }
+      } finally {
+        this.#serving = false
+      }
+    }
+    return this.#start(operation, request)
+  }
+
+  #start(operation: Operation, request: Request): Promise<void> | undefined {
+    const { unique } = request
     let op: Op<Body>
     let step: IteratorResult<PromiseLike<unknown>, Body>
     try {
       op = operation(this, request)
-      step = op.next()
+      step = this.#step(() => op.next())
     } catch (error) {
       this.refuse(unique, error)
       return undefined
@@ -212,34 +289,50 @@ export class Session {
     return request.opcode === OPCODE.WRITE ? answered : undefined
   }
 
+  #step<T>(run: () => IteratorResult<PromiseLike<unknown>, T>): IteratorResult<PromiseLike<unknown>, T> {
+    this.#serving = true
+    try {
+      return run()
+    } finally {
+      this.#serving = false
+    }
+  }
+
   async #wait(op: Op<Body>, first: PromiseLike<unknown>): Promise<Body> {
     let waited = first
     for (;;) {
-      let step: IteratorResult<PromiseLike<unknown>, Body>
+      let value: unknown
+      let failure: { thrown: unknown } | undefined
       try {
-        const value = await waited
-        step = op.next(value)
-      } catch (error) {
-        step = op.throw(error)
+        value = await waited
+      } catch (thrown) {
+        failure = { thrown }
       }
+      const step = this.#step(() => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
       if (step.done) return step.value
       waited = step.value
     }
   }
 
-  reply(unique: bigint, body: Body): void {
+  reply(unique: number, body: Body): void {
     this.#send(unique, 0, body)
   }
 
-  refuse(unique: bigint, error: unknown): void {
+  refuse(unique: number, error: unknown): void {
     this.#send(unique, -errnoOf(error), undefined)
   }
 
-  #send(unique: bigint, error: number, body: Body): void {
+  #send(unique: number, error: number, body: Body): void {
     const header = this.#header
-    header.writeUInt32LE(ANSWER_HEADER_BYTES + (body?.length ?? 0), 0)
+    const bytes = body === undefined ? 0 : body.length
+    header.writeUInt32LE(ANSWER_HEADER_BYTES + bytes, 0)
     header.writeInt32LE(error, 4)
-    header.writeBigUInt64LE(unique, 8)
-    this.#answer(body === undefined ? [header] : [header, body])
+    writeU64(header, unique, 8)
+    if (body === undefined) this.#answer([header])
+    else if (bytes > JOINED_BYTES_MAX) this.#answer([header, body])
+    else {
+      body.copy(this.#out, ANSWER_HEADER_BYTES)
+      this.#answer([this.#out.subarray(0, ANSWER_HEADER_BYTES + bytes)])
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** Mounts for tests. The serving process is a child: whoever uses a mount must not be the one who serves it. */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Bundled, bundle } from './bundle.ts'
@@ -73,6 +73,11 @@ export class Bench {
   readonly directory = mkdtempSync(join(tmpdir(), 'vivefs-mount-'))
   readonly #servers = new Set<Server>()
   #count = 0
+
+  constructor() {
+    // Ordinary users come along.
+    chmodSync(this.directory, 0o755)
+  }
 
   bundled(): Promise<Bundled> {
     this.#bundled ??= bundle('server')

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import type { AttributeChanges, Op, Timespec } from 'vivefs/fsal'
 import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
-import { encodeAttributes, readU64 } from '../protocol/wire.ts'
+import { encodeAttributes, encodeStatx, readI64, readU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
 
@@ -26,8 +26,15 @@ function* getattr(session: Session, request: Request): Op<Body> {
   return encodeAttributes(attributes, nodes.idOf(attributes.ino), session.trust)
 }
 
+/** What getattr tells, and when the file was made. */
+function* statx(session: Session, request: Request): Op<Body> {
+  const { fsal, nodes } = session
+  const attributes = yield* fsal.getattr(session.who(request), session.handle(request.nodeId), undefined)
+  return encodeStatx(attributes, nodes.idOf(attributes.ino), session.trust)
+}
+
 const timeAt = (body: Buffer, seconds: number, nanoseconds: number): Timespec => ({
-  sec: Number(body.readBigInt64LE(seconds)),
+  sec: readI64(body, seconds),
   nsec: body.readUInt32LE(nanoseconds),
 })
 
@@ -75,6 +82,7 @@ function* readlink(session: Session, request: Request): Op<Body> {
 
 export const attributeOperations: Operations = {
   [OPCODE.GETATTR]: getattr,
+  [OPCODE.STATX]: statx,
   [OPCODE.SETATTR]: setattr,
   [OPCODE.ACCESS]: access,
   [OPCODE.READLINK]: readlink,

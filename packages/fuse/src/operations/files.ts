@@ -1,4 +1,7 @@
-/** Open files: create, open, read, write, flush, fsync, release. */
+/**
+ * Open files: create, open, read, write, fsync, release. Closing a descriptor (flush) has nothing to do, what was written is with the
+ * store already: the kernel is told once that there is no such request, and saves it from then on.
+ */
 import { constants } from 'node:fs'
 import type { Op } from 'vivefs/fsal'
 import { Errno } from '../errno.ts'
@@ -12,6 +15,12 @@ import { entryAnswer } from './names.ts'
 const EXECUTES = 0o40
 const OPEN_BYTES = 16
 const X_OK = constants.X_OK
+/** The kernel keeps what it has of the content; changes elsewhere are told, or found by their time. */
+const KEEP_CACHE = 1 << 1
+/** A write of the kernel's own, of pages that were changed in memory. */
+const WRITE_CACHE = 1 << 0
+
+const howOpen = (session: Session): number => (session.trust.attributeSeconds > 0 ? KEEP_CACHE : 0)
 
 /** file64 openFlags32 padding32. */
 export function openAnswer(file: number, openFlags: number): Buffer {
@@ -27,11 +36,14 @@ function* open(session: Session, request: Request): Op<Body> {
   const who = session.who(request)
   const handle = session.handle(request.nodeId)
   const { fsal } = session
-  if ((flags & EXECUTES) === 0) return openAnswer(session.keep(yield* fsal.open(who, handle, { flags })), 0)
+  if ((flags & EXECUTES) === 0) {
+    return openAnswer(session.keep(yield* fsal.open(who, handle, { flags })), howOpen(session))
+  }
   // To execute a file is not to read it: the right to execute decides.
   const granted = yield* fsal.access(who, handle, { mask: X_OK })
   if (granted !== X_OK) throw new Errno('EACCES')
-  return openAnswer(session.keep(yield* fsal.open({ ...who, uid: 0 }, handle, { flags: flags & ~EXECUTES })), 0)
+  const file = yield* fsal.open({ ...who, uid: 0 }, handle, { flags: flags & ~EXECUTES })
+  return openAnswer(session.keep(file), howOpen(session))
 }
 
 /** flags32 mode32 umask32 openFlags32 name. */
@@ -43,18 +55,31 @@ function* create(session: Session, request: Request): Op<Body> {
   const parent = session.handle(request.nodeId)
   const made = yield* session.fsal.openNew(session.who(request), parent, { name, mode: mode & 0o7777, flags })
   const out = entryAnswer(session, made, OPEN_BYTES)
-  openAnswer(session.keep(made.file), 0).copy(out, ENTRY_BYTES)
+  openAnswer(session.keep(made.file), howOpen(session)).copy(out, ENTRY_BYTES)
+  return out
+}
+
+/** The same record; the node is the directory. */
+function* tmpfile(session: Session, request: Request): Op<Body> {
+  const { body } = request
+  const what = { flags: body.readUInt32LE(0), mode: body.readUInt32LE(4) & 0o7777 }
+  const made = yield* session.fsal.openTemporary(session.who(request), session.handle(request.nodeId), what)
+  const out = entryAnswer(session, made, OPEN_BYTES)
+  const number = session.keep(made.file)
+  session.nameless(number)
+  openAnswer(number, howOpen(session)).copy(out, ENTRY_BYTES)
   return out
 }
 
 /** file64 offset64 size32 readFlags32 lockOwner64 flags32 padding32. */
 function* read(session: Session, request: Request): Op<Body> {
   const { body } = request
-  const file = session.file(readU64(body, 0))
+  const opened = session.file(readU64(body, 0))
+  // The kernel fills pages for what is written to them, through any open file it has; programs read through none that may not.
+  const file = opened.canRead ? opened : { ...opened, canRead: true }
   const offset = readU64(body, 8)
   const into = Buffer.allocUnsafe(body.readUInt32LE(16))
   const handle = session.handle(request.nodeId)
-  // What the kernel reads ahead of a program that may only write (mmap) was opened to be read too.
   const bytes = yield* session.fsal.read(session.who(request), handle, { offset, into, file })
   return into.subarray(0, bytes)
 }
@@ -62,20 +87,17 @@ function* read(session: Session, request: Request): Op<Body> {
 /** file64 offset64 size32 writeFlags32 lockOwner64 flags32 padding32 data. */
 function* write(session: Session, request: Request): Op<Body> {
   const { body } = request
-  const file = session.file(readU64(body, 0))
+  const opened = session.file(readU64(body, 0))
   const data = body.subarray(40, 40 + body.readUInt32LE(16))
   const handle = session.handle(request.nodeId)
-  // The kernel knows the end of the file of one mount only: what appends, appends here.
-  const offset = file.append && !session.options.writeback ? null : readU64(body, 8)
+  // The end of the file is known here: what appends, appends here. Pages go where they were, by whatever open file they come.
+  const isPages = (body.readUInt32LE(20) & WRITE_CACHE) !== 0
+  const file = opened.append && isPages ? { ...opened, append: false } : opened
+  const offset = file.append ? null : readU64(body, 8)
   yield* session.fsal.write(session.who(request), handle, { offset, data, file })
   const out = Buffer.alloc(8)
   out.writeUInt32LE(data.length, 0)
   return out
-}
-
-/** Every close of a descriptor. What was written is with the store already. */
-function* flush(): Op<Body> {
-  return undefined
 }
 
 function* fsync(session: Session, request: Request): Op<Body> {
@@ -96,7 +118,7 @@ export const fileOperations: Operations = {
   [OPCODE.CREATE]: create,
   [OPCODE.READ]: read,
   [OPCODE.WRITE]: write,
-  [OPCODE.FLUSH]: flush,
+  [OPCODE.TMPFILE]: tmpfile,
   [OPCODE.FSYNC]: fsync,
   [OPCODE.RELEASE]: release,
 }

@@ -73,10 +73,13 @@ function* symlink(session: Session, request: Request): Op<Body> {
 
 /** oldNode64 name. */
 function* link(session: Session, request: Request): Op<Body> {
-  const handle = session.handle(readU64(request.body, 0))
+  const node = readU64(request.body, 0)
+  const handle = session.handle(node)
   const name = Buffer.from(readName(request.body, 8))
   const directory = session.handle(request.nodeId)
-  const attributes = yield* session.fsal.link(session.who(request), handle, { directory, name })
+  // Whether a file of O_TMPFILE may have a name (O_EXCL) the kernel knows.
+  const what = { directory, name, isTemporary: session.isNameless(node) }
+  const attributes = yield* session.fsal.link(session.who(request), handle, what)
   return entryAnswer(session, { handle, attributes })
 }
 

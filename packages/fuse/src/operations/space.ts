@@ -12,14 +12,14 @@ const PUNCH_HOLE = 2
 const ZERO_RANGE = 16
 const SEEK_DATA = 3
 const SEEK_HOLE = 4
-/** What a store that cannot tell is said to have free: 1 PiB. */
-const UNKNOWN_FREE_BYTES = 2 ** 50
+/** What a store of which nothing is known is said to have free: programs that look first shall not refuse to begin. */
+const UNKNOWN_FREE_BYTES = 2 ** 40
 
 /** blocks64 free64 available64 files64 filesFree64 blockBytes32 nameBytes32 fragmentBytes32 padding32 spare[6 x 32]. */
 function* statfs(session: Session, request: Request): Op<Body> {
   const report = yield* session.fsal.statfs(session.who(request), session.handle(request.nodeId), undefined)
   const used = Math.ceil(report.usedBytes / BLOCK_BYTES)
-  const free = Math.floor((report.freeBytes ?? UNKNOWN_FREE_BYTES) / BLOCK_BYTES)
+  const free = Math.floor((report.freeBytes ?? session.freeBytes?.() ?? UNKNOWN_FREE_BYTES) / BLOCK_BYTES)
   const filesFree = report.inodesMax - report.inodes
   const out = Buffer.alloc(80)
   for (const [i, value] of [used + free, free, free, report.inodesMax, filesFree].entries()) writeU64(out, value, 8 * i)
@@ -49,8 +49,26 @@ function* fallocate(session: Session, request: Request): Op<Body> {
   const file = session.file(readU64(body, 0))
   if (!file.canWrite) throw new Errno('EBADF')
   const args = { ...modeOf(body.readUInt32LE(24)), offset: readU64(body, 8), length: readU64(body, 16) }
-  yield* session.fsal.fallocate(session.who(request), session.handle(request.nodeId), args)
+  // The right to write was checked when the file was opened.
+  const who = { ...session.who(request), uid: 0 }
+  yield* session.fsal.fallocate(who, session.handle(request.nodeId), args)
   return undefined
+}
+
+/** file64 offset64 toNode64 toFile64 toOffset64 length64 flags64. */
+function* copyFileRange(session: Session, request: Request): Op<Body> {
+  const { body } = request
+  const range = {
+    file: session.file(readU64(body, 0)),
+    offset: readU64(body, 8),
+    to: session.file(readU64(body, 24)),
+    toOffset: readU64(body, 32),
+    // As much as there is: 2^63 and more means that.
+    length: Math.min(readU64(body, 40), Number.MAX_SAFE_INTEGER),
+  }
+  const out = Buffer.alloc(8)
+  out.writeUInt32LE(yield* session.fsal.copyRange(session.who(request), range), 0)
+  return out
 }
 
 /** file64 offset64 whence32 padding32. */
@@ -73,6 +91,7 @@ function* syncfs(session: Session, request: Request): Op<Body> {
 export const spaceOperations: Operations = {
   [OPCODE.STATFS]: statfs,
   [OPCODE.FALLOCATE]: fallocate,
+  [OPCODE.COPY_FILE_RANGE]: copyFileRange,
   [OPCODE.LSEEK]: lseek,
   [OPCODE.SYNCFS]: syncfs,
 }

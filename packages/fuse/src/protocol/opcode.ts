@@ -1,4 +1,4 @@
-/** Requests of the FUSE kernel protocol, version 7.38. Source: the kernel's include/uapi/linux/fuse.h. */
+/** Requests of the FUSE kernel protocol, version 7.39. Source: the kernel's include/uapi/linux/fuse.h. */
 export const OPCODE = {
   LOOKUP: 1,
   FORGET: 2,
@@ -45,6 +45,7 @@ export const OPCODE = {
   COPY_FILE_RANGE: 47,
   SYNCFS: 50,
   TMPFILE: 51,
+  STATX: 52,
 } as const
 
 export type Opcode = (typeof OPCODE)[keyof typeof OPCODE]

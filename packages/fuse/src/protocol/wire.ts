@@ -23,9 +23,12 @@ export function writeU64(bytes: Buffer, value: number, at: number): void {
 }
 
 /** Seconds may lie before 1970. */
-function writeI64(bytes: Buffer, value: number, at: number): void {
-  bytes.writeBigInt64LE(BigInt(value), at)
+export function writeI64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeUInt32LE(value >>> 0, at)
+  bytes.writeInt32LE(Math.floor(value / HIGH), at + 4)
 }
+
+export const readI64 = (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 4) * HIGH + bytes.readUInt32LE(at)
 
 /** How long the kernel may trust what it was told. */
 export interface Trust {
@@ -53,11 +56,13 @@ function writeAttributes(out: Buffer, attributes: Attributes, nodeId: number, at
   writeU64(out, nodeId, at)
   writeU64(out, attributes.size, at + 8)
   writeU64(out, attributes.blocks, at + 16)
-  const times: readonly Timespec[] = [attributes.atime, attributes.mtime, attributes.ctime]
-  for (const [i, time] of times.entries()) {
-    writeI64(out, time.sec, at + 24 + 8 * i)
-    out.writeUInt32LE(time.nsec, at + 48 + 4 * i)
-  }
+  const { atime, mtime, ctime } = attributes
+  writeI64(out, atime.sec, at + 24)
+  writeI64(out, mtime.sec, at + 32)
+  writeI64(out, ctime.sec, at + 40)
+  out.writeUInt32LE(atime.nsec, at + 48)
+  out.writeUInt32LE(mtime.nsec, at + 52)
+  out.writeUInt32LE(ctime.nsec, at + 56)
   out.writeUInt32LE(attributes.mode, at + 60)
   out.writeUInt32LE(attributes.nlink, at + 64)
   out.writeUInt32LE(attributes.uid, at + 68)
@@ -88,6 +93,41 @@ export function encodeAttributes(attributes: Attributes, nodeId: number, trust: 
   const out = Buffer.alloc(ATTRIBUTES_BYTES)
   writeSeconds(out, trust.attributeSeconds, 0, 8)
   writeAttributes(out, attributes, nodeId, 16)
+  return out
+}
+
+const STATX_BYTES = 288
+/** STATX_BASIC_STATS and STATX_BTIME. */
+const STATX_MASK = 0xfff
+
+function writeStatxTime(out: Buffer, time: Timespec, at: number): void {
+  writeI64(out, time.sec, at)
+  out.writeUInt32LE(time.nsec, at + 8)
+}
+
+/**
+ * attrValid64 attrValidNs32 flags32 spare[2 x 64], then mask32 blockSize32 attributes64 nlink32 uid32 gid32 mode16 padding16 ino64 size64
+ * blocks64 attributesMask64, atime btime ctime mtime (seconds64 ns32 padding32 each), rdevMajor32 rdevMinor32 devMajor32 devMinor32
+ * spare[14 x 64].
+ */
+export function encodeStatx(attributes: Attributes, nodeId: number, trust: Trust): Buffer {
+  const out = Buffer.alloc(STATX_BYTES)
+  writeSeconds(out, trust.attributeSeconds, 0, 8)
+  out.writeUInt32LE(STATX_MASK, 32)
+  out.writeUInt32LE(attributes.blockBytes, 36)
+  out.writeUInt32LE(attributes.nlink, 48)
+  out.writeUInt32LE(attributes.uid, 52)
+  out.writeUInt32LE(attributes.gid, 56)
+  out.writeUInt16LE(attributes.mode, 60)
+  writeU64(out, nodeId, 64)
+  writeU64(out, attributes.size, 72)
+  writeU64(out, attributes.blocks, 80)
+  writeStatxTime(out, attributes.atime, 96)
+  writeStatxTime(out, attributes.birthtime, 112)
+  writeStatxTime(out, attributes.ctime, 128)
+  writeStatxTime(out, attributes.mtime, 144)
+  out.writeUInt32LE(attributes.rdevMajor, 160)
+  out.writeUInt32LE(attributes.rdevMinor, 164)
   return out
 }
 

@@ -1,4 +1,5 @@
 /** The threads of a mount: one that only reads requests, one that owns the volume too. */
+import { freemem } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { ViveFS } from 'vivefs'
 import { runAsync } from 'vivefs/fsal'
@@ -30,7 +31,13 @@ async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void>
       port.postMessage({ kind: 'open' } satisfies FromServer)
     })
     if (device === undefined) return
-    const session = new Session(vive.fsal, root.ino, data.options, (parts) => writeAnswer(device, parts))
+    const session = new Session({
+      fsal: vive.fsal,
+      rootIno: root.ino,
+      options: data.options,
+      answer: (parts) => writeAnswer(device, parts),
+      ...(vive.engine === 'memory' && { freeBytes: freemem }),
+    })
     port.on('message', ({ kind }: ToServer) => {
       if (kind === 'counts') port.postMessage({ kind, counts: session.counts } satisfies FromServer)
     })

@@ -9,7 +9,7 @@ if (isHostUsable()) {
     name: 'host',
     test,
     describe,
-    open: openHost,
+    open: () => openHost(),
     capabilities: { mknod: extras, renameFlags: extras, xattr: extras, linkTemporary: extras },
     differences: {
       'errno: rename EBUSY: / to made': 'the directory of the suite is a mount of its own: EXDEV comes first',

@@ -158,9 +158,9 @@ function fsOf(hub: Hub, who: string, credentials: Credentials): SuiteFs {
   }
 }
 
-/** A new directory of the host; it is gone after `close`. */
-export async function openHost(): Promise<SuiteVolume> {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'vivefs-conformance-'))
+/** A new directory of the host, in `parent`; it is gone after `close`. */
+export async function openHost(parent: string = os.tmpdir()): Promise<SuiteVolume> {
+  const directory = fs.mkdtempSync(path.join(parent, 'vivefs-conformance-'))
   fs.chmodSync(directory, 0o755)
   const hub = new Hub(directory)
   const views = new Map<string, SuiteFs>()

@@ -1,0 +1,54 @@
+/**
+ * The conformance suite of vivefs through the mount, with plain node:fs in processes of several people. Once with the volume's own checks
+ * only, once with the kernel's before them; the second needs VIVEFS_DEEP=1.
+ */
+import { mkdirSync } from 'node:fs'
+import { afterAll, test } from 'vitest'
+import { filesystemSuite, type SuiteVolume } from 'vivefs/conformance'
+import { hasExtras, isHostUsable, openHost } from '../../vivefs/test/conformance/host.ts'
+import { Bench, obstacle } from './server.ts'
+
+const why = obstacle() ?? (isHostUsable() ? undefined : 'no mount namespaces')
+
+function mounted(bench: Bench, defaultPermissions: boolean): () => Promise<SuiteVolume> {
+  return async () => {
+    const directory = bench.path('mnt')
+    mkdirSync(directory)
+    const options = { defaultPermissions, entrySeconds: 0, attributeSeconds: 0 }
+    const server = await bench.serve({ kind: 'calling', where: 'memory://', directory, options })
+    const volume = await openHost(directory)
+    return {
+      ...volume,
+      async check() {
+        const findings = (await server.tell({ order: 'fsck' })) as readonly object[]
+        if (findings.length > 0) throw new Error(`fsck: ${JSON.stringify(findings.slice(0, 3))}`)
+      },
+      async close() {
+        await volume.close()
+        await server.tell({ order: 'unmount', lazy: true })
+        await server.ended
+      },
+    }
+  }
+}
+
+if (why === undefined) {
+  const extras = hasExtras()
+  const bench = new Bench()
+  afterAll(() => bench.clean())
+  for (const defaultPermissions of process.env.VIVEFS_DEEP === '1' ? [false, true] : [false]) {
+    filesystemSuite({
+      name: defaultPermissions ? "mount with the kernel's checks" : 'mount with its own checks',
+      test,
+      describe: (await import('vitest')).describe,
+      open: mounted(bench, defaultPermissions),
+      capabilities: { mknod: extras, renameFlags: extras, xattr: extras, linkTemporary: extras },
+      differences: {
+        'errno: rename EBUSY: / to made': 'the directory of the suite is a mount of its own: EXDEV comes first',
+        'errno: rename EBUSY: empty to /': 'the directory of the suite is a mount of its own: EXDEV comes first',
+      },
+    })
+  }
+} else {
+  test.skip(`conformance through a mount: ${why}`, () => {})
+}
