@@ -43,5 +43,6 @@ function* copy(call: Call, { file, offset, to, toOffset, length }: CopyRange): O
   const data = Buffer.allocUnsafe(room)
   const bytes = yield* readContent(call, from, offset, data)
   if (bytes > 0) yield* writeInode(call, into, toOffset, data.subarray(0, bytes), placeOfOpen(call, to))
+  if (file.tracksAtime) call.tx.onCommit(() => call.core.lazyTimes.touch(from, call.now))
   return bytes
 }
