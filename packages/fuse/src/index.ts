@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { FuseError, type FuseErrorCode, isFuseError } from './error.ts'
-export { isMounted, mountObstacle } from './kernel-mount.ts'
+export { isMounted, mountObstacle, unmountDirectory } from './kernel-mount.ts'
 export { type Mount, mount } from './mount.ts'
 export type { MountOptions } from './mount-options.ts'
 export { mountVolume, type VolumeMountOptions } from './mount-volume.ts'

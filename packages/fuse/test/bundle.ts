@@ -1,5 +1,5 @@
 /** The package as plain JavaScript: a server for child processes, beside the worker that it starts. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,8 @@ export interface Bundled {
   /** `test/programs/NAME.ts` compiled. */
   program(name: string): string
   readonly worker: string
+  /** The command `vivefs`, which finds the package as if it were installed. */
+  readonly cli: string
   remove(): void
 }
 
@@ -34,6 +36,8 @@ export async function bundle(...programs: string[]): Promise<Bundled> {
   await build({
     entryPoints: {
       worker: source('../src/worker/index.ts'),
+      package: source('../src/index.ts'),
+      cli: source('../../vivefs/src/cli/index.ts'),
       ...Object.fromEntries(programs.map((name) => [name, source(`./programs/${name}.ts`)])),
     },
     outdir: directory,
@@ -57,10 +61,16 @@ export async function bundle(...programs: string[]): Promise<Bundled> {
       vivefs: source('../../vivefs/src/index.ts'),
     },
   })
+  const place = join(directory, 'node_modules/@vivefs/fuse')
+  mkdirSync(place, { recursive: true })
+  writeFileSync(join(place, 'package.json'), '{"name":"@vivefs/fuse","type":"module","exports":"./index.js"}')
+  copyFileSync(join(directory, 'package.mjs'), join(place, 'index.js'))
+  copyFileSync(join(directory, 'worker.mjs'), join(place, 'worker.js'))
   return {
     directory,
     program: (name) => join(directory, `${name}.mjs`),
     worker: join(directory, 'worker.mjs'),
+    cli: join(directory, 'cli.mjs'),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   }
 }

@@ -6,9 +6,11 @@ import { find } from './commands/find.ts'
 import { fsck } from './commands/fsck.ts'
 import { ls, stat, tree } from './commands/list.ts'
 import { mkfs } from './commands/mkfs.ts'
+import { mount } from './commands/mount.ts'
 import { chmod, chown } from './commands/rights.ts'
 import { df, du } from './commands/space.ts'
 import { exportCommand, importCommand, verifyCommand } from './commands/transfer.ts'
+import { umount } from './commands/umount.ts'
 import type { Cli } from './context.ts'
 import { Output, PipeClosed, type Streams } from './output.ts'
 import { UsageError } from './usage.ts'
@@ -70,6 +72,8 @@ export async function run(
     df,
     find,
     fsck,
+    mount,
+    umount,
   ]) {
     declare(cli)
   }
