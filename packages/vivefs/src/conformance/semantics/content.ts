@@ -111,7 +111,7 @@ export const content: readonly Case[] = [
     name: 'all names of a file are the same file',
     needs: ['hardLinks'],
     async run(area) {
-      await area.plant({ one: file('content'), two: hardLink('one'), three: hardLink('two') })
+      await area.plant({ one: file('content'), two: hardLink('one'), three: hardLink('one') })
       await area.promises.appendFile(area.path('two'), '!')
       assert.equal(await area.text('three'), 'content!')
       const [one, three] = [await area.stat('one'), await area.stat('three')]
