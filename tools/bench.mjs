@@ -13,6 +13,7 @@ const benches = {
   table: 'lsm',
   compaction: 'lsm',
   kv: 'lsm',
+  memory: 'lsm',
 }
 const [name, ...args] = process.argv.slice(2)
 
