@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process
 import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Bundled, bundle } from './bundle.ts'
+import { type Bundled, bundle } from './bundle.mjs'
 import type { ServerOrder, ServerRole } from './programs/server.ts'
 
 /** Why there can be no mounts here; undefined: there can. */
@@ -88,9 +88,9 @@ export class Bench {
     return join(this.directory, `${name}-${++this.#count}`)
   }
 
-  async serve(role: Omit<ServerRole, 'worker'>): Promise<Server> {
-    const { program, worker } = await this.bundled()
-    const child = fork(program('server'), [JSON.stringify({ ...role, worker })], {
+  async serve(role: ServerRole): Promise<Server> {
+    const { program } = await this.bundled()
+    const child = fork(program('server'), [JSON.stringify(role)], {
       serialization: 'advanced',
     })
     const server = new Server(role.directory, child)

@@ -11,7 +11,6 @@ export interface ServerRole {
   readonly kind: 'volume' | 'calling'
   readonly where: string
   readonly directory: string
-  readonly worker: string
   readonly options?: Partial<Omit<MountOptions, 'mapUid' | 'mapGid'>>
   readonly volume?: OpenOptions
 }
@@ -34,13 +33,13 @@ const told = (error: unknown): object => {
 }
 
 async function start() {
-  const { directory, worker, options = {}, volume = {}, where } = role
+  const { directory, options = {}, volume = {}, where } = role
   if (role.kind === 'volume') {
-    return { mounted: await mountVolume(where, directory, { ...options, worker, volume }), vive: undefined }
+    return { mounted: await mountVolume(where, directory, { ...options, volume }), vive: undefined }
   }
   const vive = await ViveFS.open(where, volume)
   try {
-    return { mounted: await mount(vive, directory, { ...options, worker }), vive }
+    return { mounted: await mount(vive, directory, options), vive }
   } catch (error) {
     await vive.close()
     throw error
