@@ -13,6 +13,7 @@ import { corruption } from './corruption.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { JobRunner } from './jobs.ts'
 import { LazyTimes } from './lazy-times.ts'
+import { Lookups } from './lookups.ts'
 import type { Credentials } from './mode.ts'
 import { OpenFiles } from './open-files.ts'
 
@@ -42,6 +43,8 @@ export class Core {
   readonly openFiles: OpenFiles
   readonly extents: ExtentCache
   readonly lazyTimes: LazyTimes
+  /** Paths that need no walk. */
+  readonly lookups: Lookups
   readonly jobs: JobRunner
   /** What watchers listen to. */
   readonly changes = new Changes()
@@ -62,6 +65,7 @@ export class Core {
     this.openFiles = new OpenFiles()
     this.extents = new ExtentCache(options.extentCacheBytes)
     this.lazyTimes = new LazyTimes(this)
+    this.lookups = new Lookups(this)
     this.jobs = new JobRunner(this)
   }
 

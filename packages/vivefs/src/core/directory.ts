@@ -6,6 +6,7 @@ import { direntKey, direntRange, hashOfDirentKey, nameOfDirentKey } from '../for
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
+import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
 import { isDirectory, mayAccess, typeOf, W_OK, X_OK } from './mode.ts'
 
@@ -34,10 +35,13 @@ export function assertWritableDirectory(call: Call, inode: Inode): void {
   if (inode.nlink === 0) throw new FilesystemError('ENOENT')
 }
 
-function keyOf(call: Call, directory: Inode, name: Bytes): Buffer {
-  const { nameSeedHigh, nameSeedLow } = call.core.superblock
-  return direntKey(directory.ino, hashName({ high: nameSeedHigh, low: nameSeedLow }, name), name)
+/** The key of an entry's row. */
+export function entryKey(core: Core, directory: number, name: Bytes): Buffer {
+  const { nameSeedHigh, nameSeedLow } = core.superblock
+  return direntKey(directory, hashName({ high: nameSeedHigh, low: nameSeedLow }, name), name)
 }
+
+const keyOf = (call: Call, directory: Inode, name: Bytes): Buffer => entryKey(call.core, directory.ino, name)
 
 /** Decoded entries by the row they came from: a cached row is decoded and checked once. */
 const decoded = new WeakMap<Bytes, Dirent>()

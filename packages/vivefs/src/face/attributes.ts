@@ -1,15 +1,24 @@
 /** Operations on attributes: stat, access, chmod, chown, utimes, statfs; by path and by descriptor. */
 import { type BigIntStats, type BigIntStatsFs, type Stats, type StatsFs, statfsSync } from 'node:fs'
 import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
-import type { Call } from '../core/call.ts'
-import { isDirectory, isFile, isSymlink, mayAccess, PERMISSIONS, R_OK, W_OK, X_OK } from '../core/mode.ts'
+import {
+  type Credentials,
+  isDirectory,
+  isFile,
+  isSymlink,
+  mayAccess,
+  PERMISSIONS,
+  R_OK,
+  W_OK,
+  X_OK,
+} from '../core/mode.ts'
 import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
 import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertInteger, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
-import { type Face, located, resolvePath, walkPath } from './context.ts'
+import { absolute, type Face, locate, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
 import { statsOf } from './stats.ts'
@@ -43,17 +52,39 @@ function inspectPath<T>(
   path: Path,
   how: Following,
   syscall: string,
-  look: (call: Call, inode: Inode) => T,
+  look: (who: Credentials, inode: Inode) => T,
   isForgiving = false,
 ): Op<T> {
+  const known = face.core.lookups.find(face.who, absolute(face, path.bytes), how === 'follow')
+  if (known !== undefined) return inspectKnown(face, path, syscall, known, look, isForgiving)
   const inspect = face.core.read(face.who, function* (call) {
     const { inode } = yield* walkPath(call, face, path, how)
-    if (inode !== undefined) return look(call, inode)
+    if (inode !== undefined) return look(call.who, inode)
     if (isForgiving) return undefined as T
     // The most frequent refusal: made once, with its place.
     throw new FilesystemError('ENOENT', { syscall, path: path.shown })
   })
   return located(syscall, path, inspect)
+}
+
+/** The same for what needs no walk. */
+function* inspectKnown<T>(
+  face: Face,
+  path: Path,
+  syscall: string,
+  known: Inode | null,
+  look: (who: Credentials, inode: Inode) => T,
+  isForgiving: boolean,
+): Op<T> {
+  if (known === null) {
+    if (isForgiving) return undefined as T
+    throw new FilesystemError('ENOENT', { syscall, path: path.shown })
+  }
+  try {
+    return look(face.who, known)
+  } catch (error) {
+    throw locate(error, syscall, path.shown)
+  }
 }
 
 const changePath = (face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> =>
@@ -127,8 +158,8 @@ const ACCESS_MASK = R_OK | W_OK | X_OK
 export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
   const at = toPath(path)
   const mask = toFlagBits(mode, ACCESS_MASK)
-  return inspectPath(face, at, 'follow', 'access', (call, inode) => {
-    if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+  return inspectPath(face, at, 'follow', 'access', (who, inode) => {
+    if (!mayAccess(who, inode, mask)) throw new FilesystemError('EACCES')
     const isStored = isFile(inode) || isDirectory(inode)
     if ((mask & W_OK) !== 0 && isStored && face.core.options.readOnly) throw new FilesystemError('EROFS')
   })

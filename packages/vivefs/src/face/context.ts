@@ -2,7 +2,7 @@
 import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
-import { type LastComponent, type Place, resolve, walk } from '../core/walk.ts'
+import { type LastComponent, type Place, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
@@ -25,7 +25,7 @@ export interface Face {
 export const cwdOf = ({ cwd }: Face): string => cwd?.toString() ?? '/'
 
 /** The error with its call and paths, unless an inner step named them already. */
-function locate(error: unknown, syscall: string, path?: string, dest?: string): unknown {
+export function locate(error: unknown, syscall: string, path?: string, dest?: string): unknown {
   if (!FilesystemError.is(error) || error.syscall !== undefined) return error
   return error.locate({ syscall, path, dest })
 }
@@ -48,8 +48,15 @@ export function absolute({ cwd }: Face, bytes: Buffer): Buffer {
   return Buffer.concat([cwd, SLASH_BYTES, bytes])
 }
 
-export const walkPath = (call: Call, face: Face, path: Path, mode: LastComponent): Op<Place> =>
-  walk(call, face.core.superblock.rootIno, absolute(face, path.bytes), mode)
+export function walkPath(call: Call, face: Face, path: Path, mode: LastComponent): Op<Place> {
+  const bytes = absolute(face, path.bytes)
+  const parent = face.core.lookups.parent(call.who, bytes)
+  if (parent === undefined) return walk(call, face.core.superblock.rootIno, bytes, mode)
+  return walk(call, parent.ino, bytes.subarray(parent.offset), mode)
+}
 
-export const resolvePath = (call: Call, face: Face, path: Path, mode: 'follow' | 'nofollow'): Op<Inode> =>
-  resolve(call, face.core.superblock.rootIno, absolute(face, path.bytes), mode)
+export function* resolvePath(call: Call, face: Face, path: Path, mode: 'follow' | 'nofollow'): Op<Inode> {
+  const { inode } = yield* walkPath(call, face, path, mode)
+  if (inode === undefined) throw new FilesystemError('ENOENT')
+  return inode
+}

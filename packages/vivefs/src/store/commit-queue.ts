@@ -90,6 +90,11 @@ export class CommitQueue {
     return this.pendingBytes >= this.#options.pendingBytesMax && !this.#failed
   }
 
+  /** A batch failed (I3). */
+  get hasFailed(): boolean {
+    return this.#failed
+  }
+
   /** Throws what every call throws after a failed batch. */
   assertSound(): void {
     if (this.#failed) throw storeFailure(this.#failure)

@@ -52,11 +52,17 @@ export class Committed {
 
   /** The value if it is at hand, `null` if there is no such row, or a promise of it. Throws and rejects with EIO. */
   read(text: string, key: Bytes): Bytes | null | Promise<Bytes | undefined> {
+    const value = this.peek(text, key)
+    return value === undefined ? this.#load(text, key) : value
+  }
+
+  /** As `read`; undefined when the database would have to be waited for. */
+  peek(text: string, key: Bytes): Bytes | null | undefined {
     const cached = this.#cache.get(text)
     if (cached !== undefined) return cached
     const row = this.#overlay.find(text)
     if (row !== undefined) return row.value ?? null
-    if (!this.#syncReads || this.#queue.recovery !== undefined) return this.#load(text, key)
+    if (!this.#syncReads || this.#queue.recovery !== undefined) return undefined
     let value: Bytes | undefined
     try {
       value = this.#database.getSync!(key, this.#encodings)

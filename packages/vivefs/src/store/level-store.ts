@@ -19,6 +19,7 @@ import { type LevelStoreOptions, unrefTimer } from './options.ts'
 import { type Batch, Overlay } from './overlay.ts'
 import { RowCache } from './row-cache.ts'
 import type {
+  Bytes,
   Durability,
   SpaceGuard,
   StoreCaps,
@@ -62,6 +63,7 @@ export class LevelStore implements TransactionalStore {
   readonly #conflicts = new ConflictSet()
   readonly #cache: RowCache
   readonly #queue: CommitQueue
+  readonly #observers: ((key: string) => void)[] = []
   #gate: Gate | undefined
   /** A commit's effects are running. */
   #ordering = false
@@ -161,6 +163,18 @@ export class LevelStore implements TransactionalStore {
     if (drivenSync()) yield* refuseSync()
     const batch = this.#queue.barrier(this.#committed.seq)
     if (batch !== undefined) yield batch.landed.promise
+  }
+
+  get isUsable(): boolean {
+    return this.#closed === undefined && !this.#queue.hasFailed
+  }
+
+  peek(key: Bytes): Bytes | null | undefined {
+    return this.#committed.peek(keyText(key), key)
+  }
+
+  observe(listener: (key: string) => void): void {
+    this.#observers.push(listener)
   }
 
   statistics(): StoreStatistics {
@@ -269,6 +283,7 @@ export class LevelStore implements TransactionalStore {
       const seq = ++this.#committed.seq
       const batch = this.#queue.append(tx.writes, tx.bytes, seq, how)
       for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
+      for (const observer of this.#observers) for (const text of tx.writes.keys()) observer(text)
       this.#conflicts.record(tx.writes.keys(), seq)
       failure = this.#effects(tx, batch)
       if (how.wait) {

@@ -119,6 +119,12 @@ export interface TransactionalStore {
    * transaction; ERR_VIVEFS_BATCH_TOO_BIG, ERR_VIVEFS_CLOSED, ERR_VIVEFS_STORE_FAILED.
    */
   transact<T>(body: (tx: Tx) => Op<T>, options?: TransactOptions): Op<T>
+  /** Whether calls are still answered: neither closed nor failed. */
+  readonly isUsable: boolean
+  /** The newest committed value of a row if it is at hand; `null`: there is no such row; `undefined`: it is not known here. */
+  peek(key: Bytes): Bytes | null | undefined
+  /** `listener` is called with the key (one character per byte) of every row, in the step in which its commit is ordered. */
+  observe(listener: (key: string) => void): void
   /** Everything acknowledged before this call survives power loss when it returns. */
   barrier(): Op<void>
   statistics(): StoreStatistics

@@ -1,0 +1,147 @@
+/**
+ * Directory entries and inodes as last committed, decoded, by number and name: what most calls resolve their paths by.
+ *
+ * I1: an entry is what the newest commit left: it is read from the store at an instant, and goes when a later commit
+ *     writes its row (the store tells of every row in the step in which it orders a commit).
+ * I2: rights are asked at every step of a resolution, of whoever asks now. Nothing is remembered by path.
+ * I3: whatever is not plain (links, dots, no right, not at hand) has no answer here; the walk of the core gives it.
+ *
+ * A resolution is one synchronous step, so it is as of one instant. It joins no conflict set: an operation that goes on
+ * from a directory found here acts as if it had opened that directory first, as a path walk of POSIX may.
+ */
+import { decodeDirent } from '../format/dirent.ts'
+import { decodeInode, type Inode } from '../format/inode.ts'
+import { inodeKey } from '../format/keys.ts'
+import type { Core } from './core.ts'
+import { entryKey } from './directory.ts'
+import { type Credentials, isDirectory, isSymlink, mayAccess, X_OK } from './mode.ts'
+
+const SLASH = 0x2f
+const DOT = 0x2e
+const PATH_BYTES_MAX = 4096
+const NAME_BYTES_MAX = 255
+/** Entries and inodes remembered; beyond it all are forgotten. */
+const REMEMBERED_MAX = 16_384
+/** Types of rows in keys (format/keys.ts). */
+const NODE = 0x10
+const KIND_AT = 9
+const NAME_AT = 16
+
+/** In the place of an inode number: there is no such entry. */
+const ABSENT = 0
+
+/** Where a path's last name is to be looked up. */
+export interface Parent {
+  readonly ino: number
+  /** Where the last name begins in the path. */
+  readonly offset: number
+}
+
+export class Lookups {
+  readonly #core: Core
+  #inodes = new Map<number, Inode>()
+  #entries = new Map<number, Map<string, number>>()
+  #remembered = 0
+
+  constructor(core: Core) {
+    this.#core = core
+    core.store.observe((key) => this.#forget(key))
+  }
+
+  /** The inode at an absolute path; null when there is none; undefined when it cannot be said here. */
+  find(who: Credentials, path: Buffer, follows: boolean): Inode | null | undefined {
+    const parent = this.parent(who, path)
+    if (parent === undefined || path[path.length - 1] === SLASH) return undefined
+    const ino = this.#entry(parent.ino, path, parent.offset, path.length)
+    if (ino === undefined) return undefined
+    if (ino === ABSENT) return null
+    const inode = this.#inode(ino)
+    if (inode === undefined || (follows && isSymlink(inode))) return undefined
+    return this.#core.lazyTimes.apply(inode)
+  }
+
+  /** The directory in which an absolute path's last name is to be looked up. */
+  parent(who: Credentials, path: Buffer): Parent | undefined {
+    if (path.length >= PATH_BYTES_MAX || path[0] !== SLASH || !this.#core.store.isUsable) return undefined
+    let ino = this.#core.superblock.rootIno
+    for (let at = 0; ; ) {
+      while (path[at] === SLASH) at++
+      if (at === path.length) return undefined
+      let end = path.indexOf(SLASH, at)
+      if (end < 0) end = path.length
+      if (end - at > NAME_BYTES_MAX || isDots(path, at, end)) return undefined
+      const directory = this.#inode(ino)
+      if (directory === undefined || !isDirectory(directory) || directory.nlink === 0) return undefined
+      if (!mayAccess(who, directory, X_OK)) return undefined
+      let next = end
+      while (path[next] === SLASH) next++
+      if (next === path.length) return { ino, offset: at }
+      const inner = this.#entry(ino, path, at, end)
+      if (inner === undefined || inner === ABSENT) return undefined
+      ino = inner
+      at = next
+    }
+  }
+
+  #inode(ino: number): Inode | undefined {
+    const known = this.#inodes.get(ino)
+    if (known !== undefined) return known
+    const key = inodeKey(ino)
+    const row = this.#core.store.peek(key)
+    if (row === undefined || row === null) return undefined
+    const verdict = decodeInode(key, row)
+    if (!verdict.ok) return undefined
+    this.#remember()
+    this.#inodes.set(ino, verdict.value)
+    return verdict.value
+  }
+
+  #entry(directory: number, path: Buffer, from: number, to: number): number | undefined {
+    const text = path.toString('latin1', from, to)
+    const known = this.#entries.get(directory)?.get(text)
+    if (known !== undefined) return known
+    const key = entryKey(this.#core, directory, path.subarray(from, to))
+    const row = this.#core.store.peek(key)
+    if (row === undefined) return undefined
+    let ino = ABSENT
+    if (row !== null) {
+      const verdict = decodeDirent(key, row)
+      if (!verdict.ok) return undefined
+      ino = verdict.value.ino
+    }
+    this.#remember()
+    let entries = this.#entries.get(directory)
+    if (entries === undefined) {
+      entries = new Map()
+      this.#entries.set(directory, entries)
+    }
+    entries.set(text, ino)
+    return ino
+  }
+
+  #remember(): void {
+    if (++this.#remembered <= REMEMBERED_MAX) return
+    this.#inodes = new Map()
+    this.#entries = new Map()
+    this.#remembered = 1
+  }
+
+  /** A row is being committed. */
+  #forget(key: string): void {
+    if (key.charCodeAt(0) !== NODE) return
+    const ino = numberOf(key)
+    const kind = key.charCodeAt(KIND_AT)
+    if (kind === 0) this.#inodes.delete(ino)
+    else if (kind === 1) this.#entries.get(ino)?.delete(key.slice(NAME_AT))
+  }
+}
+
+/** The inode number in a key's bytes 1 to 8. */
+function numberOf(key: string): number {
+  let number = 0
+  for (let at = 1; at < KIND_AT; at++) number = number * 256 + key.charCodeAt(at)
+  return number
+}
+
+const isDots = (path: Buffer, from: number, to: number): boolean =>
+  path[from] === DOT && (to - from === 1 || (to - from === 2 && path[from + 1] === DOT))

@@ -1,0 +1,70 @@
+/** Paths that need no walk: what is remembered is what the newest commit left, and rights are asked every time. */
+import { expect, test } from 'vitest'
+import { ViveFS } from 'vivefs'
+import { seedOf, withSeed } from '../seed.ts'
+
+const codeOf = (run: () => unknown): unknown => {
+  try {
+    return run() ?? 'done'
+  } catch (error) {
+    return (error as { code?: string }).code
+  }
+}
+
+test('rights on the way, renames, removals and links are seen at once', async () => {
+  const vive = await ViveFS.open('memory://', { durability: 'relaxed', owner: { uid: 0, gid: 0 } })
+  const { fs } = vive.root
+  const other = vive.as({ uid: 12_345, gid: 12_345, umask: 0 }).fs
+  fs.mkdirSync('/a/b/c', { recursive: true })
+  fs.writeFileSync('/a/b/c/file', 'x')
+  const look = (): unknown => codeOf(() => other.statSync('/a/b/c/file').size)
+  expect([look(), look()]).toEqual([1, 1])
+  fs.chmodSync('/a/b', 0o700)
+  expect([look(), codeOf(() => fs.statSync('/a/b/c/file').size)]).toEqual(['EACCES', 1])
+  fs.chmodSync('/a/b', 0o711)
+  expect(look()).toBe(1)
+  fs.writeFileSync('/a/b/c/file', 'longer')
+  expect(look()).toBe(6)
+  fs.renameSync('/a/b', '/a/moved')
+  expect([look(), fs.statSync('/a/moved/c/file').size]).toEqual(['ENOENT', 6])
+  fs.mkdirSync('/a/b')
+  fs.symlinkSync('../moved/c', '/a/b/c')
+  expect(look()).toBe(6)
+  fs.unlinkSync('/a/moved/c/file')
+  expect([look(), fs.existsSync('/a/moved/c/file')]).toEqual(['ENOENT', false])
+  fs.writeFileSync('/a/moved/c/file', 'again')
+  expect(look()).toBe(5)
+  await vive.close()
+  expect([look(), codeOf(() => fs.statSync('/a'))]).toEqual(['ERR_VIVEFS_CLOSED', 'ERR_VIVEFS_CLOSED'])
+})
+
+test('random changes: what is remembered is what a walk finds', async () => {
+  const seed = seedOf(6)
+  await withSeed(seed, async (random) => {
+    const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
+    const { fs } = vive
+    const names = ['a', 'b', 'c', 'é']
+    const path = (): string => `/${Array.from({ length: 1 + random.upTo(3) }, () => random.pick(names)).join('/')}`
+    for (let i = 0; i < 1500; i++) {
+      const [from, to] = [path(), path()]
+      const act = random.upTo(6)
+      codeOf(() => {
+        if (act === 0) fs.mkdirSync(from)
+        else if (act === 1) fs.writeFileSync(from, 'x'.repeat(random.upTo(9)))
+        else if (act === 2) fs.renameSync(from, to)
+        else if (act === 3) fs.unlinkSync(from)
+        else if (act === 4) fs.symlinkSync(to, from)
+        else fs.linkSync(from, to)
+      })
+      for (const at of [from, to]) {
+        // A dot on the way makes it walk.
+        const walked = codeOf(() => fs.lstatSync(`/.${at}`, { bigint: true }).ctimeNs)
+        expect([i, at, codeOf(() => fs.lstatSync(at, { bigint: true }).ctimeNs)]).toEqual([i, at, walked])
+        const followed = codeOf(() => fs.statSync(`/.${at}`).ino)
+        expect([i, at, codeOf(() => fs.statSync(at).ino)]).toEqual([i, at, followed])
+      }
+    }
+    await vive.close()
+  })
+  console.log(`lookups: seed ${seed}`)
+})
