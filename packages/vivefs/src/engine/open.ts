@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url'
 import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
+import { openDirectoryEngine } from './directory.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { openMemoryEngine } from './memory.ts'
-import { openDirectoryEngine } from './volume-directory.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
 export type Where = string | URL | AbstractLevel<any, any, any>

@@ -1,13 +1,10 @@
 /**
  * The directory of a volume: `vivefs.json` says which engine its files belong to, before that engine is loaded.
  */
-import { mkdir, readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { ViveError } from '../errors.ts'
-import { FORMAT_VERSION } from '../format/superblock.ts'
-import type { Engine, EngineOptions } from './engine.ts'
 import { readHolder } from './holder.ts'
-import { type DirectoryEngine, readVolumeFile, VOLUME_FILE, type VolumeFile, writeVolumeFile } from './volume-file.ts'
+import type { VolumeFile } from './volume-file.ts'
 
 export interface VolumeDirectory {
   readonly directory: string
@@ -16,55 +13,6 @@ export interface VolumeDirectory {
 
 export const holderPath = (directory: string): string => join(directory, 'holder.json')
 export const reservePathOf = (directory: string): string => join(directory, 'reserve')
-
-/** What new volumes are made on. */
-export const ENGINE_DEFAULT: DirectoryEngine = 'level'
-
-/**
- * Opens or makes the volume directory with the engine that its description names; `engine` (a prefix of the place) chooses
- * for a new one and must be that of an old one; `options.engine` only chooses. Errors: ERR_VIVEFS_NOT_A_VOLUME (nothing there and `create` false, or other files are there), ERR_VIVEFS_ENGINE (another engine, or
- * its database does not open), ERR_VIVEFS_LOCKED (with `holder`), ERR_VIVEFS_FORMAT, and those of the file system below.
- */
-export async function openDirectoryEngine(
-  where: string,
-  engine: DirectoryEngine | undefined,
-  options: EngineOptions,
-): Promise<Engine> {
-  const directory = resolve(where)
-  let description = await readVolumeFile(directory)
-  if (description === undefined) {
-    await assertMayCreate(directory, options.create)
-    const { newVolumeId: volumeId } = options
-    description = {
-      magic: 'vivefs',
-      format: FORMAT_VERSION,
-      engine: engine ?? options.engine ?? ENGINE_DEFAULT,
-      volumeId,
-    }
-    await mkdir(directory, { recursive: true })
-    await writeVolumeFile(directory, description)
-  } else if (engine !== undefined && engine !== description.engine) {
-    const message = `the volume at ${directory} is on ${description.engine}, not on ${engine}`
-    throw new ViveError('ERR_VIVEFS_ENGINE', message)
-  }
-  const open =
-    description.engine === 'lsm'
-      ? (await import('./lsm.ts')).openLsmEngine
-      : (await import('./level.ts')).openLevelEngine
-  return await open({ directory, description })
-}
-
-async function assertMayCreate(directory: string, create: boolean): Promise<void> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  const others = names.filter((name) => name !== `${VOLUME_FILE}.new`)
-  if (others.length > 0) {
-    throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', `${directory} is not empty and holds no ViveFS volume`)
-  }
-  if (!create) throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', `there is no ViveFS volume at ${directory}`)
-}
 
 /** Why the database of a volume did not open. */
 export async function openFailure(directory: string, cause: unknown): Promise<ViveError> {

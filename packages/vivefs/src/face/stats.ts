@@ -167,8 +167,8 @@ export function emptyStats(isBig: boolean): fs.Stats | fs.BigIntStats {
   return (isBig ? new BigIntStats(0, nothing) : new Stats(0, nothing)) as unknown as fs.Stats
 }
 
-/** Whether it is what this module makes. */
-export const isStats = (value: object): boolean => value instanceof Stats || value instanceof BigIntStats
+/** Whether it is what this module makes, or another copy of it. */
+export const isStats = (value: object): boolean => 'atimeMs' in value && 'isFile' in value && 'mode' in value
 
 /** The same from its fields, on the other side of a port. */
 export const reviveStats = (fields: object): Stats | BigIntStats =>

@@ -2,6 +2,7 @@
  * Values on their way through a port: what structured clone does not keep (classes, errors with their fields, URLs) is
  * told by a tag. Buffers travel as bytes of their own and are transferred.
  */
+import nodeFs from 'node:fs'
 import { constants } from 'node:os'
 import { FilesystemError } from '../errors.ts'
 import { Dirent } from '../face/dirent.ts'
@@ -46,7 +47,7 @@ export function pack(value: unknown, transfer: Transfer): unknown {
   if (value instanceof URL) return tagged('url', value.href)
   if (value instanceof Date) return value
   if (value instanceof Error) return packError(value)
-  if (value instanceof Dirent) {
+  if (value instanceof nodeFs.Dirent) {
     const type = kindsOfEntry.find(([name]) => value[name]())?.[1] ?? 0
     return tagged('dirent', { name: pack(value.name, transfer), parent: pack(value.parentPath, transfer), type })
   }

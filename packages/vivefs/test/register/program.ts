@@ -52,7 +52,10 @@ let said: unknown
 try {
   const { unregister } = register(vive.fs, { at: '/app' })
   const require = createRequire(import.meta.url)
-  said = { required: require(String('/app/main.cjs')), imported: (await import(String('file:///app/main.mjs'))).default }
+  said = {
+    required: require(String('/app/main.cjs')),
+    imported: (await import(String('file:///app/main.mjs'))).default,
+  }
   unregister()
   said = { ...(said as object), after: nodeFs.existsSync('/app/note.txt') }
 } catch (error) {
