@@ -38,11 +38,7 @@ export async function openDirectoryEngine(
     const message = `the volume at ${directory} is on ${description.engine}, not on ${engine}`
     throw new ViveError('ERR_VIVEFS_ENGINE', message)
   }
-  const open =
-    description.engine === 'lsm'
-      ? (await import('./lsm.ts')).openLsmEngine
-      : (await import('./level.ts')).openLevelEngine
-  return await open({ directory, description })
+  return await (description.engine === 'lsm' ? openLsmEngine : openLevelEngine)({ directory, description })
 }
 
 async function assertMayCreate(directory: string, create: boolean): Promise<void> {
