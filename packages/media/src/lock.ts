@@ -49,11 +49,20 @@ function textOf(path: string): string {
   }
 }
 
-/** Start of a process in clock ticks since boot; '' when there is none or the system does not say. */
-export function processStartTime(pid: number): string {
+/** Fields of proc(5) stat from the third on; none when there is no such process or the system does not say. */
+function processFields(pid: number): string[] {
   const stat = textOf(`/proc/${pid}/stat`)
   // The command in parentheses may hold spaces and parentheses itself: count fields from its end.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Start of a process in clock ticks since boot; '' when there is none or the system does not say. */
+export const processStartTime = (pid: number): string => processFields(pid)[19] ?? ''
+
+/** It has ended with all its threads and only waits for its parent to ask how: it will not write again. */
+function processEnded(pid: number): boolean {
+  const fields = processFields(pid)
+  return (fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) <= 1
 }
 
 const bootId = (): string => textOf('/proc/sys/kernel/random/boot_id').trim()
@@ -100,7 +109,7 @@ export function lockIsStale(holder: LockHolder): boolean {
   if (holder.host !== hostname()) return false
   const boot = bootId()
   if (holder.bootId !== '' && boot !== '' && holder.bootId !== boot) return true
-  if (!processLives(holder.pid)) return true
+  if (!processLives(holder.pid) || processEnded(holder.pid)) return true
   const started = processStartTime(holder.pid)
   return holder.startTime !== '' && started !== '' && holder.startTime !== started
 }
