@@ -57,7 +57,12 @@ const start = performance.now()
 const code = await runTests()
 const seconds = (performance.now() - start) / 1000
 const steps =
-  filters.length === 0 ? [['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])]] : []
+  filters.length === 0
+    ? [
+        ['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])],
+        ['faults in the face that its tests catch', () => runTool('fs-mutants.mjs', [])],
+      ]
+    : []
 const results = [{ title: 'tests with full counts', code, seconds }, ...runSteps(steps)]
 
 /** What one test file came to. */

@@ -2,6 +2,9 @@
 import { inspect } from 'node:util'
 import { drivenSync } from '../op.ts'
 
+/** Where versions of Node differ in more than words, the face is as the running one. */
+export const nodeMajor = Number(process.versions.node.split('.')[0])
+
 function named<E extends Error>(error: E, code: string): E & { code: string } {
   // As node does it: the stack names the code, the object shows it.
   const { name } = error

@@ -17,7 +17,7 @@ import { spaceReport } from '../core/space.ts'
 import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { assertInteger, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
+import { assertInteger, nodeMajor, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
 import { absolute, type Face, locate, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
@@ -211,9 +211,13 @@ export const lchown = chownBy('lchown', 'nofollow')
 export const fchown = (face: Face, of: Description, uid: unknown, gid: unknown): Op<void> =>
   changeOpen(face, of, 'fchown', { uid: toId(uid, 'uid'), gid: toId(gid, 'gid') })
 
-/** A Date may be none. */
-const isTime = ({ atime, mtime }: { atime: Timespec; mtime: Timespec }): boolean =>
-  !Number.isNaN(atime.sec) && !Number.isNaN(mtime.sec)
+/** A Date may be none: up to Node 20 that is refused, since then it leaves the time alone. */
+function toTimes(atime: Timespec, mtime: Timespec): AttributeChanges | undefined {
+  const isWhole = !Number.isNaN(atime.sec) && !Number.isNaN(mtime.sec)
+  if (!isWhole && nodeMajor < 22) return undefined
+  const omitted = (time: Timespec): Timespec | undefined => (Number.isNaN(time.sec) ? undefined : time)
+  return { atime: omitted(atime), mtime: omitted(mtime) }
+}
 
 function* refuse(code: ErrnoCode): Op<never> {
   throw new FilesystemError(code)
@@ -222,8 +226,8 @@ function* refuse(code: ErrnoCode): Op<never> {
 function utimesBy(syscall: 'utime' | 'lutime', how: Following) {
   return (face: Face, path: unknown, atime: unknown, mtime: unknown): Op<void> => {
     const at = toPath(path)
-    const times = { atime: toTime(atime), mtime: toTime(mtime) }
-    return located(syscall, at, isTime(times) ? changePath(face, at, how, times) : refuse('EINVAL'))
+    const times = toTimes(toTime(atime), toTime(mtime))
+    return located(syscall, at, times === undefined ? refuse('EINVAL') : changePath(face, at, how, times))
   }
 }
 
@@ -231,8 +235,8 @@ export const utimes = utimesBy('utime', 'follow')
 export const lutimes = utimesBy('lutime', 'nofollow')
 
 export function futimes(face: Face, of: Description, atime: unknown, mtime: unknown): Op<void> {
-  const times = { atime: toTime(atime, 'atime'), mtime: toTime(mtime, 'mtime') }
-  return isTime(times) ? changeOpen(face, of, 'futime', times) : located('futime', undefined, refuse('EINVAL'))
+  const times = toTimes(toTime(atime, 'atime'), toTime(mtime, 'mtime'))
+  return times === undefined ? located('futime', undefined, refuse('EINVAL')) : changeOpen(face, of, 'futime', times)
 }
 
 function toLength(length: unknown): number {

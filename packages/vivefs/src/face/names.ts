@@ -21,7 +21,17 @@ import { type Place, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import { drivenSync, type Op } from '../op.ts'
-import { assertBoolean, assertUint32, coded, encoded, toMode, toOptions, wrongType, wrongValue } from './arguments.ts'
+import {
+  assertBoolean,
+  assertUint32,
+  coded,
+  encoded,
+  nodeMajor,
+  toMode,
+  toOptions,
+  wrongType,
+  wrongValue,
+} from './arguments.ts'
 import { absolute, type Face, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
@@ -216,8 +226,9 @@ const linkTypes = ['dir', 'file', 'junction']
 export function symlink(face: Face, target: unknown, path: unknown, type?: unknown): Op<void> {
   const to = toPath(target, 'target')
   const at = toPath(path)
-  if (typeof type === 'string' && !linkTypes.includes(type)) {
-    const text = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`
+  const isChecked = nodeMajor >= 23 ? type !== undefined && type !== null : typeof type === 'string'
+  if (isChecked && !linkTypes.includes(type as string)) {
+    const text = `Symlink type must be one of "dir", "file", or "junction". Received "${String(type)}"`
     throw coded(Error, 'ERR_FS_INVALID_SYMLINK_TYPE', text)
   }
   const make = face.core.run(face.who, function* (call) {
