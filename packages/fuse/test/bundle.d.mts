@@ -1,11 +1,11 @@
 export interface Bundled {
   readonly directory: string
-  /** `test/programs/NAME.ts` compiled. */
+  /** What became of `NAME.ts`. */
   program(name: string): string
   /** The command `vivefs`. */
   readonly cli: string
   remove(): void
 }
 
-/** @param programs names of `test/programs/NAME.ts` */
+/** @param programs files in TypeScript, relative to this one */
 export function bundle(...programs: string[]): Promise<Bundled>

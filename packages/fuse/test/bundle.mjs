@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -44,7 +44,7 @@ const packages = {
 const siblings = (name) => Object.keys(packages).filter((other) => other !== name)
 
 /**
- * @param {...string} programs names of `test/programs/NAME.ts`
+ * @param {...string} programs files in TypeScript, relative to this one
  * @returns {Promise<import('./bundle.mjs').Bundled>}
  */
 export async function bundle(...programs) {
@@ -64,7 +64,7 @@ export async function bundle(...programs) {
     splitting: false,
     entryPoints: {
       cli: source('../../vivefs/src/cli/index.ts'),
-      ...Object.fromEntries(programs.map((name) => [name, source(`./programs/${name}.ts`)])),
+      ...Object.fromEntries(programs.map((path) => [basename(path, '.ts'), source(path)])),
     },
     outdir: directory,
     outExtension: { '.js': '.mjs' },

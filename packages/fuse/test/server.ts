@@ -80,7 +80,7 @@ export class Bench {
   }
 
   bundled(): Promise<Bundled> {
-    this.#bundled ??= bundle('server')
+    this.#bundled ??= bundle('./programs/server.ts')
     return this.#bundled
   }
 
