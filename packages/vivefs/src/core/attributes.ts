@@ -17,6 +17,7 @@ import {
   W_OK,
   withoutSetId,
 } from './mode.ts'
+import { dropCapability } from './xattr.ts'
 
 /** The block of st_blocks, bytes. */
 export const STAT_BLOCK_BYTES = 512
@@ -101,7 +102,8 @@ export function* changeAttributes(
     if (!isOpenForWriting && !mayAccess(who, inode, W_OK)) throw new FilesystemError('EACCES')
   }
   const edited = call.edit(inode, 'ctime')
-  if (changes.uid !== undefined || changes.gid !== undefined) {
+  const changesHands = changes.uid !== undefined || changes.gid !== undefined
+  if (changesHands) {
     edited.uid = changes.uid ?? edited.uid
     edited.gid = changes.gid ?? edited.gid
     if (!isDirectory(inode)) edited.mode = withoutSetId(edited.mode)
@@ -116,6 +118,7 @@ export function* changeAttributes(
     edited.mtime = call.now
     if (isChange && who.uid !== 0) edited.mode = withoutSetId(edited.mode)
   }
+  if (edited.xattrs > 0 && (changesHands || changes.size !== undefined)) yield* dropCapability(call, edited)
   if (changes.atime !== undefined) edited.atime = changes.atime === 'now' ? call.now : changes.atime
   if (changes.mtime !== undefined) edited.mtime = changes.mtime === 'now' ? call.now : changes.mtime
   call.tellOf(inode, changes.size !== undefined ? 'modify' : 'attrib', place)

@@ -60,6 +60,12 @@ export class Lookups {
     return this.#core.lazyTimes.apply(inode)
   }
 
+  /** The inode of a handle or an open file; undefined when it cannot be said here. */
+  inode(ino: number, generation: number): Inode | undefined {
+    const inode = this.#core.store.isUsable ? this.#inode(ino) : undefined
+    return inode === undefined || inode.generation !== generation ? undefined : this.#core.lazyTimes.apply(inode)
+  }
+
   /** The directory in which an absolute path's last name is to be looked up. */
   parent(who: Credentials, path: Buffer): Parent | undefined {
     if (path.length >= PATH_BYTES_MAX || path[0] !== SLASH || !this.#core.store.isUsable) return undefined

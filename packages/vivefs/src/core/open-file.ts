@@ -21,6 +21,7 @@ import {
   W_OK,
   withoutSetId,
 } from './mode.ts'
+import { dropCapability } from './xattr.ts'
 
 const {
   O_ACCMODE = 3,
@@ -91,6 +92,7 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   yield* resize(call, edited, 0)
   call.tellOf(inode, 'modify')
   if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  if (edited.xattrs > 0) yield* dropCapability(call, edited)
   return edited
 }
 
@@ -195,6 +197,7 @@ export function* writeInode(call: Call, inode: Inode, offset: number, data: Byte
   yield* writeContent(call, edited, offset, data)
   call.tellOf(inode, 'modify', place)
   if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  if (edited.xattrs > 0) yield* dropCapability(call, edited)
   return edited
 }
 
@@ -213,6 +216,7 @@ function* truncateTo(call: Call, file: OpenFile, size: number): Op<void> {
   yield* resize(call, edited, size)
   call.tellOf(inode, 'modify', placeOfOpen(call, file))
   if (isChange && call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
+  if (edited.xattrs > 0) yield* dropCapability(call, edited)
 }
 
 const CUT_ATTEMPTS_MAX = 32

@@ -88,3 +88,13 @@ export function* listXattrs(call: Call, inode: Inode): Op<Buffer[]> {
   const names = rows.map(({ key }) => Buffer.from(nameOfXattrKey(key)))
   return call.who.uid === 0 ? names : names.filter((name) => !name.toString('latin1').startsWith('trusted.'))
 }
+
+const CAPABILITY = Buffer.from('security.capability')
+
+/** What a program may do beyond its user goes when the file changes or changes hands; `edited` is being changed. */
+export function* dropCapability(call: Call, edited: Inode): Op<void> {
+  const key = xattrKey(edited.ino, CAPABILITY)
+  if ((yield* readValue(call, key)) === undefined) return
+  call.tx.del(key)
+  edited.xattrs--
+}

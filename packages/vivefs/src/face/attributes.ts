@@ -1,6 +1,7 @@
 /** Operations on attributes: stat, access, chmod, chown, utimes, statfs; by path and by descriptor. */
 import { type BigIntStats, type BigIntStatsFs, type Stats, type StatsFs, statfsSync } from 'node:fs'
 import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
+import type { Call } from '../core/call.ts'
 import {
   type Credentials,
   isDirectory,
@@ -16,7 +17,7 @@ import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
 import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { done, type Op } from '../op.ts'
 import { assertInteger, nodeMajor, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
 import { absolute, type Face, locate, located, resolvePath, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
@@ -144,12 +145,16 @@ function* orUndefined<T>(op: Op<T>): Op<T | undefined> {
 export const statSync = forgivingStatBy('stat', 'follow')
 export const lstatSync = forgivingStatBy('lstat', 'nofollow')
 
+function* openStats(call: Call, face: Face, of: Description, isBig: boolean): Op<Stats | BigIntStats> {
+  return statsOf(yield* call.inode(of.file.ino, of.file.generation), face.device, isBig)
+}
+
 export function fstat(face: Face, of: Description, options?: BigOption | null): Op<Stats | BigIntStats> {
   const isBig = wantsBig(options)
   const { ino, generation } = of.file
-  const look = face.core.read(face.who, function* (call) {
-    return statsOf(yield* call.inode(ino, generation), face.device, isBig)
-  })
+  const known = face.core.lookups.inode(ino, generation)
+  if (known !== undefined) return done(statsOf(known, face.device, isBig))
+  const look = face.core.read(face.who, (call) => openStats(call, face, of, isBig))
   return located('fstat', undefined, of.use(look))
 }
 

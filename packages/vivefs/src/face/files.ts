@@ -72,17 +72,8 @@ const isDirectoryRead = (): FilesystemError => new FilesystemError('EISDIR', { s
 function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | undefined): Op<Buffer> {
   if (flags === O_RDONLY) {
     const { core, who } = face
-    const small = yield* located(
-      'open',
-      path,
-      core.read(who, function* (call) {
-        const { inode } = yield* walkPath(call, face, path, 'follow')
-        if (inode === undefined) throw new FilesystemError('ENOENT')
-        yield* prepareOpen(call, inode, flags)
-        if (isDirectory(inode)) throw isDirectoryRead()
-        return inode.size > READ_BYTES_MAX ? undefined : yield* readSmall(call, inode)
-      }),
-    )
+    const read = core.read(who, (call) => readIfSmall(call, face, path, flags))
+    const small = yield* located('open', path, read)
     if (small !== undefined) return small
   }
   const description = yield* openDescription(face, path, flags, FILE_MODE)
@@ -91,6 +82,15 @@ function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | 
   } finally {
     yield* face.descriptors.close(description)
   }
+}
+
+/** Undefined when it is large. */
+function* readIfSmall(call: Call, face: Face, path: Path, flags: number): Op<Buffer | undefined> {
+  const { inode } = yield* walkPath(call, face, path, 'follow')
+  if (inode === undefined) throw new FilesystemError('ENOENT')
+  yield* prepareOpen(call, inode, flags)
+  if (isDirectory(inode)) throw isDirectoryRead()
+  return inode.size > READ_BYTES_MAX ? undefined : yield* readSmall(call, inode)
 }
 
 function* readSmall(call: Call, inode: Inode): Op<Buffer> {
@@ -189,19 +189,18 @@ export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<v
 }
 
 function writeAtOnce(face: Face, path: Path, how: WholeWrite, data: Uint8Array): Op<void> {
-  const { flags, mode } = how
-  const isDurable = how.flush || (flags & (O_SYNC | O_DSYNC)) !== 0
+  const isDurable = how.flush || (how.flags & (O_SYNC | O_DSYNC)) !== 0
   return face.core.run(
     face.who,
-    function* (call) {
-      const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
-      const prepared = yield* prepareOpen(call, inode, flags, isNew)
-      if (data.length > 0) {
-        yield* writeInode(call, prepared, (flags & O_APPEND) !== 0 ? prepared.size : 0, data)
-      }
-    },
+    (call) => openAndWrite(call, face, path, how, data),
     isDurable ? { durable: true } : {},
   )
+}
+
+function* openAndWrite(call: Call, face: Face, path: Path, { flags, mode }: WholeWrite, data: Uint8Array): Op<void> {
+  const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
+  const prepared = yield* prepareOpen(call, inode, flags, isNew)
+  if (data.length > 0) yield* writeInode(call, prepared, (flags & O_APPEND) !== 0 ? prepared.size : 0, data)
 }
 
 /** All of `data` at the position, in pieces, so that a signal is heard. */
