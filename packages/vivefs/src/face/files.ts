@@ -59,7 +59,8 @@ export function readFile(face: Face, file: unknown, options?: unknown, usual?: s
     const bytes = yield* target instanceof Description
       ? readRest(face, target, signal)
       : readPath(face, target, flags, signal)
-    return encoding && encoding !== 'buffer' ? bytes.toString(encoding) : bytes
+    // 'buffer' is no encoding of text: the error of that is Buffer's own, as in node.
+    return encoding ? bytes.toString(encoding as BufferEncoding) : bytes
   }
 }
 
