@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stampFile = join(root, '.vivefs-setup.json')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const packages = ['media', 'pfaof', 'lsm', 'vivefs']
+const packages = ['media', 'pfaof', 'lsm', 'vivefs', 'fuse']
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {

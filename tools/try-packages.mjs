@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './steps.mjs'
 
-const packages = ['media', 'pfaof', 'lsm', 'vivefs']
+const packages = ['media', 'pfaof', 'lsm', 'vivefs', 'fuse']
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const project = mkdtempSync(join(tmpdir(), 'vivefs-packed-'))
 const shell = process.platform === 'win32'
@@ -24,6 +24,7 @@ import { runAsync } from 'vivefs/fsal'
 import * as conformance from 'vivefs/conformance'
 import * as media from '@vivefs/media'
 import * as pfaof from '@vivefs/pfaof'
+import { isFuseError, mountVolume } from '@vivefs/fuse'
 import { LsmLevel } from '@vivefs/lsm'
 const level = new LsmLevel(process.argv[3], { memtableBytes: 65536, level0Trigger: 2 })
 for (let i = 0; i < 5000; i++) await level.put('key ' + i, 'value '.repeat(20) + i)
@@ -41,6 +42,8 @@ assert.equal(attributes.nlink, 2)
 assert.equal(typeof conformance.filesystemSuite, 'function')
 assert.ok(Object.keys(media).length > 0 && Object.keys(pfaof).length > 0)
 await vive.close()
+// A directory that is not there is refused wherever this runs, after the worker was found and had opened its volume.
+await assert.rejects(mountVolume('memory://', '/not/there'), isFuseError)
 console.log('esm ok')
 `
 const cjs = `
@@ -61,6 +64,8 @@ const { LsmLevel } = require('@vivefs/lsm')
   assert.equal(await vive.fs.promises.readFile('/a/hello.txt', 'utf8'), 'from esm')
   await assert.rejects(ViveFS.open(process.argv[2]), { code: 'ERR_VIVEFS_LOCKED' })
   await vive.close()
+  const { isFuseError, mountVolume } = require('@vivefs/fuse')
+  await assert.rejects(mountVolume('memory://', '/not/there'), isFuseError)
   console.log('cjs ok')
 })()
 `

@@ -50,6 +50,9 @@ const OPCODES_MAX = 128
 /** Operations with effects outside the volume before they wait: they are driven once only. */
 const ONCE: ReadonlySet<number> = new Set([OPCODE.RELEASE, OPCODE.RELEASEDIR])
 
+/** Requests that may change a mode (set-id bits go) without the kernel being told by the answer. */
+const WRITES: ReadonlySet<number> = new Set([OPCODE.WRITE, OPCODE.OPEN, OPCODE.CREATE, OPCODE.COPY_FILE_RANGE])
+
 /** Answers up to this size go out as one piece of memory, bytes. */
 const JOINED_BYTES_MAX = 16 * 1024
 
@@ -83,8 +86,8 @@ export class Session {
   #nextFile = 1
   readonly #out = Buffer.allocUnsafeSlow(ANSWER_HEADER_BYTES + JOINED_BYTES_MAX)
   readonly #header = this.#out.subarray(0, ANSWER_HEADER_BYTES)
-  /** A request of the kernel is being run: what changes, it knows. */
-  #serving = false
+  /** The request that is being run, by its opcode; 0: none. What changes by it the kernel knows. */
+  #serving = 0
   readonly #unlisten: () => void
 
   /** `notify` takes whole messages that nobody asked for, to be sent by another thread than the one that answers. */
@@ -104,12 +107,12 @@ export class Session {
     this.#answer = o.answer
     this.freeBytes = o.freeBytes
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
-    this.#unlisten =
-      notices === undefined
-        ? () => {}
-        : fsal.listen((change) => {
-            if (!this.#serving) notices(change)
-          })
+    // About attributes alone the kernel can be told at once: it waits for nothing then.
+    const atOnce = noticesOf(this.nodes, (message) => this.#answer([message]))
+    this.#unlisten = fsal.listen((change) => {
+      if (this.#serving === 0) notices?.(change)
+      else if (change.kind === 'attrib' && WRITES.has(this.#serving)) atOnce(change)
+    })
   }
 
   get counts(): SessionCounts {
@@ -231,6 +234,8 @@ export class Session {
       FEATURE.PARALLEL_DIROPS |
       FEATURE.MAX_PAGES |
       FEATURE.CACHE_SYMLINKS |
+      // Who writes, truncates or chowns loses set-id bits and capabilities here: the kernel need not look before every write.
+      FEATURE.HANDLE_KILLPRIV_V2 |
       (writeback ? FEATURE.WRITEBACK_CACHE : 0)
     this.reply(request.unique, encodeInit(asked, wanted))
   }
@@ -243,7 +248,7 @@ export class Session {
     }
     const { unique } = request
     if (this.fsal.sync === 'full' && !ONCE.has(request.opcode)) {
-      this.#serving = true
+      this.#serving = request.opcode
       try {
         this.reply(unique, runSync(operation(this, request)))
         return undefined
@@ -254,7 +259,7 @@ export class Session {
           return undefined
         }
       } finally {
-        this.#serving = false
+        this.#serving = 0
       }
     }
     return this.#start(operation, request)
@@ -266,7 +271,7 @@ export class Session {
     let step: IteratorResult<PromiseLike<unknown>, Body>
     try {
       op = operation(this, request)
-      step = this.#step(() => op.next())
+      step = this.#step(request.opcode, () => op.next())
     } catch (error) {
       this.refuse(unique, error)
       return undefined
@@ -276,7 +281,7 @@ export class Session {
       return undefined
     }
     this.pending++
-    const answered = this.#wait(op, step.value).then(
+    const answered = this.#wait(op, step.value, request.opcode).then(
       (body) => {
         this.pending--
         this.reply(unique, body)
@@ -289,16 +294,19 @@ export class Session {
     return request.opcode === OPCODE.WRITE ? answered : undefined
   }
 
-  #step<T>(run: () => IteratorResult<PromiseLike<unknown>, T>): IteratorResult<PromiseLike<unknown>, T> {
-    this.#serving = true
+  #step<T>(
+    opcode: number,
+    run: () => IteratorResult<PromiseLike<unknown>, T>,
+  ): IteratorResult<PromiseLike<unknown>, T> {
+    this.#serving = opcode
     try {
       return run()
     } finally {
-      this.#serving = false
+      this.#serving = 0
     }
   }
 
-  async #wait(op: Op<Body>, first: PromiseLike<unknown>): Promise<Body> {
+  async #wait(op: Op<Body>, first: PromiseLike<unknown>, opcode: number): Promise<Body> {
     let waited = first
     for (;;) {
       let value: unknown
@@ -308,7 +316,7 @@ export class Session {
       } catch (thrown) {
         failure = { thrown }
       }
-      const step = this.#step(() => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
+      const step = this.#step(opcode, () => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
       if (step.done) return step.value
       waited = step.value
     }

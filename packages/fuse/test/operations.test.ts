@@ -88,6 +88,16 @@ print(os.stat('q').st_size, open('q', 'rb').read(6))`
     expect(out.split('\n')).toEqual(['ran', 'script', 'unread', 'yes'])
   })
 
+  test('who changes a program takes its powers: set-id bits and capabilities', async () => {
+    const out = await sh(`cd ${directory}
+      for how in 'echo x >> k' 'truncate -s 5 k' 'chown 7:7 k' ': > k' 'chmod 755 k'; do
+        rm -f k; cp /bin/true k; chmod 4755 k; setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 k
+        chmod 4777 k; eval "$how"; getfattr -n security.capability k > /dev/null 2>&1 && echo kept || echo gone
+      done
+      cp /bin/true s2; chown 1234:1234 s2; chmod 4755 s2; setpriv --reuid 1234 --clear-groups sh -c "echo x >> s2"; stat -c %a s2`)
+    expect(out.split('\n')).toEqual(['gone', 'gone', 'gone', 'gone', 'kept', '755'])
+  })
+
   test('a running program cannot be written: ETXTBSY', async () => {
     const { stderr } = await run('sh', ['-c', `cd ${directory}; cp /bin/sleep z; ./z 1 & sleep .3; echo >> z`])
     expect(stderr).toMatch(/Text file busy/)

@@ -90,10 +90,17 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   if (!truncates || isNew) return inode
   const edited = call.edit(inode, 'mtime')
   yield* resize(call, edited, 0)
+  yield* dropPowers(call, edited)
   call.tellOf(inode, 'modify')
-  if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
-  if (edited.xattrs > 0) yield* dropCapability(call, edited)
   return edited
+}
+
+/** Who changes a program takes its powers: set-id bits (but the superuser leaves them) and capabilities. */
+function* dropPowers(call: Call, edited: Inode, place?: NamedPlace): Op<void> {
+  const { mode, xattrs } = edited
+  if (call.who.uid !== 0) edited.mode = withoutSetId(mode)
+  if (xattrs > 0) yield* dropCapability(call, edited)
+  if (edited.mode !== mode || edited.xattrs !== xattrs) call.tellOf(edited, 'attrib', place)
 }
 
 /** Opens an inode. `isNew` and the errors as for `prepareOpen`. */
@@ -195,9 +202,8 @@ function* writeAt(call: Call, file: OpenFile, offset: number | null, data: Bytes
 export function* writeInode(call: Call, inode: Inode, offset: number, data: Bytes, place?: NamedPlace): Op<Inode> {
   const edited = call.edit(inode, 'mtime')
   yield* writeContent(call, edited, offset, data)
+  yield* dropPowers(call, edited, place)
   call.tellOf(inode, 'modify', place)
-  if (call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
-  if (edited.xattrs > 0) yield* dropCapability(call, edited)
   return edited
 }
 
@@ -215,8 +221,7 @@ function* truncateTo(call: Call, file: OpenFile, size: number): Op<void> {
   const edited = call.edit(inode, 'mtime')
   yield* resize(call, edited, size)
   call.tellOf(inode, 'modify', placeOfOpen(call, file))
-  if (isChange && call.who.uid !== 0) edited.mode = withoutSetId(edited.mode)
-  if (edited.xattrs > 0) yield* dropCapability(call, edited)
+  if (isChange) yield* dropPowers(call, edited)
 }
 
 const CUT_ATTEMPTS_MAX = 32
