@@ -45,7 +45,12 @@ let positionals
 try {
   const parsed = parseArgs({
     allowPositionals: true,
-    options: { engine: { type: 'string' }, keep: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      engine: { type: 'string' },
+      keep: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   })
   flags = parsed.values
   positionals = parsed.positionals
