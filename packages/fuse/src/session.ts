@@ -11,7 +11,8 @@ import {
   runSync,
   SyncUnavailableError,
 } from 'vivefs/fsal'
-import { Errno, errnoOf } from './errno.ts'
+import { type Answer, Answers, type Body } from './answers.ts'
+import { Errno } from './errno.ts'
 import type { MountOptions } from './mount-options.ts'
 import { NodeTable } from './node-table.ts'
 import { type Notices, noticesOf } from './notices.ts'
@@ -23,15 +24,11 @@ import { spaceOperations } from './operations/space.ts'
 import { xattrOperations } from './operations/xattrs.ts'
 import { decodeInit, encodeInit, FEATURE, MAJOR, MINOR_MIN } from './protocol/init.ts'
 import { OPCODE, OPCODE_NAMES } from './protocol/opcode.ts'
-import { ANSWER_HEADER_BYTES, readU64, type Trust, writeU64 } from './protocol/wire.ts'
+import { readU64, type Trust } from './protocol/wire.ts'
 import { decodeRequest, type Request } from './request.ts'
 import { SupplementaryGroups } from './supplementary-groups.ts'
 
-/** Takes one answer whole: header and body. They may be overwritten when it returns. */
-export type Answer = (parts: readonly Buffer[]) => void
-
-/** The body of an answer; undefined: none. */
-export type Body = Buffer | undefined
+export type { Body }
 export type Operation = (session: Session, request: Request) => Op<Body>
 export type Operations = Readonly<Record<number, Operation>>
 
@@ -52,9 +49,6 @@ const ONCE: ReadonlySet<number> = new Set([OPCODE.RELEASE, OPCODE.RELEASEDIR])
 
 /** Requests that may change a mode (set-id bits go) without the kernel being told by the answer. */
 const WRITES: ReadonlySet<number> = new Set([OPCODE.WRITE, OPCODE.OPEN, OPCODE.CREATE, OPCODE.COPY_FILE_RANGE])
-
-/** Answers up to this size go out as one piece of memory, bytes. */
-const JOINED_BYTES_MAX = 16 * 1024
 
 /** Open files at a time; more is ENFILE. */
 const OPEN_FILES_MAX = 1 << 20
@@ -77,15 +71,13 @@ export class Session {
   ended = false
   /** Requests that wait for the store. */
   pending = 0
-  readonly #answer: Answer
+  readonly answers: Answers
   readonly #groups = new SupplementaryGroups()
   readonly #files = new Map<number, OpenFile>()
   /** Numbers of open files that were made without a name and may be given one, by node. */
   readonly #temporary = new Map<number, number>()
   readonly #counts = new Float64Array(OPCODES_MAX)
   #nextFile = 1
-  readonly #out = Buffer.allocUnsafeSlow(ANSWER_HEADER_BYTES + JOINED_BYTES_MAX)
-  readonly #header = this.#out.subarray(0, ANSWER_HEADER_BYTES)
   /** The request that is being run, by its opcode; 0: none. What changes by it the kernel knows. */
   #serving = 0
   readonly #unlisten: () => void
@@ -104,11 +96,11 @@ export class Session {
     this.options = options
     this.nodes = new NodeTable(fsal.root(), o.rootIno)
     this.trust = { entrySeconds: options.entrySeconds, attributeSeconds: options.attributeSeconds }
-    this.#answer = o.answer
+    this.answers = new Answers(o.answer)
     this.freeBytes = o.freeBytes
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
     // About attributes alone the kernel can be told at once: it waits for nothing then.
-    const atOnce = noticesOf(this.nodes, (message) => this.#answer([message]))
+    const atOnce = noticesOf(this.nodes, (message) => o.answer([message]))
     this.#unlisten = fsal.listen((change) => {
       if (this.#serving === 0) notices?.(change)
       else if (change.kind === 'attrib' && WRITES.has(this.#serving)) atOnce(change)
@@ -202,7 +194,7 @@ export class Session {
         return undefined
       case OPCODE.DESTROY:
         this.ended = true
-        this.reply(request.unique, undefined)
+        this.answers.reply(request.unique, undefined)
         return undefined
       default:
         return this.#dispatch(request)
@@ -217,7 +209,7 @@ export class Session {
   #init(request: Request): void {
     const asked = decodeInit(request.body)
     if (asked.major !== MAJOR || asked.minor < MINOR_MIN) {
-      this.refuse(request.unique, 'EPROTO')
+      this.answers.refuse(request.unique, 'EPROTO')
       this.ended = true
       return
     }
@@ -237,25 +229,25 @@ export class Session {
       // Who writes, truncates or chowns loses set-id bits and capabilities here: the kernel need not look before every write.
       FEATURE.HANDLE_KILLPRIV_V2 |
       (writeback ? FEATURE.WRITEBACK_CACHE : 0)
-    this.reply(request.unique, encodeInit(asked, wanted))
+    this.answers.reply(request.unique, encodeInit(asked, wanted))
   }
 
   #dispatch(request: Request): Promise<void> | undefined {
     const operation = operations[request.opcode]
     if (operation === undefined) {
-      this.refuse(request.unique, 'ENOSYS')
+      this.answers.refuse(request.unique, 'ENOSYS')
       return undefined
     }
     const { unique } = request
     if (this.fsal.sync === 'full' && !ONCE.has(request.opcode)) {
       this.#serving = request.opcode
       try {
-        this.reply(unique, runSync(operation(this, request)))
+        this.answers.reply(unique, runSync(operation(this, request)))
         return undefined
       } catch (error) {
         // It has published nothing: it runs again, and waits.
         if (!(error instanceof SyncUnavailableError)) {
-          this.refuse(unique, error)
+          this.answers.refuse(unique, error)
           return undefined
         }
       } finally {
@@ -273,22 +265,22 @@ export class Session {
       op = operation(this, request)
       step = this.#step(request.opcode, () => op.next())
     } catch (error) {
-      this.refuse(unique, error)
+      this.answers.refuse(unique, error)
       return undefined
     }
     if (step.done) {
-      this.reply(unique, step.value)
+      this.answers.reply(unique, step.value)
       return undefined
     }
     this.pending++
     const answered = this.#wait(op, step.value, request.opcode).then(
       (body) => {
         this.pending--
-        this.reply(unique, body)
+        this.answers.reply(unique, body)
       },
       (error) => {
         this.pending--
-        this.refuse(unique, error)
+        this.answers.refuse(unique, error)
       },
     )
     return request.opcode === OPCODE.WRITE ? answered : undefined
@@ -319,28 +311,6 @@ export class Session {
       const step = this.#step(opcode, () => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
       if (step.done) return step.value
       waited = step.value
-    }
-  }
-
-  reply(unique: number, body: Body): void {
-    this.#send(unique, 0, body)
-  }
-
-  refuse(unique: number, error: unknown): void {
-    this.#send(unique, -errnoOf(error), undefined)
-  }
-
-  #send(unique: number, error: number, body: Body): void {
-    const header = this.#header
-    const bytes = body === undefined ? 0 : body.length
-    header.writeUInt32LE(ANSWER_HEADER_BYTES + bytes, 0)
-    header.writeInt32LE(error, 4)
-    writeU64(header, unique, 8)
-    if (body === undefined) this.#answer([header])
-    else if (bytes > JOINED_BYTES_MAX) this.#answer([header, body])
-    else {
-      body.copy(this.#out, ANSWER_HEADER_BYTES)
-      this.#answer([this.#out.subarray(0, ANSWER_HEADER_BYTES + bytes)])
     }
   }
 }

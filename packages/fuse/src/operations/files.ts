@@ -78,7 +78,7 @@ function* read(session: Session, request: Request): Op<Body> {
   // The kernel fills pages for what is written to them, through any open file it has; programs read through none that may not.
   const file = opened.canRead ? opened : { ...opened, canRead: true }
   const offset = readU64(body, 8)
-  const into = Buffer.allocUnsafe(body.readUInt32LE(16))
+  const into = session.answers.room(body.readUInt32LE(16))
   const handle = session.handle(request.nodeId)
   const bytes = yield* session.fsal.read(session.who(request), handle, { offset, into, file })
   return into.subarray(0, bytes)
