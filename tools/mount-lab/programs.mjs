@@ -73,7 +73,7 @@ export const programs = [
     name: 'bonnie++',
     needs: [NEEDS.bonnie],
     script:
-      '[ "$FULL" = 1 ] && n=4 || n=1; bonnie++ -d $AT -s 64 -r 32 -n $n -u root -q > $TMP/out 2>&1 || { tail -3 $TMP/out; exit 1; }',
+      '[ "$FULL" = 1 ] && n=4 || n=1; bonnie++ -f -d $AT -s 64 -r 32 -n $n -u root -q > $TMP/out 2>&1 || { tail -3 $TMP/out; exit 1; }',
   },
   {
     name: 'fs_mark',
