@@ -1,8 +1,11 @@
 /** What bench:kv says of measurements: medians, ratios, targets. */
 import { expect, test } from 'vitest'
-import type { Sample } from '../bench/kv/measure.ts'
-import { judge, type Measured, median, summarize } from '../bench/kv/verdict.ts'
+import type { Sample } from '../../../tools/bench/measure.ts'
+import { judge as judgeRows, type Measured, median, summarize } from '../../../tools/bench/verdict.ts'
 import type { Workload } from '../bench/kv/workloads.ts'
+import { YARDSTICKS } from '../bench/kv/yardsticks.ts'
+
+const judge = (of: Measured) => judgeRows(YARDSTICKS, of)
 
 const sample = (cpuUs: number, more: Partial<Sample> = {}): Sample => ({
   operations: 10,

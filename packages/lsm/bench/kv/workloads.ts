@@ -1,8 +1,8 @@
 /** The workloads of the key-value table, all of them on one peer, in a process of its own. */
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { load } from './install.ts'
-import { measure, measureWarm, type Sample, writtenBytes } from './measure.ts'
+import { load } from '../../../../tools/bench/install.ts'
+import { measure, measureWarm, type Sample, writtenBytes } from '../../../../tools/bench/measure.ts'
 import type { Pair, Peer, Store } from './store.ts'
 
 export const WORKLOADS = [

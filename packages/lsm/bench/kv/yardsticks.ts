@@ -1,35 +1,16 @@
 /** The rows of the key-value table: what is compared, and where we want to stand. */
-import type { Sample } from './measure.ts'
+import type { Sample } from '../../../../tools/bench/measure.ts'
+import { inCpu, NONE, type Row, type Yardsticks } from '../../../../tools/bench/row.ts'
+import { REASONS } from './misses.ts'
 import type { Workload } from './workloads.ts'
 
-/** How many times better than a peer. */
-export type Target = Readonly<Record<string, number>>
-
-export interface Row {
-  readonly title: string
-  readonly workload: Workload
-  readonly unit: string
-  /** The figure that is compared. Undefined where the sample does not have it. */
-  readonly figure: (sample: Sample) => number | undefined
-  /** More is better; otherwise less is. */
-  readonly more?: boolean
-  readonly ship: Target
-  readonly moonshot: Target
-  /** Targets are limits of the figure itself, under the name `limit`. */
-  readonly absolute?: boolean
-}
-
-const cpu = ({ cpuUs, operations }: Sample) => cpuUs / operations
 const perSecond = ({ wallUs, operations }: Sample) => (operations / wallUs) * 1e6
 const written = ({ writtenBytes, userBytes }: Sample) =>
   writtenBytes === undefined || userBytes === undefined ? undefined : writtenBytes / userBytes
 const space = ({ spaceBytes, userBytes }: Sample) =>
   spaceBytes === undefined || userBytes === undefined ? undefined : spaceBytes / userBytes
 
-const inCpu = { unit: 'CPU us', figure: cpu }
-const NONE: Target = {}
-
-export const ROWS: readonly Row[] = [
+const ROWS: readonly Row<Workload>[] = [
   {
     title: 'fillrandom 100 B, batches of 1000, burst',
     workload: 'fill',
@@ -137,3 +118,5 @@ export const ROWS: readonly Row[] = [
     moonshot: NONE,
   },
 ]
+
+export const YARDSTICKS: Yardsticks = { ours: 'lsm', rows: ROWS, reasons: REASONS }

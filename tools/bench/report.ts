@@ -1,6 +1,6 @@
 /** The table on the terminal. */
 import Table from 'cli-table3'
-import { type Cell, OURS, type RowVerdict, type Summary, targetText } from './verdict.ts'
+import { type Cell, type RowVerdict, type Summary, targetText } from './verdict.ts'
 
 /** Three significant digits. */
 export function figureText(value: number): string {
@@ -15,7 +15,12 @@ function cellText(cell: Cell | undefined, unit: string): string {
   return `${figureText(cell.median)}${wall}${ratio}`
 }
 
-export function printReport(verdicts: readonly RowVerdict[], peers: readonly string[], summary: Summary): void {
+export function printReport(
+  ours: string,
+  verdicts: readonly RowVerdict[],
+  peers: readonly string[],
+  summary: Summary,
+): void {
   const table = new Table({
     head: ['workload', 'unit', ...peers, 'ship', 'moonshot'],
     style: { head: [], border: [], compact: true },
@@ -37,11 +42,11 @@ export function printReport(verdicts: readonly RowVerdict[], peers: readonly str
     ])
   }
   console.log(table.toString())
-  console.log(`The third line of a cell: how many times better ${OURS} is than that peer.`)
+  console.log(`The third line of a cell: how many times better ${ours} is than that peer.`)
   for (const { title, ship, reason } of verdicts) if (ship === 'missed') console.log(`missed: ${title}: ${reason}`)
   const { judged, met, moonshots, moonshotShare } = summary
   if (judged === 0) {
-    console.log(`${OURS} was not measured: there is nothing to judge.`)
+    console.log(`${ours} was not measured: there is nothing to judge.`)
     return
   }
   console.log(`ship: ${met} of ${judged} rows (${Math.round((met / judged) * 100)} %)`)

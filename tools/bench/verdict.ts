@@ -1,13 +1,9 @@
 /** Medians, ratios and what they say of the targets. */
 import type { Sample } from './measure.ts'
-import { REASONS } from './misses.ts'
-import type { Workload } from './workloads.ts'
-import { ROWS, type Row, type Target } from './yardsticks.ts'
-
-export const OURS = 'lsm'
+import type { Row, Target, Yardsticks } from './row.ts'
 
 /** Samples of every round, by peer and workload. */
-export type Measured = Map<string, Map<Workload, Sample[]>>
+export type Measured = Map<string, Map<string, Sample[]>>
 
 export interface Cell {
   readonly peer: string
@@ -41,7 +37,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-function cellsOf(row: Row, measured: Measured): Cell[] {
+function cellsOf(row: Row, measured: Measured, us: string): Cell[] {
   const found: { peer: string; median: number; rounds: number[]; wallUs: number }[] = []
   for (const [peer, workloads] of measured) {
     const samples = workloads.get(row.workload) ?? []
@@ -50,18 +46,18 @@ function cellsOf(row: Row, measured: Measured): Cell[] {
     const wallUs = median(samples.map((sample) => sample.wallUs / sample.operations))
     found.push({ peer, median: median(rounds), rounds, wallUs })
   }
-  const ours = found.find(({ peer }) => peer === OURS)?.median
+  const ours = found.find(({ peer }) => peer === us)?.median
   return found.map((cell) => {
-    if (ours === undefined || cell.peer === OURS) return { ...cell, ratio: undefined }
+    if (ours === undefined || cell.peer === us) return { ...cell, ratio: undefined }
     return { ...cell, ratio: row.more === true ? ours / cell.median : cell.median / ours }
   })
 }
 
 /** The smallest share of the targets that is reached; undefined when one of them cannot be told. */
-function shareOf(target: Target, row: Row, cells: readonly Cell[]): number | undefined {
+function shareOf(target: Target, row: Row, cells: readonly Cell[], us: string): number | undefined {
   const shares = Object.entries(target).map(([peer, wanted]) => {
     if (row.absolute === true) {
-      const ours = cells.find((cell) => cell.peer === OURS)?.median
+      const ours = cells.find((cell) => cell.peer === us)?.median
       return ours === undefined ? undefined : wanted / ours
     }
     const ratio = cells.find((cell) => cell.peer === peer)?.ratio
@@ -77,11 +73,11 @@ function standing(target: Target, share: number | undefined): Standing {
   return share >= 1 ? 'met' : 'missed'
 }
 
-export function judge(measured: Measured): RowVerdict[] {
-  return ROWS.map((row) => {
-    const cells = cellsOf(row, measured)
-    const ship = standing(row.ship, shareOf(row.ship, row, cells))
-    const moonshotShare = shareOf(row.moonshot, row, cells)
+export function judge({ ours, rows, reasons }: Yardsticks, measured: Measured): RowVerdict[] {
+  return rows.map((row) => {
+    const cells = cellsOf(row, measured, ours)
+    const ship = standing(row.ship, shareOf(row.ship, row, cells, ours))
+    const moonshotShare = shareOf(row.moonshot, row, cells, ours)
     return {
       title: row.title,
       unit: row.unit,
@@ -91,7 +87,7 @@ export function judge(measured: Measured): RowVerdict[] {
       moonshotShare,
       shipTarget: row.ship,
       moonshotTarget: row.moonshot,
-      reason: ship === 'missed' ? (REASONS[row.title] ?? 'no reason is recorded in bench/kv/misses.ts') : undefined,
+      reason: ship === 'missed' ? (reasons[row.title] ?? 'no reason is recorded beside the yardsticks') : undefined,
     }
   })
 }

@@ -1,12 +1,14 @@
+/** Packages that a benchmark compares with and the workspace does not depend on: installed on demand, outside of it. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 const MINUTES_MAX = 10
 
-/** Peers that the workspace does not depend on live here, outside of it. VIVEFS_BENCH_CACHE chooses another place. */
+/** Where they live. VIVEFS_BENCH_CACHE chooses another place. */
 const cache: string =
   process.env.VIVEFS_BENCH_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'vivefs-bench')
 
@@ -17,10 +19,15 @@ export function load(name: string): unknown {
   return requireThere(name)
 }
 
+/** The same of a package that is an ES module. */
+export function loadModule(name: string): Promise<unknown> {
+  return import(pathToFileURL(requireThere.resolve(name)).href)
+}
+
 /** Installs a package into the cache unless it works there already; a text says why it could not. */
 export function install(name: string, version: string): string | undefined {
   const works = () =>
-    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], { cwd: cache }).status === 0
+    spawnSync(process.execPath, ['-e', `import(${JSON.stringify(name)})`], { cwd: cache }).status === 0
   mkdirSync(cache, { recursive: true })
   if (installedVersion(name) === version && works()) return undefined
   const args = ['install', '--prefix', cache, '--no-audit', '--no-fund', '--save-exact', `${name}@${version}`]

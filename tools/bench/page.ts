@@ -1,6 +1,6 @@
 /** The same figures as one HTML page that needs nothing else: bars for the medians, marks for the rounds. */
 import { figureText } from './report.ts'
-import { OURS, type RowVerdict, type Summary, targetText } from './verdict.ts'
+import { type RowVerdict, type Summary, targetText } from './verdict.ts'
 
 const WIDTH = 720
 const LABEL = 120
@@ -19,19 +19,19 @@ p { margin: .2rem 0 } svg { width: 100%; height: auto } text { font: 13px system
 const escapeHtml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!)
 
-function chart({ cells, unit, title }: RowVerdict): string {
+function chart(ours: string, { cells, unit, title }: RowVerdict): string {
   const top = Math.max(...cells.flatMap(({ rounds }) => [...rounds]))
   const scale = (value: number) => LABEL + (value / top) * (WIDTH - LABEL - VALUE)
   const height = cells.length * (BAR + GAP)
   const bars = cells.map(({ peer, median, rounds, ratio }, i) => {
     const y = i * (BAR + GAP)
-    const colour = peer === OURS ? 'var(--ours)' : 'var(--other)'
+    const colour = peer === ours ? 'var(--ours)' : 'var(--other)'
     const marks = rounds.map((round) => {
       const x = scale(round).toFixed(1)
       return `<line x1="${x}" x2="${x}" y1="${y + 2}" y2="${y + BAR - 2}" stroke="var(--mark)" stroke-width="1.5"/>`
     })
     const width = Math.max(1, scale(median) - LABEL).toFixed(1)
-    const versus = ratio === undefined ? '' : ` (${OURS}: ${figureText(ratio)}x)`
+    const versus = ratio === undefined ? '' : ` (${ours}: ${figureText(ratio)}x)`
     return `<text x="${LABEL - 8}" y="${y + 13}" text-anchor="end">${escapeHtml(peer)}</text>
 <rect x="${LABEL}" y="${y}" width="${width}" height="${BAR}" fill="${colour}" rx="2"/>${marks.join('')}
 <text x="${(scale(Math.max(median, ...rounds)) + 6).toFixed(1)}" y="${y + 13}">${figureText(median)}${versus}</text>`
@@ -39,18 +39,20 @@ function chart({ cells, unit, title }: RowVerdict): string {
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(`${title}, ${unit}`)}">${bars.join('\n')}</svg>`
 }
 
-function section(row: RowVerdict): string {
+function section(ours: string, row: RowVerdict): string {
   const { title, unit, ship, moonshot, shipTarget, moonshotTarget, moonshotShare, reason, cells } = row
   const standing = (name: string, value: string, target: string, more = '') =>
     value === 'no target' ? '' : `<p class="${value}">${name} (${escapeHtml(target)}): ${value}${more}</p>`
   const share = moonshotShare === undefined ? '' : `, ${Math.round(moonshotShare * 100)} % of it`
   return `<h2>${escapeHtml(title)}</h2><p class="note">${escapeHtml(unit)}, ${unit === 'per second' ? 'more' : 'less'} is better</p>
-${cells.length === 0 ? '<p>not measured</p>' : chart(row)}
+${cells.length === 0 ? '<p>not measured</p>' : chart(ours, row)}
 ${standing('ship', ship, targetText(shipTarget))}${standing('moonshot', moonshot, targetText(moonshotTarget), share)}
 ${reason === undefined ? '' : `<p>Reason: ${escapeHtml(reason)}</p>`}`
 }
 
 export function page(
+  title: string,
+  ours: string,
   verdicts: readonly RowVerdict[],
   summary: Summary,
   about: Readonly<Record<string, unknown>>,
@@ -59,13 +61,13 @@ export function page(
     ([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Key-value benchmark</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title>
 <style>${STYLE}</style></head><body>
-<h1>Key-value benchmark</h1>
+<h1>${escapeHtml(title)}</h1>
 <p>Ship: ${summary.met} of ${summary.judged} rows. Moonshot: ${summary.moonshots} rows.</p>
 <p class="note">${escapeHtml(facts.join('; '))}</p>
 <p class="note">Bars are medians, marks the single rounds. Every round of a peer ran in a process of its own, in turns.</p>
-${verdicts.map(section).join('\n')}
+${verdicts.map((row) => section(ours, row)).join('\n')}
 </body></html>
 `
 }
