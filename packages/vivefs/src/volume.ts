@@ -16,6 +16,7 @@ import {
   encodeInodeLease,
   encodeSuperblock,
   FEATURES_KNOWN,
+  FEATURES_NONE,
   FORMAT_VERSION,
   type Superblock,
 } from './format/superblock.ts'
@@ -57,7 +58,7 @@ interface Found {
  */
 export async function mountVolume(store: TransactionalStore, engine: Engine, options: MountOptions): Promise<Core> {
   const { create, mustBeNew, runtime, salvage } = options
-  let found = await runAsync(readVolume(store, salvage))
+  let found = await runAsync(readVolume(store, options))
   if (found !== undefined && mustBeNew) throw new ViveError('ERR_VIVEFS_EXISTS', 'there is a volume already')
   if (found === undefined) {
     if (create === undefined || options.readOnly) {
@@ -83,11 +84,11 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
   return core
 }
 
-function* readVolume(store: TransactionalStore, salvage: boolean): Op<Found | undefined> {
-  return yield* store.transact((tx) => findVolume(tx, salvage), { readOnly: true })
+function* readVolume(store: TransactionalStore, options: MountOptions): Op<Found | undefined> {
+  return yield* store.transact((tx) => findVolume(tx, options), { readOnly: true })
 }
 
-function* findVolume(tx: Tx, salvage: boolean): Op<Found | undefined> {
+function* findVolume(tx: Tx, { readOnly, salvage }: MountOptions): Op<Found | undefined> {
   const row = yield* tx.get(superblockKey)
   if (row === undefined) {
     // The store's own marker apart, nothing may be there: a stranger's database is not ours to fill.
@@ -97,7 +98,7 @@ function* findVolume(tx: Tx, salvage: boolean): Op<Found | undefined> {
   }
   const superblock = decodeSuperblock(row)
   if (!superblock.ok) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${superblock.fault}`)
-  assertSupported(superblock.value)
+  assertSupported(superblock.value, readOnly)
   const countersRow = yield* tx.get(countersKey)
   const counters = countersRow === undefined ? undefined : decodeCounters(countersRow)
   if (counters?.ok) return { superblock: superblock.value, counters: counters.value }
@@ -105,27 +106,22 @@ function* findVolume(tx: Tx, salvage: boolean): Op<Found | undefined> {
   throw corruption('counters', counters?.fault ?? 'missing')
 }
 
-function assertSupported({ format, features }: Superblock): void {
-  if (format !== FORMAT_VERSION) {
-    throw new ViveError(
-      'ERR_VIVEFS_FORMAT',
-      `the volume has format ${format}; this version supports ${FORMAT_VERSION}`,
-      {
-        found: format,
-        supported: FORMAT_VERSION,
-      },
-    )
+function assertSupported({ format, features }: Superblock, readOnly: boolean): void {
+  const refuse = (message: string, found: number, supported: number): never => {
+    throw new ViveError('ERR_VIVEFS_FORMAT', message, { found, supported })
   }
-  const unknown = features.incompat & ~FEATURES_KNOWN.incompat
+  if (format !== FORMAT_VERSION) {
+    refuse(`the volume has format ${format}; this version supports ${FORMAT_VERSION}`, format, FORMAT_VERSION)
+  }
+  const { incompat, roCompat } = FEATURES_KNOWN
+  const unknown = features.incompat & ~incompat
   if (unknown !== 0) {
-    throw new ViveError(
-      'ERR_VIVEFS_FORMAT',
-      `the volume uses features that this version lacks: 0x${unknown.toString(16)}`,
-      {
-        found: features.incompat,
-        supported: FEATURES_KNOWN.incompat,
-      },
-    )
+    refuse(`the volume uses features that this version lacks: 0x${unknown.toString(16)}`, features.incompat, incompat)
+  }
+  const unwritable = features.roCompat & ~roCompat
+  if (unwritable !== 0 && !readOnly) {
+    const bits = `0x${unwritable.toString(16)}`
+    refuse(`this version can only read the volume, for want of features: ${bits}`, features.roCompat, roCompat)
   }
 }
 
@@ -140,7 +136,7 @@ function* makeVolume(store: TransactionalStore, runtime: Runtime, what: NewVolum
     nameSeedHigh: seed.readInt32BE(0),
     nameSeedLow: seed.readInt32BE(4),
     rootIno: ROOT_INO,
-    features: FEATURES_KNOWN,
+    features: FEATURES_NONE,
     label: what.label,
   }
   const counters: Counters = { inodes: 1, dataBytes: 0 }

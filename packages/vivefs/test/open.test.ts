@@ -8,7 +8,7 @@ import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { superblockKey } from '../src/format/keys.ts'
-import { decodeSuperblock, encodeSuperblock } from '../src/format/superblock.ts'
+import { decodeSuperblock, encodeSuperblock, FEATURES_KNOWN } from '../src/format/superblock.ts'
 import { ViveFS } from '../src/index.ts'
 
 let folder = ''
@@ -104,9 +104,20 @@ describe('what is there', () => {
     const row = await database.get(superblockKey)
     const superblock = row === undefined ? undefined : decodeSuperblock(row)
     if (!superblock?.ok) throw new Error('no superblock')
-    const features = { ...superblock.value.features, incompat: 8 }
-    await database.put(superblockKey, encodeSuperblock({ ...superblock.value, features }))
-    await expect(ViveFS.open(database)).rejects.toMatchObject({ code: 'ERR_VIVEFS_FORMAT', found: 8, supported: 0 })
+    const bit = 0x4000_0000
+    const setFeatures = (features: object) =>
+      database.put(
+        superblockKey,
+        encodeSuperblock({ ...superblock.value, features: { ...superblock.value.features, ...features } }),
+      )
+    await setFeatures({ incompat: bit })
+    const { incompat, roCompat } = FEATURES_KNOWN
+    const refusal = { code: 'ERR_VIVEFS_FORMAT', found: bit }
+    await expect(ViveFS.open(database)).rejects.toMatchObject({ ...refusal, supported: incompat })
+    await expect(ViveFS.open(database, { readOnly: true })).rejects.toMatchObject({ ...refusal, supported: incompat })
+    await setFeatures({ roCompat: bit })
+    await expect(ViveFS.open(database)).rejects.toMatchObject({ ...refusal, supported: roCompat })
+    await (await ViveFS.open(database, { readOnly: true })).close()
   })
 
   test('read-only changes nothing and refuses changes', async () => {

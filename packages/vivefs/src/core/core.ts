@@ -4,6 +4,7 @@
 import { FilesystemError, ViveError } from '../errors.ts'
 import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
+import { LockTable } from '../lock/lock-table.ts'
 import { type Op, pending, runAsync } from '../op.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
@@ -36,7 +37,8 @@ const LEASE_INODES = 4096
 
 export class Core {
   readonly store: TransactionalStore
-  readonly superblock: Superblock
+  /** As last committed; only its features change (core/features.ts). */
+  superblock: Superblock
   readonly runtime: Runtime
   readonly options: CoreOptions
   readonly counters: { inodes: number; dataBytes: number }
@@ -48,6 +50,8 @@ export class Core {
   readonly jobs: JobRunner
   /** What watchers listen to. */
   readonly changes = new Changes()
+  /** Advisory locks of all who use the volume. */
+  readonly locks = new LockTable()
   #nextIno = 0
   #leaseEnd = 0
   #nextJob = 0
@@ -179,6 +183,7 @@ export class Core {
   async close(): Promise<void> {
     if (this.#closed) return
     this.thaw()
+    this.locks.shut()
     try {
       await this.jobs.stop()
       if (!this.options.readOnly) {

@@ -11,8 +11,17 @@ import { asBuffer, check, FRAME_BYTES, frame, RowKind, readU64, seal, type Verdi
 /** The format that this version writes and the newest that it reads. */
 export const FORMAT_VERSION = 1
 
-/** Feature bits: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. None is defined yet. */
-export const FEATURES_KNOWN = { compat: 0, roCompat: 0, incompat: 0 } as const
+/** Features that a version without them may read past, but not write past. On disk: never renumber. */
+export const RoCompat = {
+  /** Every change of names and files is in the change feed (feed/). */
+  changeFeed: 1 << 0,
+} as const
+
+/** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
+export const FEATURES_KNOWN: Features = { compat: 0, roCompat: RoCompat.changeFeed, incompat: 0 }
+
+/** A new volume uses none: each bit is set in the batch in which its feature is first used. */
+export const FEATURES_NONE: Features = { compat: 0, roCompat: 0, incompat: 0 }
 
 export interface Features {
   readonly compat: number
