@@ -21,7 +21,7 @@ export class TableFiles implements TableStore {
   *write(table: number, parts: readonly Bytes[]): Op<void> {
     let file = this.#files.get(table)
     if (file === undefined) {
-      file = yield* this.#storage.create('table', table, this.#bytesExpected)
+      file = yield* this.#storage.create('table', table, { bytesExpected: this.#bytesExpected })
       this.#files.set(table, file)
     }
     const before = file.size

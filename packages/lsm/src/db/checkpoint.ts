@@ -56,7 +56,7 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
 
 function* copyTable(from: VolumeStorage, to: VolumeStorage, meta: TableMeta): Op<void> {
   const source = yield* from.open('table', meta.number)
-  const target = yield* to.create('table', meta.number, meta.bytes)
+  const target = yield* to.create('table', meta.number, { bytesExpected: meta.bytes })
   for (let at = 0; at < meta.bytes; at += COPY_BYTES) {
     const bytes = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, meta.bytes - at))
     yield* source.read(at, bytes)

@@ -42,7 +42,7 @@ export class LogSet {
 
   static *create(storage: Storage, versions: VersionSet, bytesExpected: number): Op<LogWriter> {
     const number = versions.newNumber()
-    return new LogWriter(yield* storage.create('log', number, bytesExpected), number)
+    return new LogWriter(yield* storage.create('log', number, { bytesExpected }), number)
   }
 
   get current(): LogWriter {

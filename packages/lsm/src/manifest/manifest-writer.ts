@@ -20,7 +20,7 @@ export class ManifestWriter {
 
   /** A new manifest that says `state`, in one append: it is there whole or not at all. Not durable before {@link sync}. */
   static *start(storage: Storage, number: number, state: TreeState): Op<ManifestWriter> {
-    const file = yield* storage.create('manifest', number, 0)
+    const file = yield* storage.create('manifest', number, { bytesExpected: 0 })
     yield* file.append([encodeManifestHeader(), ...encodeRecord(baseEdit(state))])
     return new ManifestWriter(number, file)
   }

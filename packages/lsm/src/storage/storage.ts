@@ -1,8 +1,15 @@
 import type { AppendFile } from '@vivefs/pfaof'
 import type { Op } from '../op.ts'
+import type { Placement } from '../policy/media-policy.ts'
 
 /** What a file of the database is for. Its name is the kind, a dash and its number: `table-17`. */
-export type FileKind = 'log' | 'table' | 'manifest'
+export type FileKind = 'log' | 'table' | 'manifest' | 'index' | 'blob'
+
+export interface CreateOptions {
+  readonly bytesExpected: number
+  /** Where it goes; undefined: the storage asks its policy. */
+  readonly placement?: Placement | undefined
+}
 
 export interface StoredFile {
   readonly kind: FileKind
@@ -16,8 +23,8 @@ export interface StoredFile {
  */
 export interface Storage {
   readonly readOnly: boolean
-  /** Makes an empty file; `bytesExpected` guides where it is put. It is durable with its own first sync. */
-  create(kind: FileKind, number: number, bytesExpected: number): Op<AppendFile>
+  /** Makes an empty file. It is durable with its own first sync. */
+  create(kind: FileKind, number: number, o: CreateOptions): Op<AppendFile>
   open(kind: FileKind, number: number): Op<AppendFile>
   /** Durable with the next sync of anything. Removing what is not there is no error. */
   remove(kind: FileKind, number: number): Op<void>
@@ -33,7 +40,7 @@ export function fileName(kind: FileKind, number: number): string {
 
 /** The kind and number that a name tells, or undefined for a file of somebody else. */
 export function parseFileName(name: string): { kind: FileKind; number: number } | undefined {
-  const match = /^(log|table|manifest)-(0|[1-9]\d{0,9})$/.exec(name)
+  const match = /^(log|table|manifest|index|blob)-(0|[1-9]\d{0,9})$/.exec(name)
   if (match === null) return undefined
   const number = Number(match[2])
   return number > FILE_NUMBER_MAX ? undefined : { kind: match[1] as FileKind, number }

@@ -4,10 +4,16 @@ import { LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
 import { levelError } from './failure.ts'
 import { NamedFile } from './named-file.ts'
-import { type FileKind, fileName, parseFileName, type Storage, type StoredFile } from './storage.ts'
+import { type CreateOptions, type FileKind, fileName, parseFileName, type Storage, type StoredFile } from './storage.ts'
 
 /** Files that die together lie together. */
-const LIFETIMES: Readonly<Record<FileKind, Lifetime>> = { log: 'short', table: 'long', manifest: 'medium' }
+const LIFETIMES: Readonly<Record<FileKind, Lifetime>> = {
+  log: 'short',
+  table: 'long',
+  manifest: 'medium',
+  index: 'long',
+  blob: 'long',
+}
 
 /** The files of a database in a pfaof volume. */
 export class VolumeStorage implements Storage {
@@ -29,11 +35,12 @@ export class VolumeStorage implements Storage {
     return this.volume.readOnly
   }
 
-  *create(kind: FileKind, number: number, bytesExpected: number): Op<AppendFile> {
+  *create(kind: FileKind, number: number, { bytesExpected, placement }: CreateOptions): Op<AppendFile> {
     const name = fileName(kind, number)
-    const lifetime = LIFETIMES[kind]
+    const lifetime = placement?.lifetime ?? LIFETIMES[kind]
+    const media = placement?.media ?? this.#names
     try {
-      const file = yield* this.volume.create({ name, media: this.#names, lifetime, preallocateBytes: bytesExpected })
+      const file = yield* this.volume.create({ name, media, lifetime, preallocateBytes: bytesExpected })
       return new NamedFile(name, file)
     } catch (error) {
       throw levelError(error, `${name}: create`)

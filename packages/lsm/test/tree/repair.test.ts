@@ -44,7 +44,7 @@ async function life(storage: Storage, seed: number): Promise<Oracle> {
   await engine.flush()
   await engine.compactor.idle()
   const number = engine.versions.newNumber()
-  const log = new LogWriter(runSync(storage.create('log', number, 0)), number)
+  const log = new LogWriter(runSync(storage.create('log', number, { bytesExpected: 0 })), number)
   for (let i = 0; i < 50; i++) {
     const batch = new BatchEncoder()
     const [kind, k, value] = operation()
@@ -94,7 +94,7 @@ test('a table that is damaged is named and left out', async () => {
   const storage = await newStorage()
   const oracle = await life(storage, 9)
   const number = 100_000
-  const file = runSync(storage.create('table', number, 0))
+  const file = runSync(storage.create('table', number, { bytesExpected: 0 }))
   runSync(file.append([Buffer.from('this is no table')]))
   const report = await runAsync(repair(storage, OPTIONS))
   expect(report.damaged).toMatchObject([{ kind: 'table', number }])
@@ -115,7 +115,7 @@ test('a manifest can be printed, and its damage has a place', async () => {
   expect(lines[0]).toBe('base')
   expect(lines.some((line) => /^\+ level 0 table-\d+ \["k\d+", "k\d+"\] \d+ bytes/.test(line))).toBe(true)
   expect(lines.some((line) => /^- level 0 table-\d+$/.test(line))).toBe(true)
-  const broken = runSync(storage.create('manifest', 999_999, 0))
+  const broken = runSync(storage.create('manifest', 999_999, { bytesExpected: 0 }))
   const whole = Buffer.alloc(dump.bytes)
   runSync(runSync(storage.open('manifest', number)).read(0, whole))
   whole[dump.edits[5]!.offset + 9]! ^= 1

@@ -25,7 +25,7 @@ test('full media refuse flushes and compactions, poison nothing, and serve again
     await engine.flush()
   }
   const ballast = engine.versions.newNumber()
-  const file = runSync(storage.create('table', ballast, 0))
+  const file = runSync(storage.create('table', ballast, { bytesExpected: 0 }))
   let full: unknown
   try {
     for (;;) await runAsync(file.append([Buffer.alloc(16_000)]))

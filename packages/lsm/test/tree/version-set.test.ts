@@ -153,7 +153,7 @@ test('files of a version stay as long as somebody refers to it', async () => {
   const table = () => {
     const number = versions.newNumber()
     versions.lastSequence++
-    runSync(storage.create('table', number, 0))
+    runSync(storage.create('table', number, { bytesExpected: 0 }))
     return meta(number, 'a', 'b', versions.lastSequence)
   }
   const gone: number[] = []
@@ -228,7 +228,7 @@ test('what is no database, and what lost its manifest, is told apart', async () 
   const storage = await newStorage(medium)
   expect(VersionSet.exists(storage)).toBe(false)
   expect(code(() => runSync(VersionSet.recover(storage)))).toBe('LEVEL_MISSING')
-  runSync(storage.create('table', 5, 0))
+  runSync(storage.create('table', 5, { bytesExpected: 0 }))
   expect(code(() => runSync(VersionSet.recover(storage)))).toBe('LEVEL_CORRUPTION')
   const versions = await runAsync(VersionSet.create(storage))
   expect(versions.newNumber()).toBeGreaterThan(5)
