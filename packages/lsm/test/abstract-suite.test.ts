@@ -6,9 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bundled, bundle, fastDirectory, run } from './bundle.ts'
-
-const CONFIGURATIONS = ['default', 'tiny', 'uncached', 'inline']
-const DEEP = ['memory', 'relaxed', 'strict']
+import { configurationsOf } from './configurations.ts'
 
 let bundled: Bundled
 beforeAll(async () => {
@@ -17,10 +15,10 @@ beforeAll(async () => {
 afterAll(() => bundled.remove(), 120_000)
 
 describe('the suite of abstract-level passes', () => {
-  const all = process.env.VIVEFS_DEEP === '1' ? [...CONFIGURATIONS, ...DEEP] : CONFIGURATIONS
-  test.concurrent.each(all)('%s', { timeout: 900_000 }, async (configuration) => {
-    const directory = mkdtempSync(join(bundled.directory, `${configuration}-`))
-    const { code, output } = await run(bundled.program, [configuration, directory, bundled.worker]).ended
+  const all = configurationsOf('abstract').map(([name]) => name)
+  test.concurrent.each(all)('%s', { timeout: 900_000 }, async (name) => {
+    const directory = mkdtempSync(join(bundled.directory, 'suite-'))
+    const { code, output } = await run(bundled.program, [name, directory, bundled.worker]).ended
     const failed = output.split('\n').filter((line) => line.startsWith('not ok'))
     expect(failed.slice(0, 10)).toEqual([])
     expect(output).toMatch(/# pass {2}\d{4}/)

@@ -3,9 +3,10 @@
  * and must be the state after a prefix of the batches: at least those that were promised, at most those that were begun.
  */
 import type { Medium } from '@vivefs/media'
-import { LsmLevel, type LsmLevelOptions } from '../../src/index.ts'
+import { LsmLevel } from '../../src/index.ts'
+import { type Configuration, type Options, TINY } from '../configurations.ts'
 import { APPEND, SortedMap, type Step } from '../model/oracle.ts'
-import { type Cut, Powered } from '../tree/power.ts'
+import { type Cut, closeAll, Powered } from '../tree/power.ts'
 
 export type TraceStep =
   | { readonly do: 'batch'; readonly steps: readonly Step[]; readonly sync?: boolean; readonly now?: boolean }
@@ -13,18 +14,9 @@ export type TraceStep =
   | { readonly do: 'flush' | 'compact' | 'syncLog' | 'reopen' }
   | { readonly do: 'keep' | 'drop'; readonly name: string }
 
-export type Options = LsmLevelOptions<string, string>
-
-/** Everything small, so that a short trace flushes, compacts and changes logs. */
-export const TINY: Options = {
-  worker: false,
-  memtableBytes: 4096,
-  tableBytes: 4096,
-  baseBytes: 8192,
-  blockBytes: 256,
-  level0Trigger: 2,
-  cacheBytes: 65_536,
-  mergeOperator: APPEND,
+/** What a power cut needs of a configuration: tiny, everything on one thread, with the model's merge operator. */
+export function optionsOf({ options }: Configuration): Options {
+  return { ...options, ...TINY, worker: false, mergeOperator: APPEND }
 }
 
 /** How far a trace came. Positions count steps that write. */
@@ -81,7 +73,7 @@ function promises(step: TraceStep, options: Options): boolean {
 /** Runs a trace on a medium until its end or the power cut. Any other failure is thrown. */
 export async function runTrace(trace: readonly TraceStep[], powered: Powered, options: Options): Promise<Reached> {
   const open = async (): Promise<LsmLevel> => {
-    const level = new LsmLevel('crash', { ...options, media: { main: powered.medium } })
+    const level = new LsmLevel('crash', { ...options, media: powered.media })
     await level.open()
     return level
   }
@@ -99,9 +91,9 @@ export async function runTrace(trace: readonly TraceStep[], powered: Powered, op
       if (promises(step, options)) reached.durable = reached.acknowledged
     }
     await level.close()
-    return { ...reached, durable: reached.acknowledged, cut: powered.medium.powerCut }
+    return { ...reached, durable: reached.acknowledged, cut: powered.powerCut }
   } catch (error) {
-    if (!powered.medium.powerCut) throw error
+    if (!powered.powerCut) throw error
     await level?.close().catch(() => {})
     return { ...reached, cut: true }
   }
@@ -109,12 +101,12 @@ export async function runTrace(trace: readonly TraceStep[], powered: Powered, op
 
 /** Opens what a cut left and says what is wrong with it; undefined: nothing. Afterwards the database has to take writes. */
 export async function judge(
-  medium: Medium,
+  media: Readonly<Record<string, Medium>>,
   states: readonly string[],
   reached: Reached,
   options: Options,
 ): Promise<string | undefined> {
-  const level = new LsmLevel('crash', { ...options, media: { main: medium } })
+  const level = new LsmLevel('crash', { ...options, media })
   try {
     await level.open()
     const found = textOf(level.iteratorSync().nextv(1_000_000))
@@ -139,16 +131,17 @@ export async function judge(
 export async function tryCut(
   trace: readonly TraceStep[],
   states: readonly string[],
-  o: { cutAt: number; seed: number; cuts: readonly Cut[]; options: Options },
+  o: { cutAt: number; seed: number; cuts: readonly Cut[]; configuration: Configuration },
 ): Promise<{ cut: boolean; complaints: string[] }> {
-  const powered = Powered.empty(o.seed, o.cutAt)
+  const options = optionsOf(o.configuration)
+  const powered = Powered.empty(o.seed, o.cutAt, o.configuration.media)
   const complaints: string[] = []
   try {
-    const reached = await runTrace(trace, powered, o.options)
+    const reached = await runTrace(trace, powered, options)
     for (const cut of o.cuts) {
-      const medium = await powered.after(cut, o.seed)
-      const complaint = await judge(medium, states, reached, o.options)
-      await medium.close()
+      const media = await powered.after(cut, o.seed)
+      const complaint = await judge(media, states, reached, options)
+      await closeAll(media)
       if (complaint !== undefined)
         complaints.push(`cut at ${o.cutAt}, seed ${o.seed}, ${JSON.stringify(cut)}: ${complaint}`)
     }

@@ -1,16 +1,20 @@
 /**
- * Writes until it is killed: node writer.cjs LOCATION WORKER SEED. Says `ready`, and after every acknowledged batch its number. A batch n sets
+ * Writes until it is killed: node writer.cjs CONFIGURATION LOCATION WORKER SEED. Says `ready`, and after every acknowledged batch its number. A batch n sets
  * `count` to n and the keys of its round to n; now and then one is synced, or synchronous.
  */
 import { LsmLevel } from '../../src/index.ts'
+import { configuration, directoryMedia } from '../configurations.ts'
 
-const [location, worker, seed] = process.argv.slice(2)
+const [name, location, worker, seed] = process.argv.slice(2)
+const chosen = configuration(name!)
 const level = new LsmLevel(location!, {
-  worker: worker!,
   memtableBytes: 65_536,
   tableBytes: 65_536,
   baseBytes: 262_144,
   level0Trigger: 2,
+  ...chosen.options,
+  worker: chosen.threaded === true ? worker! : false,
+  media: directoryMedia(chosen, location!),
 })
 
 async function write(): Promise<never> {

@@ -1,47 +1,42 @@
 /**
  * abstract-level's own test suite over one configuration of LsmLevel. Bundled and run in a process of its own:
- * node suite.mjs CONFIGURATION DIRECTORY
+ * node suite.mjs CONFIGURATION DIRECTORY WORKER
  */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { openMemory } from '@vivefs/media'
+import type { Medium } from '@vivefs/media'
 import suite from 'abstract-level/test/index.js'
 import test from 'tape'
-import { LsmLevel, type LsmLevelOptions } from '../../src/index.ts'
+import { LsmLevel } from '../../src/index.ts'
+import { configuration, directoryMedia, memoryMedia, type Options } from '../configurations.ts'
 
-type Options = LsmLevelOptions<unknown, unknown>
+const [name = 'default', directory = '.', workerFile = ''] = process.argv.slice(2)
+const chosen = configuration(name)
 
-const [configuration = 'default', directory = '.', worker = ''] = process.argv.slice(2)
-const threaded = worker === '' ? {} : { worker }
-
-const configurations: Record<string, Options> = {
-  default: threaded,
-  tiny: {
-    ...threaded,
-    memtableBytes: 4096,
-    memoryBytes: 1 << 20,
-    tableBytes: 4096,
-    baseBytes: 16_384,
-    level0Trigger: 1,
-    blockBytes: 64,
-  },
-  uncached: { ...threaded, cacheBytes: 0, memtableBytes: 65_536 },
-  inline: { worker: false },
-  relaxed: { ...threaded, durability: 'relaxed' },
-  strict: { ...threaded, durability: 'strict' },
-  memory: { worker: false },
-}
-const options = configurations[configuration]
-if (options === undefined) throw new Error(`no configuration ${configuration}`)
-
-const media = () => ({ main: openMemory({ zoneCount: 64, zoneBytes: 1 << 18 }) })
+const ZONES = { zoneCount: 64, zoneBytes: 1 << 18 }
 
 /** The suite looks at the options that a database was given: the configuration comes in behind them. */
 class ConfiguredLevel extends LsmLevel<unknown, unknown> {
-  readonly #options: Options = { ...options, ...(configuration === 'memory' ? { media: media() } : {}) }
+  readonly #media: { inMemory?: Record<string, Medium>; below?: Record<string, Medium> | undefined } = {}
 
   override async _open(given: Options): Promise<void> {
-    await super._open({ ...this.#options, ...given })
+    const worker = chosen.threaded === true ? workerFile : false
+    await super._open({ ...chosen.options, worker, ...this.#mediaOption(), ...given })
+  }
+
+  #mediaOption(): Pick<Options, 'media'> {
+    const own = this.#media
+    if (chosen.inMemory === true) {
+      own.inMemory ??= memoryMedia(chosen, ZONES)
+      return { media: own.inMemory }
+    }
+    own.below = directoryMedia(chosen, this.location)
+    return own.below === undefined ? {} : { media: own.below }
+  }
+
+  override async _close(): Promise<void> {
+    await super._close()
+    for (const medium of Object.values(this.#media.below ?? {})) await medium.close()
   }
 }
 

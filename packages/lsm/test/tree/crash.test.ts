@@ -6,7 +6,7 @@ import { runAsync } from '../../src/op.ts'
 import { VersionSet } from '../../src/version/version-set.ts'
 import { Oracle, TestEngine } from './engine.ts'
 import { newStorage, sameStorage } from './ground.ts'
-import { CUTS, Powered } from './power.ts'
+import { CUTS, closeAll, Powered } from './power.ts'
 
 const deep = process.env.VIVEFS_DEEP === '1'
 const MANIFEST_BYTES = 200
@@ -101,7 +101,7 @@ test('power is cut at every write of flushes, compactions and manifests: a state
   const seeds = deep ? [11, 12, 13] : [11]
   for (const seed of seeds) {
     const whole = Powered.empty(seed, 0)
-    const complete = await run(whole.medium, seed, flushes)
+    const complete = await run(whole.media.main!, seed, flushes)
     expect(complete.error).toBeUndefined()
     expect(complete.acknowledged).toBe(flushes)
     expect(complete.manifests).toBeGreaterThan(30) // file number of one that was started late
@@ -111,12 +111,12 @@ test('power is cut at every write of flushes, compactions and manifests: a state
     let recoveries = 0
     for (let cutAt = 1 + (seed % step); cutAt <= operations; cutAt += step) {
       const powered = Powered.empty(seed, cutAt)
-      const one = await run(powered.medium, seed, flushes)
+      const one = await run(powered.media.main!, seed, flushes)
       for (const [i, cut] of CUTS.entries()) {
         if (!deep && (i + cutAt) % 2 === 0) continue
         const left = await powered.after(cut, cutAt)
-        await checkRecovery(left, one, `seed ${seed}, cut at ${cutAt} of ${operations}, ${JSON.stringify(cut)}`)
-        await left.close()
+        await checkRecovery(left.main!, one, `seed ${seed}, cut at ${cutAt} of ${operations}, ${JSON.stringify(cut)}`)
+        await closeAll(left)
         recoveries++
       }
       await powered.close()
@@ -129,18 +129,18 @@ test('power is cut again during recovery, at every write', async () => {
   const seed = 21
   const flushes = 8
   const whole = Powered.empty(seed, 0)
-  await run(whole.medium, seed, flushes)
+  await run(whole.media.main!, seed, flushes)
   const { operations } = whole
   await whole.close()
   const step = deep ? 3 : 41
   for (let cutAt = Math.floor(operations / 3); cutAt <= operations; cutAt += step) {
     const first = Powered.empty(seed, cutAt)
-    const one = await run(first.medium, seed, flushes)
+    const one = await run(first.media.main!, seed, flushes)
     for (let again = 1; ; again += deep ? 1 : 4) {
       const second = new Powered(await first.after(CUTS[1]!, cutAt), seed, again)
       let ended = false
       try {
-        const storage = await sameStorage(second.medium)
+        const storage = await sameStorage(second.media.main!)
         const versions = await runAsync(VersionSet.recover(storage))
         await runAsync(versions.apply({ logNumber: versions.logNumber }))
         await runAsync(versions.removeOrphans())
@@ -150,8 +150,8 @@ test('power is cut again during recovery, at every write', async () => {
         expect(second.operations, `cut at ${cutAt}, ${error}`).toBeGreaterThanOrEqual(again)
       }
       const left = await second.after(CUTS[again % CUTS.length]!, again)
-      await checkRecovery(left, one, `seed ${seed}, cut at ${cutAt}, again at ${again}`)
-      await left.close()
+      await checkRecovery(left.main!, one, `seed ${seed}, cut at ${cutAt}, again at ${again}`)
+      await closeAll(left)
       await second.close()
       if (ended) break
     }
@@ -165,19 +165,19 @@ test('an append or flush that fails, at every one of them, poisons; what was ack
   for (const name of ['appendSync', 'flush'] as const) {
     for (let failAt = 1, failed = true; failed; failAt += deep ? 1 : 7) {
       const powered = Powered.empty(seed, 0)
-      const target = powered.medium as unknown as Record<string, (...args: unknown[]) => unknown>
+      const target = powered.media.main! as unknown as Record<string, (...args: unknown[]) => unknown>
       const before = target[name]!
       let calls = 0
       target[name] = (...args: unknown[]) => {
         if (++calls === failAt) throw Object.assign(new Error('the medium is sick'), { code: 'MEDIA_IO' })
-        return before.apply(powered.medium, args)
+        return before.apply(powered.media.main!, args)
       }
-      const one = await run(powered.medium, seed, flushes)
+      const one = await run(powered.media.main!, seed, flushes)
       failed = calls >= failAt
       if (failed && one.created && one.error !== undefined) expect(isLevelError(one.error), `${one.error}`).toBe(true)
       const left = await powered.after(CUTS[3]!, failAt)
-      await checkRecovery(left, one, `${name} ${failAt}`)
-      await left.close()
+      await checkRecovery(left.main!, one, `${name} ${failAt}`)
+      await closeAll(left)
       await powered.close()
     }
   }

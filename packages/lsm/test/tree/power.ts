@@ -1,4 +1,12 @@
-import { type FaultMedium, type Imageable, isImageable, type Medium, openFault, openMemory } from '@vivefs/media'
+import {
+  type FaultMedium,
+  type Imageable,
+  isImageable,
+  type Medium,
+  type MemoryOptions,
+  openFault,
+  openMemory,
+} from '@vivefs/media'
 
 /** What of the unsynced writes a power cut leaves. */
 export interface Cut {
@@ -16,38 +24,65 @@ export const CUTS: readonly Cut[] = [
 /** Operations that change a medium. */
 const CHANGES = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'finishSync', 'reset', 'resetSync'] as const
 
-/** A medium in memory whose power can be cut at the nth operation that changes it. */
+const SHAPE: MemoryOptions = { zoneBytes: 64 << 10, zoneCount: 64, durability: 'flush' }
+
+/** The media of one machine, by name, whose power goes at the nth operation that changes any of them. */
 export class Powered {
-  readonly inner: Medium & Imageable
-  readonly medium: FaultMedium
+  readonly #inner: Record<string, Medium & Imageable> = {}
+  readonly media: Record<string, FaultMedium> = {}
+  readonly #cutAt: number
   operations = 0
 
-  constructor(inner: Medium, seed: number, cutAt: number) {
-    if (!isImageable(inner)) throw new TypeError('the medium cannot be copied')
-    this.inner = inner
-    this.medium = openFault(inner, { seed }) as FaultMedium
-    const target = this.medium as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
+  constructor(media: Readonly<Record<string, Medium>>, seed: number, cutAt: number) {
+    this.#cutAt = cutAt
+    for (const [name, inner] of Object.entries(media)) {
+      if (!isImageable(inner)) throw new TypeError('the medium cannot be copied')
+      this.#inner[name] = inner
+      this.media[name] = this.#watched(openFault(inner, { seed }) as FaultMedium)
+    }
+  }
+
+  #watched(medium: FaultMedium): FaultMedium {
+    const target = medium as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
     for (const name of CHANGES) {
       const before = target[name]
       if (before === undefined) continue
       target[name] = (...args: unknown[]) => {
-        if (++this.operations === cutAt) this.medium.cutPower()
-        return before.apply(this.medium, args)
+        if (++this.operations === this.#cutAt) this.cut()
+        return before.apply(medium, args)
       }
     }
+    return medium
   }
 
-  static empty(seed: number, cutAt: number): Powered {
-    return new Powered(openMemory({ zoneBytes: 64 << 10, zoneCount: 64, durability: 'flush' }), seed, cutAt)
+  /** In memory: the media of a configuration, or `main` alone. */
+  static empty(seed: number, cutAt: number, shapes: Readonly<Record<string, MemoryOptions>> = { main: {} }): Powered {
+    const media = Object.entries(shapes).map(([name, shape]) => [name, openMemory({ ...SHAPE, ...shape })])
+    return new Powered(Object.fromEntries(media), seed, cutAt)
   }
 
-  /** A medium that holds what the cut left. */
-  async after(cut: Cut, seed: number): Promise<Medium> {
-    return await this.inner.twin(await this.medium.crashContents({ ...cut, seed }))
+  cut(): void {
+    for (const medium of Object.values(this.media)) medium.cutPower()
+  }
+
+  get powerCut(): boolean {
+    return Object.values(this.media).some((medium) => medium.powerCut)
+  }
+
+  /** Media that hold what the cut left. */
+  async after(cut: Cut, seed: number): Promise<Record<string, Medium>> {
+    const left: Record<string, Medium> = {}
+    for (const [name, medium] of Object.entries(this.media))
+      left[name] = await this.#inner[name]!.twin(await medium.crashContents({ ...cut, seed }))
+    return left
   }
 
   async close(): Promise<void> {
-    await this.medium.close()
-    await this.inner.close()
+    await closeAll(this.media)
+    await closeAll(this.#inner)
   }
+}
+
+export async function closeAll(media: Readonly<Record<string, Medium>>): Promise<void> {
+  for (const medium of Object.values(media)) await medium.close()
 }
