@@ -1,3 +1,4 @@
+import type { BlobReference } from './blob/blob-references.ts'
 import type { Bytes } from './bytes.ts'
 
 /** What the manifest knows of a table. Immutable; shared by versions. */
@@ -22,4 +23,6 @@ export interface TableMeta {
   readonly rawBytes: number
   /** Milliseconds since 1970: when the oldest data in it was flushed. */
   readonly createdMs: number
+  /** What its entries of kind BLOB refer to, by number of the file. Absent: there are none. */
+  readonly blobs?: readonly BlobReference[]
 }

@@ -254,7 +254,7 @@ export class Compactor {
   /** Removes the tables that nobody reads any more, and logs that are not needed. */
   *#sweep(): Op<void> {
     const { versions, tables } = this.#engine
-    if (versions.freeCount > 0) yield* versions.removeFree((number) => tables.evict(number))
+    if (versions.freeCount > 0) yield* versions.removeFree(({ number }) => tables.evict(number))
   }
 
   /** Full media hold compaction up for a while; whoever waits for it is told. */

@@ -39,6 +39,8 @@ export function describeEdit(edit: VersionEdit): string[] {
   const key = (bytes: Uint8Array) => JSON.stringify(Buffer.from(bytes.subarray(0, 40)).toString('latin1'))
   if (edit.base === true) lines.push('base')
   for (const { level, number } of edit.removed ?? []) lines.push(`- level ${level} ${fileName('table', number)}`)
+  for (const { kind, number, bytes } of edit.blobs ?? [])
+    lines.push(`+ values in ${fileName(kind, number)}, ${bytes} bytes`)
   for (const { level, meta } of edit.added ?? []) {
     const range = `[${key(meta.smallest)}, ${key(meta.largest)}${meta.largestIncluded ? ']' : ')'}`
     const counts = `${meta.entries} entries, ${meta.deletions} + ${meta.rangeDeletions} tombstones`
@@ -46,6 +48,8 @@ export function describeEdit(edit: VersionEdit): string[] {
     lines.push(
       `+ level ${level} ${fileName('table', meta.number)} ${range} ${meta.bytes} bytes, ${counts}, ${sequences}`,
     )
+    for (const { kind, file, values, bytes } of meta.blobs ?? [])
+      lines.push(`    ${values} values of ${bytes} bytes in ${fileName(kind, file)}`)
   }
   for (const name of edit.unpinned ?? []) lines.push(`- snapshot ${name}`)
   for (const { name, sequence } of edit.pinned ?? []) lines.push(`+ snapshot ${name} at ${sequence}`)

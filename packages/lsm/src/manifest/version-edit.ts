@@ -1,4 +1,6 @@
 import { ByteReader, ByteWriter } from '@vivefs/pfaof'
+import { VALUE_FILE_KINDS, type ValueFileKind } from '../blob/blob-pointer.ts'
+import { getReferences, putReferences } from '../blob/blob-references.ts'
 import type { Bytes } from '../bytes.ts'
 import type { TableMeta } from '../table-meta.ts'
 
@@ -11,11 +13,24 @@ export interface PersistentSnapshot {
   readonly createdMs: number
 }
 
+/** A log or blob file with values that tables refer to. */
+export interface BlobFileMeta {
+  /** Never used twice in a database; name and kind are those of the file. */
+  readonly number: number
+  readonly kind: ValueFileKind
+  /** Size of the file. */
+  readonly bytes: number
+  /** Milliseconds since 1970: when the oldest of its values was flushed. */
+  readonly createdMs: number
+}
+
 /** What changes from one version to the next, all of it or nothing. */
 export interface VersionEdit {
   /** Starts from an empty tree: the first edit of a manifest, and no other. */
   readonly base?: boolean
   readonly added?: readonly { readonly level: number; readonly meta: TableMeta }[]
+  /** Files with values. They go by themselves with the edit after which no table refers to them. */
+  readonly blobs?: readonly BlobFileMeta[]
   readonly removed?: readonly { readonly level: number; readonly number: number }[]
   /** Every sequence number in a table is at most this. */
   readonly lastSequence?: number
@@ -38,6 +53,8 @@ const REMOVED = 6
 const PINNED = 7
 const UNPINNED = 8
 const MERGE_OPERATOR = 9
+const ADDED_WITH_REFERENCES = 10
+const BLOB_FILE = 11
 /** Unknown tags from here on may be skipped. */
 const SKIPPABLE = 128
 
@@ -76,7 +93,16 @@ export function encodeEdit(edit: VersionEdit): Buffer {
   for (const { level, number: removed } of edit.removed ?? []) {
     field(REMOVED, (body) => body.u8(level).varint(removed))
   }
-  for (const { level, meta } of edit.added ?? []) field(ADDED, (body) => putMeta(body.u8(level), meta))
+  for (const { number: file, kind, bytes, createdMs } of edit.blobs ?? []) {
+    field(BLOB_FILE, (body) => body.varint(file).u8(VALUE_FILE_KINDS.indexOf(kind)).varint(bytes).varint(createdMs))
+  }
+  for (const { level, meta } of edit.added ?? []) {
+    const { blobs } = meta
+    field(blobs === undefined ? ADDED : ADDED_WITH_REFERENCES, (body) => {
+      putMeta(body.u8(level), meta)
+      if (blobs !== undefined) putReferences(body, blobs)
+    })
+  }
   for (const name of edit.unpinned ?? []) field(UNPINNED, (body) => body.text(name))
   for (const { name, sequence, createdMs } of edit.pinned ?? []) {
     field(PINNED, (body) => body.text(name).varint(sequence).varint(createdMs))
@@ -115,6 +141,13 @@ function getMeta(input: ByteReader): TableMeta {
   }
 }
 
+function getBlobFile(input: ByteReader): BlobFileMeta {
+  const number = input.varint()
+  const kind = VALUE_FILE_KINDS[input.u8()]
+  if (kind === undefined) input.ok = false
+  return { number, kind: kind ?? 'log', bytes: input.varint(), createdMs: input.varint() }
+}
+
 /** An edit while it is read. */
 type Draft = {
   -readonly [K in keyof VersionEdit]: VersionEdit[K] extends readonly (infer T)[] | undefined ? T[] : VersionEdit[K]
@@ -138,6 +171,18 @@ function readField(tag: number, body: ByteReader, edit: Draft): boolean {
     case ADDED: {
       edit.added ??= []
       edit.added.push({ level: body.u8(), meta: getMeta(body) })
+      return true
+    }
+    case ADDED_WITH_REFERENCES: {
+      edit.added ??= []
+      const level = body.u8()
+      const meta = getMeta(body)
+      edit.added.push({ level, meta: { ...meta, blobs: getReferences(body) } })
+      return true
+    }
+    case BLOB_FILE: {
+      edit.blobs ??= []
+      edit.blobs.push(getBlobFile(body))
       return true
     }
     case REMOVED: {

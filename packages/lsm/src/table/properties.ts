@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from '@vivefs/pfaof'
+import { getReferences, putReferences } from '../blob/blob-references.ts'
 import { COMPRESSIONS, type Compression } from '../block/compression.ts'
 import type { TableMeta } from '../table-meta.ts'
 
@@ -38,6 +39,7 @@ export function encodeProperties(properties: TableProperties): Buffer {
     writer.varint(value)
   writer.u8(largestIncluded ? 1 : 0)
   writer.varint(smallest.length).raw(smallest).varint(largest.length).raw(largest)
+  if (properties.blobs !== undefined) putReferences(writer, properties.blobs)
   return writer.take()
 }
 
@@ -62,6 +64,7 @@ export function decodeProperties(bytes: Buffer): TableProperties | undefined {
   const smallest = Buffer.from(reader.raw(Math.min(smallestBytes, KEY_BYTES_MAX + 1)))
   const largestBytes = reader.varint()
   const largest = Buffer.from(reader.raw(Math.min(largestBytes, KEY_BYTES_MAX + 1)))
+  const blobs = reader.left > 0 ? getReferences(reader) : undefined
   if (!reader.ok || compression === undefined || included > 1) return undefined
   if (smallest.length !== smallestBytes || largest.length !== largestBytes) return undefined
   return {
@@ -81,5 +84,6 @@ export function decodeProperties(bytes: Buffer): TableProperties | undefined {
     largestIncluded: included === 1,
     smallest,
     largest,
+    ...(blobs === undefined ? {} : { blobs }),
   }
 }

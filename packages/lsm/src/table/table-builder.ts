@@ -1,3 +1,4 @@
+import { ReferenceCounter } from '../blob/blob-references.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import { COMPRESSIONS, type Compression, compress, compressionAvailable } from '../block/compression.ts'
 import { BLOCK_BYTES_MAX, TRAILER_BYTES, writeTrailer } from '../block/frame.ts'
@@ -70,6 +71,7 @@ export class TableBuilder {
   #entries = 0
   #deletions = 0
   #rawBytes = 0
+  #references: ReferenceCounter | undefined
   #finished = false
 
   /** LEVEL_ARGUMENT for options outside their limits. */
@@ -134,6 +136,10 @@ export class TableBuilder {
     this.#sequenceSeen(sequence)
     this.#entries++
     if (kind === DELETE) this.#deletions++
+    else if (kind === BLOB) {
+      this.#references ??= new ReferenceCounter()
+      this.#references.add(valueBytes, valueStart, valueEnd)
+    }
     this.#rawBytes += keyLength + valueEnd - valueStart
     if (this.#block.bytes >= this.#options.blockBytes) this.#endBlock()
   }
@@ -251,6 +257,7 @@ export class TableBuilder {
       rangeDeletions: fragments.reduce((sum, { sequences }) => sum + sequences.length, 0),
       rawBytes: this.#rawBytes,
       createdMs,
+      ...(this.#references === undefined ? {} : { blobs: this.#references.take() }),
     }
     const prefixBytes = places.prefixFilter.bytes > 0 ? this.#prefixBytes : 0
     const { blocks } = this.#index

@@ -1,3 +1,4 @@
+import { type BlobMap, NO_BLOBS, nextBlobs } from '../blob/next-blobs.ts'
 import { SEQUENCE_MAX } from '../kind.ts'
 import type { PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
 import { FILE_NUMBER_MAX } from '../storage/storage.ts'
@@ -6,6 +7,8 @@ import { type Levels, NO_TABLES, nextLevels } from './next-levels.ts'
 /** Everything that the manifest says. Immutable: an edit makes the next one. */
 export interface TreeState {
   readonly levels: Levels
+  /** Files with values that tables refer to. */
+  readonly blobs: BlobMap
   readonly lastSequence: number
   /** Every file number in use is below. */
   readonly nextNumber: number
@@ -18,6 +21,7 @@ export interface TreeState {
 
 export const EMPTY_TREE: TreeState = {
   levels: NO_TABLES,
+  blobs: NO_BLOBS,
   lastSequence: 0,
   nextNumber: 1,
   logNumber: 0,
@@ -36,13 +40,15 @@ export function nextState(state: TreeState, edit: VersionEdit): TreeState | { fa
   }
   const levels = nextLevels(state.levels, edit, lastSequence, nextNumber)
   if ('fault' in levels) return levels
+  const blobs = nextBlobs(state.blobs, state.levels, edit)
+  if ('fault' in blobs) return blobs
   const pinned = nextPinned(state.pinned, edit, lastSequence)
   if ('fault' in pinned) return pinned
   const { mergeOperator = state.mergeOperator } = edit
   if (state.mergeOperator !== undefined && mergeOperator !== state.mergeOperator) {
     return { fault: `M9 the merge operator ${state.mergeOperator} becomes ${mergeOperator}` }
   }
-  return { levels, lastSequence, nextNumber, logNumber, pinned, mergeOperator }
+  return { levels, blobs, lastSequence, nextNumber, logNumber, pinned, mergeOperator }
 }
 
 function nextPinned(
@@ -72,6 +78,7 @@ export function baseEdit(state: TreeState): VersionEdit {
     lastSequence,
     nextNumber,
     logNumber,
+    blobs: [...state.blobs.values()].map(({ number, kind, bytes, createdMs }) => ({ number, kind, bytes, createdMs })),
     added,
     pinned: [...state.pinned.values()],
     ...(mergeOperator === undefined ? {} : { mergeOperator }),

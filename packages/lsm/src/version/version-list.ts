@@ -1,24 +1,31 @@
 import type { VersionEdit } from '../manifest/version-edit.ts'
+import type { FileKind } from '../storage/storage.ts'
 import type { Levels } from './next-levels.ts'
 import { Version } from './version.ts'
 
-/** A table that left the tree; versions with ids from `addedAt` to below `removedAt` hold it. */
-interface Departed {
+/** A file that no version needs any more. */
+export interface FreeFile {
+  readonly kind: FileKind
   readonly number: number
+}
+
+/** A file that left the tree; versions with ids from `addedAt` to below `removedAt` hold it. */
+interface Departed {
+  readonly file: FreeFile
   readonly addedAt: number
   readonly removedAt: number
 }
 
-/** The versions that somebody reads, and the tables that nobody will read again. */
+/** The versions that somebody reads, and the files that nobody will read again. */
 export class VersionList {
   #current: Version
   readonly #live = new Set<Version>()
   readonly #addedAt = new Map<number, number>()
   #departed: Departed[] = []
-  readonly #free: number[] = []
+  readonly #free: FreeFile[] = []
   readonly #released = (version: Version) => this.#release(version)
 
-  /** Called when a version was let go of and tables became free. */
+  /** Called when a version was let go of and files became free. */
   onFree: (() => void) | undefined
 
   constructor(levels: Levels) {
@@ -44,11 +51,21 @@ export class VersionList {
       for (const { meta } of added ?? []) if (!this.#addedAt.has(meta.number)) this.#addedAt.set(meta.number, id)
       for (const { number } of removed ?? []) {
         if (there.has(number)) continue // moved to another level
-        this.#departed.push({ number, addedAt: this.#addedAt.get(number)!, removedAt: id })
+        this.#departed.push({ file: { kind: 'table', number }, addedAt: this.#addedAt.get(number)!, removedAt: id })
         this.#addedAt.delete(number)
       }
     }
     before.unref()
+  }
+
+  /**
+   * A file with values that tables of the current version do not refer to. Whoever reads an older version may: the memtables beside it had
+   * pointers to the file before any table did.
+   */
+  retire(file: FreeFile): void {
+    const { id } = this.#current
+    if (this.#live.size === 1) this.#free.push(file)
+    else this.#departed.push({ file, addedAt: 0, removedAt: id })
   }
 
   /** Makes `levels` current without knowing what changed; files are somebody else's to remove. */
@@ -64,23 +81,23 @@ export class VersionList {
     if (this.#departed.length === 0) return
     const ids = [...this.#live].map(({ id }) => id)
     const held: Departed[] = []
-    for (const table of this.#departed) {
-      const { addedAt, removedAt, number } = table
-      if (ids.some((id) => id >= addedAt && id < removedAt)) held.push(table)
-      else this.#free.push(number)
+    for (const one of this.#departed) {
+      const { addedAt, removedAt, file } = one
+      if (ids.some((id) => id >= addedAt && id < removedAt)) held.push(one)
+      else this.#free.push(file)
     }
     this.#departed = held
     if (this.#free.length > 0) this.onFree?.()
   }
 
-  /** A table that no version refers to any more; each is answered once. */
-  takeFree(): number | undefined {
+  /** A file that no version refers to any more; each is answered once. */
+  takeFree(): FreeFile | undefined {
     return this.#free.shift()
   }
 
-  /** The table could not be removed. */
-  giveBack(number: number): void {
-    this.#free.push(number)
+  /** The file could not be removed. */
+  giveBack(file: FreeFile): void {
+    this.#free.push(file)
   }
 
   get freeCount(): number {

@@ -1,4 +1,5 @@
 import { Turn } from '@vivefs/pfaof'
+import type { BlobMap } from '../blob/next-blobs.ts'
 import { isNoSpace, LevelError } from '../error.ts'
 import { ManifestReader } from '../manifest/manifest-reader.ts'
 import { ManifestWriter } from '../manifest/manifest-writer.ts'
@@ -7,7 +8,7 @@ import type { Op } from '../op.ts'
 import { FILE_NUMBER_MAX, fileName, type Storage, type StoredFile } from '../storage/storage.ts'
 import { EMPTY_TREE, nextState, type TreeState } from './tree-state.ts'
 import type { Version } from './version.ts'
-import { VersionList } from './version-list.ts'
+import { type FreeFile, VersionList } from './version-list.ts'
 
 export interface VersionSetOptions {
   /** Name of the merge operator; recorded when the database has none yet. */
@@ -111,6 +112,11 @@ export class VersionSet {
   /** The oldest log still needed. */
   get logNumber(): number {
     return this.#state.logNumber
+  }
+
+  /** Files with values that tables refer to, by number. */
+  get blobs(): BlobMap {
+    return this.#state.blobs
   }
 
   /** Persistent snapshots by name. */
@@ -223,6 +229,9 @@ export class VersionSet {
     const before = this.#state
     this.#state = state
     if (state.levels.some((tables, level) => tables !== before.levels[level])) this.#list.install(state.levels, edits)
+    for (const { kind, number } of before.blobs.values()) {
+      if (!state.blobs.has(number)) this.#list.retire({ kind, number })
+    }
   }
 
   /** Tables of all referenced versions. */
@@ -230,37 +239,43 @@ export class VersionSet {
     return this.#list.liveTables()
   }
 
-  /** Called when tables wait for {@link removeFree} because a version was let go of. */
+  /** A log that the tree does not need, and of which readers of older versions may need values: it waits for {@link removeFree}. */
+  retireLog(number: number): void {
+    this.#list.retire({ kind: 'log', number })
+  }
+
+  /** Called when files wait for {@link removeFree} because a version was let go of. */
   set onFree(callback: () => void) {
     this.#list.onFree = callback
   }
 
-  /** Tables that wait for {@link removeFree}. */
+  /** Files that wait for {@link removeFree}. */
   get freeCount(): number {
     return this.#list.freeCount
   }
 
-  /** Removes tables that no version refers to any more; `evict` hears of each before. */
-  *removeFree(evict: (table: number) => void): Op<void> {
-    for (let number = this.#list.takeFree(); number !== undefined; number = this.#list.takeFree()) {
-      evict(number)
+  /** Removes files that no version refers to any more; `evict` hears of each before. */
+  *removeFree(evict: (file: FreeFile) => void): Op<void> {
+    for (let file = this.#list.takeFree(); file !== undefined; file = this.#list.takeFree()) {
+      evict(file)
       try {
-        yield* this.#storage.remove('table', number)
+        yield* this.#storage.remove(file.kind, file.number)
       } catch (error) {
-        this.#list.giveBack(number)
+        this.#list.giveBack(file)
         throw error
       }
     }
   }
 
-  /** Removes what a crash left: tables in no version, logs that are not needed, old manifests. Only before anything else runs. */
+  /** Removes what a crash left: tables in no version, logs and blob files that are not needed, old manifests. Only before anything else runs. */
   *removeOrphans(): Op<StoredFile[]> {
     this.#checkWritable()
     const live = this.liveTables()
     const newest = this.#writer?.number ?? newestManifest(this.#storage)
     const orphans = this.#storage.list().filter(({ kind, number }) => {
       if (kind === 'table') return !live.has(number)
-      return kind === 'log' ? number < this.logNumber : number !== newest
+      if (kind === 'blob') return !this.blobs.has(number)
+      return kind === 'log' ? number < this.logNumber && !this.blobs.has(number) : number !== newest
     })
     for (const { kind, number } of orphans) yield* this.#storage.remove(kind, number)
     return orphans

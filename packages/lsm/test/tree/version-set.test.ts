@@ -157,7 +157,7 @@ test('files of a version stay as long as somebody refers to it', async () => {
     return meta(number, 'a', 'b', versions.lastSequence)
   }
   const gone: number[] = []
-  const sweep = () => runSync(versions.removeFree((number) => gone.push(number)))
+  const sweep = () => runSync(versions.removeFree(({ number }) => gone.push(number)))
   const [a, b, c] = [table(), table(), table()] as [TableMeta, TableMeta, TableMeta]
   runSync(versions.apply({ added: [{ level: 1, meta: a }] }))
   const first = versions.current.ref()
