@@ -8,7 +8,7 @@ import { type SpaceReport, spaceReport } from './core/space.ts'
 import { openEngine, type Where } from './engine/open.ts'
 import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts'
 import { ViveError } from './errors.ts'
-import { createFs, type ViveFileSystem } from './face/index.ts'
+import { createFs, endSession, type ViveFileSystem } from './face/index.ts'
 import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { isExtentBytes } from './format/superblock.ts'
 import { createFsal } from './fsal/fsal.ts'
@@ -200,18 +200,26 @@ export class ViveFS {
   /**
    * The volume as somebody else sees it, or from elsewhere: a view has its own umask and current directory. What is not
    * given comes from this volume's own credentials. `cwd`: an absolute path, default `/`; that it is there shows when it is used.
+   * `session`: views of one name are one client, what a process is to POSIX locks (docs/locks.md); default: the volume's own.
    */
-  as({ cwd = '/', ...credentials }: Partial<Credentials> & { readonly cwd?: string }): View {
+  as(view: Partial<Credentials> & { readonly cwd?: string; readonly session?: string }): View {
+    const { cwd = '/', session = '', ...credentials } = view
     if (!posix.isAbsolute(cwd)) throw new ViveError('ERR_VIVEFS_OPTION', 'cwd: an absolute path')
     const whole = { ...this.credentials, groups: [], ...credentials }
     const at = posix.resolve(cwd)
-    return { credentials: whole, cwd: at, fs: createFs(this.#core, whole, at) }
+    return { credentials: whole, cwd: at, fs: createFs(this.#core, whole, at, session) }
   }
 
   /** The volume as the superuser sees it. */
   get root(): View {
     this.#root ??= this.as({ uid: 0, gid: 0, groups: [] })
     return this.#root
+  }
+
+  /** A client is gone: closes what the views of that `session` have open, and lets go of their locks. */
+  async endSession(session: string): Promise<void> {
+    if (session === '') throw new ViveError('ERR_VIVEFS_OPTION', 'session: the name of one')
+    return runAsync(endSession(this.#core, session))
   }
 
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */

@@ -52,6 +52,10 @@ export class Core {
   readonly changes = new Changes()
   /** Advisory locks of all who use the volume. */
   readonly locks = new LockTable()
+  /** Refuses changes that must not be made now; transactions set it while they run (transaction/). */
+  guard: ((who: Credentials) => void) | undefined
+  /** How many want it. */
+  guards = 0
   #nextIno = 0
   #leaseEnd = 0
   #nextJob = 0
@@ -88,6 +92,7 @@ export class Core {
     }
     if (options.readOnly === true)
       return yield* this.store.transact((tx) => this.#attempt(tx, who, body, true), options)
+    this.guard?.(who)
     this.#changing++
     try {
       return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), options)
@@ -114,7 +119,8 @@ export class Core {
    * so two operations never take the same block.
    */
   *allocateIno(call: Call): Op<number> {
-    if (this.#nextIno < this.#leaseEnd) return this.#nextIno++
+    const ready = this.takeIno()
+    if (ready !== undefined) return ready
     // One operation may make many inodes: what it leased itself counts for it before it is committed.
     const own = call.lease
     if (own !== undefined && own.next < own.end) return own.next++
@@ -133,6 +139,18 @@ export class Core {
       this.#leaseEnd = end
     })
     return first
+  }
+
+  /** The next number of the lease at hand; undefined when it is used up. */
+  takeIno(): number | undefined {
+    return this.#nextIno < this.#leaseEnd ? this.#nextIno++ : undefined
+  }
+
+  /** What `other` leased of this volume and did not use serves this core when its own is used up. */
+  adoptLease(other: Core): void {
+    if (this.#nextIno < this.#leaseEnd || other.#nextIno >= other.#leaseEnd) return
+    this.#nextIno = other.#nextIno
+    this.#leaseEnd = other.#leaseEnd
   }
 
   /** The lease row changed behind this volume's back: the next inode number is taken from it. */

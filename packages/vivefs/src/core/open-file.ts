@@ -251,6 +251,7 @@ function* isCrowded(call: Call, ino: number): Op<boolean> {
 export function* closeFile(core: Core, file: OpenFile): Op<void> {
   if (file.closed) throw new FilesystemError('EBADF')
   file.closed = true
+  core.locks.close(file)
   const isLastOfOrphan = core.openFiles.remove(file.ino)
   if (!core.openFiles.has(file.ino)) core.changes.forget(file.ino)
   if (isLastOfOrphan) yield* reclaimOrphan(core, file.ino)

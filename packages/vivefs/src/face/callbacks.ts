@@ -9,6 +9,7 @@ import { cp } from './cp.ts'
 import type { Description } from './descriptors.ts'
 import { openDirectory } from './dir.ts'
 import * as io from './io.ts'
+import * as locks from './locks.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
 import type { ViveCallbacks } from './types.ts'
@@ -48,6 +49,10 @@ export const byDescriptor: Record<string, Operation> = {
   fsync: byNumber('fsync', attributes.fsync),
   ftruncate: byNumber('ftruncate', attributes.ftruncate),
   futimes: byNumber('futime', attributes.futimes),
+  flock: byNumber('flock', locks.flock),
+  lock: byNumber('fcntl', locks.lock),
+  testLock: byNumber('fcntl', locks.testLock),
+  unlock: byNumber('fcntl', locks.unlock),
 }
 
 export const wholeFiles: Record<string, Operation> = {

@@ -19,6 +19,8 @@ export interface Face {
   readonly device: number
   /** Where relative paths begin: absolute, without links and dots; undefined for the root. */
   readonly cwd: Buffer | undefined
+  /** The client it belongs to: what a process is to POSIX locks. */
+  readonly session: string
 }
 
 /** The current directory as text. */

@@ -3,6 +3,7 @@
 import type { Core } from '../core/core.ts'
 import { closeFile, type OpenFile } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
+import { sessionOwner } from '../lock/types.ts'
 import { drivenSync, type Op, runAsync, SyncUnavailableError } from '../op.ts'
 import { assertInteger } from './arguments.ts'
 
@@ -15,6 +16,8 @@ export const OPEN_MAX = 65_536
 export class Description {
   readonly file: OpenFile
   readonly fd: number
+  /** The client that opened it: whose byte-range locks of the file go with any close of it. */
+  readonly session: string
   /** Where the next sequential read or write begins. */
   position = 0
   /** Made by O_TMPFILE without O_EXCL: it may be given a name. */
@@ -24,9 +27,10 @@ export class Description {
   #isTaken = false
   readonly #turns: (() => void)[] = []
 
-  constructor(file: OpenFile, fd: number) {
+  constructor(file: OpenFile, fd: number, session: string) {
     this.file = file
     this.fd = fd
+    this.session = session
   }
 
   /** Runs `op` on the open file; a close waits for its end. */
@@ -85,9 +89,9 @@ export class Descriptors {
     if (this.#open >= OPEN_MAX) throw new FilesystemError('EMFILE')
   }
 
-  add(file: OpenFile): Description {
+  add(file: OpenFile, session: string): Description {
     const slot = this.#free.pop() ?? this.#table.length
-    const description = new Description(file, slot + FIRST)
+    const description = new Description(file, slot + FIRST, session)
     this.#table[slot] = description
     this.#open++
     return description
@@ -113,12 +117,21 @@ export class Descriptors {
     this.#table[slot] = undefined
     this.#free.push(slot)
     this.#open--
+    this.#core.locks.release(description.file.ino, 'posix', sessionOwner(description.session))
     if (drivenSync()) {
       // What a last close reclaims is reclaimed behind the caller's back; after a crash the next open does it.
       void runAsync(this.#finish(description)).catch(() => {})
       return
     }
     yield* this.#finish(description)
+  }
+
+  /** Closes what a client that is gone has left open, and lets go of its locks. */
+  *closeSession(session: string): Op<void> {
+    this.#core.locks.endSession(session)
+    for (const description of this.#table.slice()) {
+      if (description?.session === session) yield* this.close(description)
+    }
   }
 
   *#finish(description: Description): Op<void> {

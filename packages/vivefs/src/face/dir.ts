@@ -52,7 +52,7 @@ function* openAt(face: Face, path: Path): Op<Description> {
     if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
     return yield* openInode(call, inode, O_DIRECTORY)
   })
-  return descriptors.add(file)
+  return descriptors.add(file, face.session)
 }
 
 /** A directory that is being read: where it is open, and behind which entry the next page begins. */

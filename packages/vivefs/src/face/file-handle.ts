@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
 import { createInterface, type Interface } from 'node:readline'
 import { ReadableStream } from 'node:stream/web'
+import type { LockWait } from '../lock/types.ts'
 import { type Op, runAsync } from '../op.ts'
 import { assertBoolean, assertObject, coded } from './arguments.ts'
 import * as attributes from './attributes.ts'
@@ -11,6 +12,7 @@ import type { Face } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { readFileAsync } from './files.ts'
 import * as io from './io.ts'
+import * as locks from './locks.ts'
 import { flink } from './names.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
 import { wordedByHandle } from './wording.ts'
@@ -157,6 +159,26 @@ export class FileHandle extends EventEmitter {
     return this.#run('fallocate', 'allocate', [offset, length, options], (face, of) =>
       io.fallocate(face, of, offset, length, options),
     )
+  }
+
+  /** Beyond node:fs: fcntl(2) F_SETLK and F_SETLKW. */
+  lock(options?: locks.LockOptions): Promise<void> {
+    return this.#run('fcntl', 'lock', [options], (face, of) => locks.lock(face, of, options))
+  }
+
+  /** Beyond node:fs: fcntl(2) F_GETLK. */
+  testLock(options?: locks.TestLockOptions) {
+    return this.#run('fcntl', 'testLock', [options], (face, of) => locks.testLock(face, of, options))
+  }
+
+  /** Beyond node:fs: fcntl(2) F_UNLCK. */
+  unlock(options?: locks.UnlockOptions): Promise<void> {
+    return this.#run('fcntl', 'unlock', [options], (face, of) => locks.unlock(face, of, options))
+  }
+
+  /** Beyond node:fs: flock(2). */
+  flock(operation: locks.FlockOperation, options?: LockWait): Promise<void> {
+    return this.#run('flock', 'flock', [operation, options], (face, of) => locks.flock(face, of, operation, options))
   }
 
   createReadStream(options?: object): ReadStream {

@@ -2,6 +2,7 @@
 import nodeFs from 'node:fs'
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
+import type { Op } from '../op.ts'
 import { callbacksOf } from './callbacks.ts'
 import { constants } from './constants.ts'
 import type { Face } from './context.ts'
@@ -23,29 +24,36 @@ interface Faces {
 /** Descriptors are numbers of the volume, so all its views share them. */
 const tables = new WeakMap<Core, Faces>()
 
-/**
- * The volume as `who` sees it: one object for each identity and current directory. `cwd`: where relative paths begin,
- * an absolute path.
- */
-export function createFs(core: Core, who: Credentials, cwd = '/'): ViveFileSystem {
+function facesOf(core: Core): Faces {
   let faces = tables.get(core)
   if (faces === undefined) {
     faces = { descriptors: new Descriptors(core), byIdentity: new Map() }
     tables.set(core, faces)
   }
-  const { descriptors, byIdentity } = faces
-  const identity = `${who.uid} ${who.gid} ${who.umask} ${who.groups} ${cwd}`
+  return faces
+}
+
+/** Closes what a session has open and lets go of its locks. */
+export const endSession = (core: Core, session: string): Op<void> => facesOf(core).descriptors.closeSession(session)
+
+/**
+ * The volume as `who` sees it: one object for each identity, current directory and session. `cwd`: where relative paths
+ * begin, an absolute path. `session`: what a process is to POSIX locks.
+ */
+export function createFs(core: Core, who: Credentials, cwd = '/', session = ''): ViveFileSystem {
+  const { descriptors, byIdentity } = facesOf(core)
+  const identity = `${who.uid} ${who.gid} ${who.umask} ${who.groups} ${session} ${cwd}`
   let fs = byIdentity.get(identity)
   if (fs === undefined) {
-    fs = makeFs(core, who, descriptors, cwd)
+    fs = makeFs(core, who, descriptors, cwd, session)
     if (byIdentity.size < VIEWS_MAX) byIdentity.set(identity, fs)
   }
   return fs
 }
 
-function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: string): ViveFileSystem {
+function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: string, session: string): ViveFileSystem {
   const device = Number.parseInt(core.superblock.volumeId.slice(0, 8), 16)
-  const face: Face = { core, who, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd) }
+  const face: Face = { core, who, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd), session }
   const fs = callbacksOf(face)
   Object.assign(fs, syncFaceOf(face), runtimeOnlyOf(face, fs), {
     createReadStream: (path: unknown, options?: unknown) => openReadStream(face, path, options),

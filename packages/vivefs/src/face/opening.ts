@@ -86,7 +86,7 @@ export function* openDescription(face: Face, path: Path, flags: number, mode: nu
       },
       { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC },
     )
-    const description = descriptors.add(file)
+    const description = descriptors.add(file, face.session)
     description.isLinkable = isTemporary(flags) && (flags & O_EXCL) === 0
     return description
   }

@@ -1,7 +1,9 @@
 /** The types of a face: those of node:fs for what exists, and what POSIX has beyond it. */
 import type fs from 'node:fs'
 import type { RenameFlags } from '../core/rename.ts'
+import type { HeldLock, LockWait } from '../lock/types.ts'
 import type { FallocateOptions } from './io.ts'
+import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from './locks.ts'
 import type { NodeKind, NodeOptions } from './names.ts'
 import type { SetXattrOptions, XattrOptions } from './xattrs.ts'
 
@@ -18,6 +20,14 @@ export interface ViveFileHandle extends Handle {
   seek(what: 'data' | 'hole', offset: number): Promise<number>
   /** fallocate(2). */
   allocate(offset: number, length: number, options?: FallocateOptions): Promise<void>
+  /** fcntl(2) F_SETLK; with `wait` F_SETLKW. EAGAIN, EDEADLK, EBADF, ETIMEDOUT, ENOLCK, an AbortError by `signal`. */
+  lock(options?: LockOptions): Promise<void>
+  /** fcntl(2) F_GETLK: the lock that stands in the way, or undefined. */
+  testLock(options?: TestLockOptions): Promise<HeldLock | undefined>
+  /** fcntl(2) F_UNLCK. */
+  unlock(options?: UnlockOptions): Promise<void>
+  /** flock(2). EAGAIN, EBADF, ETIMEDOUT, ENOLCK, an AbortError by `signal`. */
+  flock(operation: FlockOperation, options?: LockWait): Promise<void>
 }
 
 /** Extended attributes and nodes, promised. */
@@ -60,6 +70,11 @@ export interface PosixCallbacks {
   ): void
   listxattr(file: PathLike, done: Done<string[]>): void
   removexattr(file: PathLike, name: string | Buffer, done: fs.NoParamCallback): void
+  lock(fd: number, options: LockOptions, done: fs.NoParamCallback): void
+  testLock(fd: number, options: TestLockOptions, done: Done<HeldLock | undefined>): void
+  unlock(fd: number, options: UnlockOptions, done: fs.NoParamCallback): void
+  flock(fd: number, operation: FlockOperation, done: fs.NoParamCallback): void
+  flock(fd: number, operation: FlockOperation, options: LockWait, done: fs.NoParamCallback): void
 }
 
 type SyncName = Extract<keyof NodeFs, `${string}Sync`>
@@ -82,6 +97,11 @@ export interface PosixSync {
   ): void
   listxattrSync(file: PathLike, options?: XattrOptions): string[]
   removexattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): void
+  /** Throws ERR_VIVEFS_SYNC_UNAVAILABLE where it would have to wait: nothing in this thread could let go of the lock meanwhile. */
+  lockSync(fd: number, options?: LockOptions): void
+  testLockSync(fd: number, options?: TestLockOptions): HeldLock | undefined
+  unlockSync(fd: number, options?: UnlockOptions): void
+  flockSync(fd: number, operation: FlockOperation, options?: LockWait): void
 }
 
 export type ViveSync = Omit<Pick<NodeFs, SyncName>, keyof PosixSync> & PosixSync

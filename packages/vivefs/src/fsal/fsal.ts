@@ -48,6 +48,7 @@ import { done, type Op } from '../op.ts'
 import type { Bytes, TransactOptions } from '../store/store.ts'
 import { copyRange } from './copy-range.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
+import { lockOperations } from './locks.ts'
 import type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal } from './types.ts'
 
 /** The mode of symbolic links; nobody checks it. */
@@ -221,6 +222,12 @@ export function createFsal(core: Core): Fsal {
   const openToTruncate = operation(RECLAIMS, open)
 
   return {
+    ...lockOperations({
+      core,
+      inoOf: (handle) => decodeHandle(volumeId, handle).ino,
+      exists: (who, handle) => exists(who, handle, undefined),
+      mayUse: transient,
+    }),
     sync: core.store.caps.sync,
     listen: (listener) => core.changes.listen(listener),
     root: () => encodeHandle(volumeId, { ino: core.superblock.rootIno, generation: 1 }),

@@ -13,10 +13,12 @@ import type { OpenFile, Written } from '../core/open-file.ts'
 import type { RenameFlags } from '../core/rename.ts'
 import type { FallocateMode, SpaceReport } from '../core/space.ts'
 import type { XattrMode } from '../core/xattr.ts'
+import type { HeldLock, LockOwner, LockRange, LockType } from '../lock/types.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { CopyRange } from './copy-range.ts'
 import type { Handle } from './handle.ts'
+import type { FsalFlock, FsalLock } from './locks.ts'
 
 export type FsalCall<A, R> = (credentials: Credentials, handle: Handle, args: A) => Op<R>
 
@@ -122,4 +124,19 @@ export interface Fsal {
   /** ENODATA. */
   removexattr: FsalCall<{ name: Bytes }, void>
   statfs: FsalCall<undefined, SpaceReport>
+  /** A name for the lock owners of a gateway that nobody else has: `owner.session`. */
+  lockSession(name: string): string
+  /** The gateway, or its client, is gone: all that its owners hold is let go, all that they wait for fails with EINTR. */
+  endLockSession(session: string): void
+  /**
+   * fcntl(F_SETLK), with `wait` F_SETLKW. EAGAIN, EDEADLK, EINTR (by `signal`), ETIMEDOUT, EBADF, ENOLCK, EINVAL, EOVERFLOW. Gateways
+   * let go of an owner's locks by `unlock` when that owner closes the file; closing `file` lets go of flock locks and ends waits only.
+   */
+  lock: FsalCall<FsalLock, void>
+  /** fcntl(F_GETLK): what stands in the way. EINVAL, EOVERFLOW. */
+  testLock: FsalCall<LockRange & { owner: LockOwner; type: LockType }, HeldLock | undefined>
+  /** EINVAL, EOVERFLOW. */
+  unlock: FsalCall<LockRange & { owner: LockOwner }, void>
+  /** flock(2); the owner is the open file. EAGAIN, EINTR, ETIMEDOUT, EBADF, ENOLCK. */
+  flock: FsalCall<FsalFlock, void>
 }

@@ -1,10 +1,13 @@
 /** The asker's end of a port: numbered requests, a bounded number of them under way. */
-import { ViveError } from '../errors.ts'
+import { FilesystemError, ViveError } from '../errors.ts'
+import { abortError } from '../face/arguments.ts'
 import type { Port, Reply, Request, ViewOf } from './messages.ts'
 import { pack, type Transfer, unpack } from './values.ts'
 
 /** Requests under way at most; others wait for them. */
 const UNDER_WAY_MAX = 256
+/** Requests that may wait for long (locks) at most; they hold up no others. Beyond it ENOLCK. */
+const LONG_MAX = 4096
 
 interface Emitter {
   on(event: string, listener: (message: never) => void): unknown
@@ -19,6 +22,7 @@ export class Calls {
   readonly #port: Port
   readonly #waiting = new Map<number, Waiting>()
   readonly #turns: (() => void)[] = []
+  readonly #long = new Set<number>()
   #next = 1
   #end: unknown
 
@@ -32,9 +36,38 @@ export class Calls {
   }
 
   async ask(view: ViewOf, kind: Request['kind'], name: string, args: readonly unknown[]): Promise<unknown> {
-    while (this.#waiting.size >= UNDER_WAY_MAX) await new Promise<void>((resolve) => this.#turns.push(resolve))
-    if (this.#end !== undefined) throw this.#end
+    while (this.#waiting.size - this.#long.size >= UNDER_WAY_MAX) {
+      await new Promise<void>((resolve) => this.#turns.push(resolve))
+    }
+    return await this.#post(this.#next++, view, kind, name, args)
+  }
+
+  /** A request that may wait for somebody else for long; `signal` ends it. */
+  async askLong(view: ViewOf, name: string, args: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+    if (this.#long.size >= LONG_MAX) throw new FilesystemError('ENOLCK', { syscall: name })
+    if (signal?.aborted) throw abortError(signal)
     const id = this.#next++
+    const cancel = (): void => this.#port.postMessage({ id, view, kind: 'cancel', name, args: [] } satisfies Request)
+    signal?.addEventListener('abort', cancel, { once: true })
+    this.#long.add(id)
+    try {
+      return await this.#post(id, view, 'lock', name, args)
+    } catch (error) {
+      throw signal?.aborted && (error as { code?: unknown }).code === 'ABORT_ERR' ? abortError(signal) : error
+    } finally {
+      this.#long.delete(id)
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  async #post(
+    id: number,
+    view: ViewOf,
+    kind: Request['kind'],
+    name: string,
+    args: readonly unknown[],
+  ): Promise<unknown> {
+    if (this.#end !== undefined) throw this.#end
     const transfer: Transfer = []
     const request: Request = { id, view, kind, name, args: pack(args, transfer) }
     return await new Promise((resolve, reject) => {

@@ -27,7 +27,19 @@ const promisedNames = Object.keys(nodeFs.promises).filter(
     !['constants', 'watch', 'glob', 'mkdtempDisposable', 'open', 'opendir', 'writeFile', 'appendFile'].includes(name),
 )
 const extraNames = ['getxattr', 'setxattr', 'listxattr', 'removexattr', 'mknod', 'mkfifo']
-const descriptorNames = ['close', 'fchmod', 'fchown', 'fdatasync', 'fstat', 'fsync', 'ftruncate', 'futimes', 'open']
+const descriptorNames = [
+  'close',
+  'fchmod',
+  'fchown',
+  'fdatasync',
+  'fstat',
+  'fsync',
+  'ftruncate',
+  'futimes',
+  'open',
+  'testLock',
+  'unlock',
+]
 const wholeNames = ['appendFile', 'readFile', 'writeFile']
 
 const isChunks = (data: unknown): data is AsyncIterable<string | Uint8Array> =>
@@ -95,6 +107,13 @@ function facesOf(calls: Calls, view: ViewOf): PortFileSystem {
   }
   for (const name of [...descriptorNames, ...wholeNames]) {
     fs[name] = calledBack(async (...args) => one(await calls.ask(view, 'callback', name, args)))
+  }
+  for (const name of ['lock', 'flock'] as const) {
+    fs[name] = calledBack(async (fd, ...rest) => {
+      const isWhole = name === 'lock' ? rest.length === 1 : rest.length === 2
+      await transfers.lock(name, fd as number, isWhole ? rest : [...rest, {}])
+      return []
+    })
   }
   const close = fs.close as Anything
   fs.close = (

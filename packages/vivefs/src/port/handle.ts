@@ -1,8 +1,11 @@
 /** An open file, and an open directory, on the other side of a port. */
 import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
+import { assertSignal } from '../face/arguments.ts'
 import type { Dirent } from '../face/dirent.ts'
 import { toReadInto, toWriteFrom } from '../face/io.ts'
+import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from '../face/locks.ts'
+import type { LockWait } from '../lock/types.ts'
 import type { Calls } from './calls.ts'
 import type { ViewOf } from './messages.ts'
 
@@ -20,6 +23,13 @@ export class Transfers {
 
   ask(name: string, ...args: unknown[]): Promise<unknown> {
     return this.#calls.ask(this.#view, 'callback', name, args)
+  }
+
+  /** A lock: the signal stays here, its abort is told. */
+  lock(name: 'lock' | 'flock', fd: number, args: readonly unknown[]): Promise<unknown> {
+    const { signal, ...options } = (args[args.length - 1] ?? {}) as LockWait
+    assertSignal(signal, 'options.signal')
+    return this.#calls.askLong(this.#view, name, [fd, ...args.slice(0, -1), options], signal)
   }
 
   async read(fd: number, ...rest: unknown[]): Promise<{ bytes: number; buffer: View }> {
@@ -104,6 +114,19 @@ export class PortFileHandle extends EventEmitter {
   }
   appendFile(data: unknown, options?: unknown) {
     return this.#transfers.ask('appendFile', this.#fd, data, options)
+  }
+
+  lock(options: LockOptions = {}) {
+    return this.#transfers.lock('lock', this.#fd, [options])
+  }
+  testLock(options: TestLockOptions = {}) {
+    return this.#transfers.ask('testLock', this.#fd, options)
+  }
+  unlock(options: UnlockOptions = {}) {
+    return this.#transfers.ask('unlock', this.#fd, options)
+  }
+  flock(operation: FlockOperation, options: LockWait = {}) {
+    return this.#transfers.lock('flock', this.#fd, [operation, options])
   }
 
   async read(...args: unknown[]) {

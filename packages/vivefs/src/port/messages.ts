@@ -13,9 +13,10 @@ export interface Request {
   readonly view: ViewOf
   /**
    * `promises` and `callback`: the function of that name of that face. `read` fills no buffer of the asker: it answers
-   * bytes. `dir`: `read` or `close` of an open directory. `volume`: `space`, `sync`, `close`.
+   * bytes. `dir`: `read` or `close` of an open directory. `volume`: `space`, `sync`, `close`. `lock`: as `callback`, and it may be
+   * cancelled. `cancel`: ends the wait of the request of the same number and has no reply of its own.
    */
-  readonly kind: 'promises' | 'callback' | 'read' | 'dir' | 'volume'
+  readonly kind: 'promises' | 'callback' | 'read' | 'dir' | 'volume' | 'lock' | 'cancel'
   readonly name: string
   readonly args: unknown
 }

@@ -1,6 +1,8 @@
 /** The owner's end: asks the volume what comes through the port. */
 import type { Dir } from 'node:fs'
 import { ViveError } from '../errors.ts'
+import type { ViveFileSystem } from '../face/index.ts'
+import type { LockWait } from '../lock/types.ts'
 import type { ViveFS } from '../vivefs.ts'
 import type { Port, Reply, Request, ViewOf } from './messages.ts'
 import { pack, type Transfer, unpack } from './values.ts'
@@ -17,6 +19,8 @@ type Callback = (error: unknown, ...values: unknown[]) => void
 
 /** Entries that one message brings. */
 const PAGE_ENTRIES = 64
+/** Views of one port that are kept. */
+const FACES_MAX = 64
 /** The most bytes that one message brings. */
 const READ_BYTES_MAX = 8 << 20
 
@@ -27,15 +31,33 @@ class Owner {
   readonly #port: Port
   readonly #options: ServeOptions
   readonly #directories = new Map<number, Dir>()
+  readonly #cancels = new Map<number, AbortController>()
+  /** What a process is to POSIX locks, this port is: with it go its open files and its locks. */
+  readonly #session: string
+  readonly #faces = new Map<string, ViveFileSystem>()
   #nextDirectory = 1
+  #isGone = false
 
   constructor(vive: ViveFS, port: Port, options: ServeOptions) {
     this.#vive = vive
     this.#port = port
     this.#options = options
+    this.#session = vive.fsal.lockSession('port')
+  }
+
+  /** The other side is gone. */
+  async end(): Promise<void> {
+    this.#isGone = true
+    this.#faces.clear()
+    this.#directories.clear()
+    await this.#vive.endSession(this.#session)
   }
 
   async answer(request: Request): Promise<void> {
+    if (request.kind === 'cancel') {
+      this.#cancels.get(request.id)?.abort()
+      return
+    }
     const transfer: Transfer = []
     let reply: Reply
     try {
@@ -43,19 +65,32 @@ class Owner {
     } catch (error) {
       reply = { id: request.id, error: pack(error, transfer) }
     }
+    // What it opened while the other side went goes too.
+    if (this.#isGone) return await this.#vive.endSession(this.#session)
     this.#port.postMessage(reply, transfer)
   }
 
-  #fs(view: ViewOf) {
-    if (view === undefined) return this.#vive.fs
+  #fs(view: ViewOf = {}): ViveFileSystem {
+    const key = JSON.stringify(view)
+    let fs = this.#faces.get(key)
+    if (fs === undefined) {
+      fs = this.#faceOf(view)
+      if (this.#faces.size >= FACES_MAX) this.#faces.clear()
+      this.#faces.set(key, fs)
+    }
+    return fs
+  }
+
+  #faceOf(view: NonNullable<ViewOf>): ViveFileSystem {
     if (this.#options.mayImpersonate !== true && Object.keys(view).some((key) => key !== 'cwd' && key !== 'umask')) {
       throw refuse('this port serves the identity of the volume only')
     }
     const { uid, gid, groups } = this.#vive.credentials
-    return this.#vive.as({ uid, gid, groups, ...view }).fs
+    return this.#vive.as({ uid, gid, groups, ...view, session: this.#session }).fs
   }
 
-  async #run({ kind, view, name, args }: Request): Promise<unknown> {
+  async #run(request: Request): Promise<unknown> {
+    const { kind, view, name, args } = request
     const given = unpack(args) as unknown[]
     switch (kind) {
       case 'promises': {
@@ -71,10 +106,23 @@ class Owner {
         const bytes = (await called(this.#fs(view), 'read', [fd, into, 0, into.length, position])) as number
         return into.subarray(0, bytes)
       }
+      case 'lock':
+        return await this.#lock(request, given)
       case 'dir':
         return await this.#directory(name, given[0] as number)
       default:
         return await this.#volume(name)
+    }
+  }
+
+  async #lock({ id, view, name }: Request, given: unknown[]): Promise<unknown> {
+    const cancel = new AbortController()
+    this.#cancels.set(id, cancel)
+    try {
+      const options = { ...(given.pop() as LockWait), signal: cancel.signal }
+      return await called(this.#fs(view), name, [...given, options])
+    } finally {
+      this.#cancels.delete(id)
     }
   }
 
@@ -128,5 +176,7 @@ const called = (face: object, name: string, args: unknown[]): Promise<unknown> =
 export function servePort(vive: ViveFS, port: Port, options: ServeOptions = {}): void {
   const owner = new Owner(vive, port, options)
   const listen = port.on.bind(port) as (event: string, listener: (request: Request) => void) => unknown
-  listen('message', (request) => void owner.answer(request))
+  listen('message', (request) => void owner.answer(request).catch(() => {}))
+  // A port's end says `close`, a worker `exit`. Failures met the volume itself, which tells its next caller.
+  for (const event of ['close', 'exit']) listen(event, () => void owner.end().catch(() => {}))
 }
