@@ -4,7 +4,7 @@ import { LevelError } from '../error.ts'
 import { BLOB } from '../kind.ts'
 import { FOUND, Lookup } from '../lookup.ts'
 import type { PersistentSnapshot } from '../manifest/version-edit.ts'
-import { runAsync, runSync } from '../op.ts'
+import { type Op, runAsync, runSync } from '../op.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { hull } from '../version/table-range.ts'
 import { VersionSet } from '../version/version-set.ts'
@@ -21,6 +21,12 @@ import { Snapshots } from './snapshots.ts'
 import { type DbStats, statsOf } from './stats.ts'
 import { type Tree, treeOf } from './tree.ts'
 import { Writer } from './writer.ts'
+
+/**
+ * Makes what a caller wants of the bytes of a value. `reused`: the memory is overwritten some time after the call, so that no view of it
+ * may be given away.
+ */
+export type TakeValue<T> = (bytes: Buffer, start: number, end: number, reused: boolean) => T
 
 /** Memory for the places of chunks in the volume, as a part of `memoryBytes`. */
 const PLACES_PART = 16
@@ -108,56 +114,43 @@ export class LsmDb {
    * The value of a key as of a sequence number, as `take` makes it; undefined: there is none. The key may be overwritten as soon as the
    * call returns. A promise only where something has to be waited for.
    */
-  read<T>(
-    key: Buffer,
-    sequence: number,
-    take: (bytes: Buffer, start: number, end: number) => T,
-  ): T | undefined | Promise<T | undefined> {
+  read<T>(key: Buffer, sequence: number, take: TakeValue<T>): T | undefined | Promise<T | undefined> {
     const found = this.#lookup.start(sequence)
     const view = this.#view
-    if (lookupNow(view, this.tree.tables, key, found)) return this.#taken(found, key, take)
-    return this.#readLater(view, Buffer.from(key), sequence, take)
+    if (lookupNow(view, this.tree.tables, key, found)) return this.#taken(view, found, key, take)
+    return answer(this.#readHeld(view, Buffer.from(key), sequence, take))
   }
 
-  #readLater<T>(
-    view: ReadView,
-    key: Buffer,
-    sequence: number,
-    take: (bytes: Buffer, start: number, end: number) => T,
-  ): T | undefined | Promise<T | undefined> {
+  *#readHeld<T>(view: ReadView, key: Buffer, sequence: number, take: TakeValue<T>): Op<T | undefined> {
     const found = new Lookup().start(sequence)
-    view.version.ref()
-    let waiting: void | Promise<void>
+    view.retain()
     try {
-      waiting = answer(lookup(view, this.tree.tables, key, found))
-    } catch (error) {
-      view.version.unref()
-      throw error
+      yield* lookup(view, this.tree.tables, key, found)
+      return this.#taken(view, found, key, take)
+    } finally {
+      view.release()
     }
-    if (!(waiting instanceof Promise)) {
-      view.version.unref()
-      return this.#taken(found, key, take)
-    }
-    return waiting.finally(() => view.version.unref()).then(() => this.#taken(found, key, take))
   }
 
   /** As {@link read}, on the spot. LEVEL_SYNC_UNAVAILABLE. */
-  readNow<T>(key: Buffer, sequence: number, take: (bytes: Buffer, start: number, end: number) => T): T | undefined {
+  readNow<T>(key: Buffer, sequence: number, take: TakeValue<T>): T | undefined {
     const found = this.#lookup.start(sequence)
     const view = this.#view
     if (!lookupNow(view, this.tree.tables, key, found)) {
       found.start(sequence)
       runSync(lookup(view, this.tree.tables, key, found), 'getSync')
     }
-    return this.#taken(found, key, take)
+    return this.#taken(view, found, key, take)
   }
 
-  #taken<T>(found: Lookup, key: Buffer, take: (bytes: Buffer, start: number, end: number) => T): T | undefined {
-    if (found.operands !== undefined) resolve(found, key, this.operator.operator)
+  #taken<T>(view: ReadView, found: Lookup, key: Buffer, take: TakeValue<T>): T | undefined {
+    // An operator may answer with a part of what it was given.
+    const merged = found.operands !== undefined
+    if (merged) resolve(found, key, this.operator.operator)
     if (found.state !== FOUND) return undefined
     if (found.kind === BLOB)
       throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
-    return take(found.valueBytes, found.valueStart, found.valueEnd)
+    return take(found.valueBytes, found.valueStart, found.valueEnd, merged || view.reuses(found.valueBytes))
   }
 
   /** What is visible at a sequence number stays readable until the answer is called. */

@@ -1,3 +1,4 @@
+import { ArenaPool } from '../memtable/arena-pool.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { VersionSet } from '../version/version-set.ts'
 import { IMMUTABLE_MAX } from './options.ts'
@@ -23,7 +24,7 @@ const FIRST_BYTES = 256 << 10
 export class MemtableList {
   readonly #versions: VersionSet
   readonly #bytesMax: number
-  readonly #shared: boolean
+  readonly #pool: ArenaPool
   readonly #charge: (bytes: number) => void
   readonly #became: () => void
   #active: MemtableSlot
@@ -44,11 +45,11 @@ export class MemtableList {
     immutable: () => void
   }) {
     this.#versions = o.versions
-    this.#bytesMax = o.bytesMax
-    this.#shared = o.shared
+    this.#pool = new ArenaPool(o.bytesMax, o.shared, IMMUTABLE_MAX)
+    this.#bytesMax = this.#pool.bytes
     this.#charge = o.charge
     this.#became = o.immutable
-    this.#active = this.#slot(o.logNumber, Math.min(o.bytesMax, FIRST_BYTES))
+    this.#active = this.#slot(o.logNumber, Math.min(this.#bytesMax, FIRST_BYTES))
   }
 
   get active(): Memtable {
@@ -92,6 +93,14 @@ export class MemtableList {
     this.#became()
   }
 
+  /** Takes in memtables that recovery found and could not write to tables: they are older than all others. Only before anything is written. */
+  inherit(slots: readonly MemtableSlot[]): void {
+    for (const { memtable } of slots) this.#charge(memtable.bytes)
+    this.#immutable.push(...slots)
+    this.#view = undefined
+    this.#became()
+  }
+
   /** What a read that starts now looks at. */
   get view(): ReadView {
     const view = this.#view
@@ -112,11 +121,13 @@ export class MemtableList {
   #settle(): void {
     const { logNumber } = this.#versions
     while (this.#immutable[0] !== undefined && this.#immutable[0].logNumber < logNumber) {
-      this.#charge(-this.#immutable.shift()!.memtable.bytes)
+      const { memtable } = this.#immutable.shift()!
+      this.#charge(-memtable.bytes)
+      memtable.release()
     }
   }
 
   #slot(logNumber: number, bytesMax = this.#bytesMax): MemtableSlot {
-    return { memtable: new Memtable({ bytesMax, shared: this.#shared }), logNumber }
+    return { memtable: new Memtable({ bytesMax, pool: this.#pool }), logNumber }
   }
 }

@@ -1,7 +1,8 @@
+import type { Bytes } from '../bytes.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import type { Version } from '../version/version.ts'
 
-/** Everything that a read looks at, newest first. Immutable; who reads over time holds a reference to the version. */
+/** Everything that a read looks at, newest first. Immutable; who reads over time retains it. */
 export class ReadView {
   /** The active one first, then the immutable ones from new to old. */
   readonly memtables: readonly Memtable[]
@@ -13,5 +14,22 @@ export class ReadView {
     this.memtables = memtables
     this.version = version
     this.deepest = version.deepest
+  }
+
+  /** Tables and memtables stay until {@link release}. */
+  retain(): void {
+    this.version.ref()
+    for (const memtable of this.memtables) memtable.retain()
+  }
+
+  release(): void {
+    this.version.unref()
+    for (const memtable of this.memtables) memtable.release()
+  }
+
+  /** What lies in these bytes may be overwritten after a release: views of it must not be given away. */
+  reuses(bytes: Bytes): boolean {
+    for (const memtable of this.memtables) if (memtable.owns(bytes)) return true
+    return false
   }
 }

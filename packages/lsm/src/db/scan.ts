@@ -44,12 +44,18 @@ export class Scan {
     this.#view = view
     this.#sequence = sequence
     this.#options = options
-    view.version.ref()
+    view.retain()
   }
 
   /** Only after the first move. */
   get cursor(): UserCursor {
     return this.#cursor!
+  }
+
+  /** The memory of the value under the cursor is overwritten some time: no view of it may be given away. */
+  get reused(): boolean {
+    const cursor = this.cursor
+    return cursor.reused || this.#view.reuses(cursor.valueBytes)
   }
 
   /** The next move goes to the first entry at or behind `target` in the direction of travel. Bytes are kept. */
@@ -77,7 +83,7 @@ export class Scan {
     if (this.#closed) return
     this.#closed = true
     this.#cursor?.close()
-    this.#view.version.unref()
+    this.#view.release()
   }
 
   *#open(): Op<UserCursor> {

@@ -37,6 +37,8 @@ export class UserCursor {
   valueBytes: Buffer = Buffer.alloc(0)
   valueStart = 0
   valueEnd = 0
+  /** The value lies in memory that the next move overwrites; the key always may. */
+  reused = false
   readonly #cursor: Cursor
   readonly #sequence: number
   readonly #covering: Covering | undefined
@@ -209,6 +211,7 @@ export class UserCursor {
     this.valueBytes = cursor.valueBytes
     this.valueStart = cursor.valueStart
     this.valueEnd = cursor.valueEnd
+    this.reused = false
     this.valid = true
     this.#step = true
     return true
@@ -237,6 +240,7 @@ export class UserCursor {
     this.valueBytes = value
     this.valueStart = 0
     this.valueEnd = bytes
+    this.reused = true
     this.valid = true
     return true
   }

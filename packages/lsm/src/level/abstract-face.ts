@@ -1,6 +1,6 @@
 import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level'
 import type { Bytes } from '../bytes.ts'
-import { LsmDb } from '../db/db.ts'
+import { LsmDb, type TakeValue } from '../db/db.ts'
 import type { DbOptions } from '../db/options.ts'
 import { LevelError } from '../error.ts'
 import { ChainedBatch } from './chained-batch.ts'
@@ -93,7 +93,7 @@ export class AbstractFace<K = string, V = string> extends AbstractLevel<LsmForma
   async #many<T>(
     keys: readonly (string | Bytes)[],
     options: ReadOptions,
-    take: (bytes: Buffer, start: number, end: number) => T,
+    take: TakeValue<T>,
     absent: T | undefined,
   ): Promise<(T | undefined)[]> {
     const db = this.db

@@ -15,7 +15,7 @@ export interface EncodedRangeOptions extends RangeOptions {
   readonly keyEncoding?: string
   readonly valueEncoding?: string
   readonly fillCache?: boolean
-  /** Default true. */
+  /** Default true; false: values may be views. Keys are copied always: they are put together while scanning. */
   readonly copy?: boolean
   readonly snapshot?: object | undefined
   readonly signal?: AbortSignal | null | undefined
@@ -35,7 +35,7 @@ export class EntryReader {
 
   /** Sees what the database holds now, or what the snapshot in the options does. */
   constructor(db: LsmDb, o: EncodedRangeOptions) {
-    this.#takeKey = o.keys === false ? undefined : takeAs(o.keyEncoding, o.copy)
+    this.#takeKey = o.keys === false ? undefined : takeAs(o.keyEncoding)
     this.#takeValue = o.values === false ? undefined : takeAs(o.valueEncoding, o.copy)
     const { reverse = false, fillCache } = o
     this.#scan = db.scan(sequenceOf(o.snapshot) ?? db.lastSequence, { bounds: boundsOf(o), reverse, fillCache })
@@ -76,8 +76,9 @@ export class EntryReader {
   }
 
   #entry(): Entry {
-    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = this.#scan.cursor
-    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd)
-    return [key, this.#takeValue?.(valueBytes, valueStart, valueEnd)]
+    const scan = this.#scan
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = scan.cursor
+    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd, true)
+    return [key, this.#takeValue?.(valueBytes, valueStart, valueEnd, scan.reused)]
   }
 }

@@ -1,5 +1,7 @@
+import type { TakeValue } from '../db/db.ts'
+
 /** How bytes of the database become what the caller asked for. */
-export type Take = (bytes: Buffer, start: number, end: number) => string | Buffer
+export type Take = TakeValue<string | Buffer>
 
 /** Declared by Node and missing in its types: `toString('utf8', start, end)` without looking at the name of the encoding. */
 interface Utf8Slice {
@@ -14,7 +16,8 @@ const takeCopy: Take = (bytes, start, end) => {
   return copy
 }
 
-const takeView: Take = (bytes, start, end) => bytes.subarray(start, end)
+const takeView: Take = (bytes, start, end, reused) =>
+  reused ? takeCopy(bytes, start, end, reused) : bytes.subarray(start, end)
 
 /** @param copy false: bytes may be views of the database's memory, which must not be changed */
 export function takeAs(format: string | undefined, copy = true): Take {

@@ -25,6 +25,8 @@
  * CPU caches" (2001).
  */
 
+import { arenaMemory } from './arena-pool.ts'
+
 /** Slots of a node. */
 const N = 32
 const COUNT = 0
@@ -95,6 +97,11 @@ export class KeyTree {
 
   get bytes(): number {
     return this.#used * 4
+  }
+
+  /** Words in use: those behind are zeros. */
+  get used(): number {
+    return this.#used
   }
 
   get shape(): KeyTreeShape {
@@ -412,8 +419,7 @@ export class KeyTree {
     const node = this.#used
     this.#used = node + size
     if (this.#used > this.words.length) {
-      const bytes = this.words.length * 8
-      const grown = new Int32Array(this.#shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
+      const grown = new Int32Array(arenaMemory(this.words.length * 8, this.#shared))
       grown.set(this.words)
       this.words = grown
     }

@@ -1,18 +1,19 @@
 import type { Batch } from '../batch/batch-decoder.ts'
-import type { BatchEncoder } from '../batch/batch-encoder.ts'
-import { BATCH_HEADER_BYTES } from '../batch/batch-header.ts'
+import type { BatchEncoder, LogPlace } from '../batch/batch-encoder.ts'
 import { copyBytes, EntryView, entryBytes, writeLength } from '../batch/entry.ts'
+import { POINTER_BYTES } from '../blob/blob-pointer.ts'
+import { copySeparated, type SeparatedBatch } from '../blob/separated-batch.ts'
 import type { Bytes } from '../bytes.ts'
 import type { Cursor } from '../cursor.ts'
 import { DELETE, type Kind, RANGE_DELETE } from '../kind.ts'
 import type { Lookup } from '../lookup.ts'
 import { RangeTombstones } from '../range-tombstones.ts'
+import { type ArenaPool, arenaMemory, newArena } from './arena-pool.ts'
 import { KeyTree, type KeyTreeShape } from './key-tree.ts'
 import { MemtableCursor } from './memtable-cursor.ts'
 
 /** Ages are 32-bit: how far sequence numbers of one memtable may lie apart. */
 const AGE_MAX: number = 2 ** 31 - 1
-const ARENA_BYTES_MIN = 4096
 /** Pages that are not touched cost nothing, copies do. */
 const GROWTH = 4
 /** Refs are 32-bit. */
@@ -21,8 +22,10 @@ const ARENA_BYTES_MAX: number = 2 ** 31 - 1
 export interface MemtableOptions {
   /** Memory to start with, and what `full` goes by; a batch that is too big for the rest makes it grow. */
   readonly bytesMax: number
-  /** The memory can be shared with workers. */
+  /** The memory can be shared with workers. Default false, or as the pool says. */
   readonly shared?: boolean
+  /** Where memory of the pool's size comes from, and goes when the last holder has released the memtable. */
+  readonly pool?: ArenaPool
 }
 
 /** A memtable for another thread: posted as it is, nothing is copied. */
@@ -41,7 +44,8 @@ export interface SharedMemtable {
 
 /**
  * The youngest entries, sorted, in memory: an arena of records exactly as the log has them, and a {@link KeyTree} over it.
- * Entries are added and never changed, so views of keys and values hold as long as somebody keeps them.
+ * Entries are added and never changed, so views of keys and values hold as long as somebody holds the memtable: its maker does from the
+ * start, whoever reads over time by {@link retain}. Without a pool they hold for ever.
  */
 export class Memtable {
   readonly bytesMax: number
@@ -57,16 +61,19 @@ export class Memtable {
   readonly #tombstones: [number, number][] = []
   readonly #view = new EntryView()
   readonly #shared: boolean
+  readonly #pool: ArenaPool | undefined
   #frozen = false
+  #holders = 1
 
   constructor(options: MemtableOptions) {
-    this.bytesMax = options.bytesMax
-    this.#shared = options.shared === true
-    this.#records = this.#arena(Math.max(ARENA_BYTES_MIN, options.bytesMax))
-    this.#tree = new KeyTree(
-      this.#records,
-      new Int32Array(this.#memory(Math.max(ARENA_BYTES_MIN, options.bytesMax >> 3))),
-    )
+    const { bytesMax, pool } = options
+    this.bytesMax = bytesMax
+    this.#pool = pool
+    this.#shared = pool?.shared ?? options.shared === true
+    const { records, words } =
+      pool !== undefined && bytesMax === pool.bytes ? pool.take() : newArena(bytesMax, this.#shared)
+    this.#records = records
+    this.#tree = new KeyTree(records, words)
   }
 
   /** The memtable that another thread described; it cannot be written to. */
@@ -141,27 +148,56 @@ export class Memtable {
     this.#addRecords(at, 1, sequence)
   }
 
-  /** Adds all entries of a batch that is being written; the first gets `firstSequence`. */
-  addEncoded(batch: BatchEncoder, firstSequence: number): void {
+  /** Adds all entries of a batch that was written to the log at `place`; the first gets `firstSequence`. */
+  addEncoded(batch: BatchEncoder, firstSequence: number, place?: LogPlace): void {
     const at = this.#used
-    const bytes = batch.bytes - BATCH_HEADER_BYTES
+    const bytes = batch.memoryBytes
     this.#reserve(bytes)
-    batch.copyEntries(this.#records, at)
+    batch.copyEntries(this.#records, at, place)
     this.#used = at + bytes
     this.#addRecords(at, batch.count, firstSequence)
   }
 
-  /** Adds all entries of a batch that was read from a log. */
-  addBatch(batch: Batch): void {
+  /** Adds all entries of a batch that was read from a log; with pointers to the values that `separated` says. */
+  addBatch(batch: Batch, separated?: SeparatedBatch): void {
     const at = this.#used
+    if (separated !== undefined) {
+      this.#reserve(batch.entriesBytes + batch.count * POINTER_BYTES)
+      this.#used = copySeparated(batch, separated, this.#records, at)
+      this.#addRecords(at, batch.count, batch.firstSequence)
+      return
+    }
     this.#reserve(batch.entriesBytes)
     copyBytes(this.#records, at, batch.bytes, batch.start, batch.end)
     this.#used = at + batch.entriesBytes
     this.#addRecords(at, batch.count, batch.firstSequence)
   }
 
+  /** Somebody else reads it over time. */
+  retain(): void {
+    this.#checkHeld()
+    this.#holders++
+  }
+
+  /** One holder less; after the last one nothing may be read, and the memory serves another memtable. */
+  release(): void {
+    this.#checkHeld()
+    if (--this.#holders > 0 || this.#pool === undefined) return
+    this.#pool.give({ records: this.#records, words: this.#tree.words }, this.#tree.used)
+  }
+
+  /** These bytes are its memory, which another memtable may get. */
+  owns(bytes: Bytes): boolean {
+    return bytes === this.#records && this.#pool !== undefined
+  }
+
+  #checkHeld(): void {
+    if (this.#holders === 0) throw new TypeError('a memtable was read after its release')
+  }
+
   /** Answers a point read: range tombstones first, then the visible entries of the key, newest first. */
   lookup(key: Bytes, lookup: Lookup): void {
+    this.#checkHeld()
     if (this.rangeTombstones.size > 0) lookup.cover(this.rangeTombstones.covering(key, lookup.sequence))
     const tree = this.#tree
     tree.find(key, 0, key.length, this.age(lookup.sequence))
@@ -182,6 +218,7 @@ export class Memtable {
 
   /** A cursor over the point entries. It sees entries that are added while it stands; their sequence numbers tell. */
   cursor(): Cursor {
+    this.#checkHeld()
     return new MemtableCursor(this, this.#tree)
   }
 
@@ -267,20 +304,18 @@ export class Memtable {
     const needed = this.#used + bytes
     if (needed <= this.#records.length) return
     if (needed > ARENA_BYTES_MAX) throw new RangeError(`a memtable of ${needed} bytes`)
-    const grown = this.#arena(Math.min(ARENA_BYTES_MAX, Math.max(needed, this.#records.length * GROWTH)))
+    const grown = Buffer.from(arenaMemory(this.#grown(needed), this.#shared))
     // Views of the old arena go on being true: what they show never changes.
     this.#records.copy(grown, 0, 0, this.#used)
     this.#records = grown
     this.#tree.records = grown
   }
 
-  #arena(bytes: number): Buffer {
-    return Buffer.from(this.#memory(bytes))
-  }
-
-  #memory(bytes: number): ArrayBuffer | SharedArrayBuffer {
-    const aligned = Math.ceil(bytes / 8) * 8
-    return this.#shared ? new SharedArrayBuffer(aligned) : new ArrayBuffer(aligned)
+  /** Up to the size of the pool's arenas growth ends there, so that the pool takes it. */
+  #grown(needed: number): number {
+    const grown = Math.min(ARENA_BYTES_MAX, Math.max(needed, this.#records.length * GROWTH))
+    const pooled = this.#pool?.bytes ?? 0
+    return needed <= pooled ? Math.min(grown, pooled) : grown
   }
 }
 
