@@ -88,6 +88,10 @@ export type ViveErrorCode =
   | 'ERR_VIVEFS_ENGINE'
   | 'ERR_VIVEFS_OPTION'
   | 'ERR_VIVEFS_UNSUPPORTED'
+  | 'ERR_VIVEFS_TRANSACTION_NESTED'
+  | 'ERR_VIVEFS_TRANSACTION_OVER'
+  | 'ERR_VIVEFS_CHANGES_GONE'
+  | 'ERR_VIVEFS_CHANGES_OFF'
   | 'ERR_VIVEFS_INTERNAL'
 
 /** A failure that no errno names: the volume, its store or its format. */

@@ -19,6 +19,13 @@ import { runAsync } from './op.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { openLevelStore } from './store/index.ts'
 import type { Durability, StoreStatistics } from './store/store.ts'
+import {
+  type SyncTransaction,
+  type Transaction,
+  type TransactionOptions,
+  transaction,
+  transactionSync,
+} from './transaction/transaction.ts'
 import { mountVolume } from './volume.ts'
 
 export interface OpenOptions {
@@ -220,6 +227,24 @@ export class ViveFS {
   async endSession(session: string): Promise<void> {
     if (session === '') throw new ViveError('ERR_VIVEFS_OPTION', 'session: the name of one')
     return runAsync(endSession(this.#core, session))
+  }
+
+  /**
+   * Runs `body` as one transaction: all it does through `tx.fs` is there at once when this resolves, or nothing of it
+   * when this rejects (with what the body threw). Nobody sees a part of it; after a crash all of it is there or none.
+   * The body may run again when the volume changed under it, so it should do nothing else that cannot be repeated.
+   *
+   * Errors: what the body throws; ERR_VIVEFS_BATCH_TOO_BIG (it writes more than `bytesMax`);
+   * ERR_VIVEFS_TRANSACTION_NESTED (the volume is changed inside, but not through `tx`); ERR_VIVEFS_TRANSACTION_OVER (`tx`
+   * is used later); EBUSY (overtaken a thousand times); the reason of `signal`.
+   */
+  transaction<T>(body: (tx: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
+    return transaction(this.#core, body, { credentials: this.credentials, ...options })
+  }
+
+  /** As `transaction`, on the spot, with a synchronous body. ERR_VIVEFS_SYNC_UNAVAILABLE where the store cannot. */
+  transactionSync<T>(body: (tx: SyncTransaction) => T, options: Omit<TransactionOptions, 'signal'> = {}): T {
+    return transactionSync(this.#core, body, { credentials: this.credentials, ...options })
   }
 
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */

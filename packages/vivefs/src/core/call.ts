@@ -184,7 +184,7 @@ export class Call {
   #staysOpen(inode: Inode): boolean {
     const { openFiles } = this.core
     const isOpen = openFiles.has(inode.ino)
-    this.tx.relyOn(() => openFiles.has(inode.ino) === isOpen)
+    this.tx.relyOn(openFiles.unchanged(inode.ino))
     if (!isOpen && this.#opening?.has(inode.ino) !== true) return false
     const key = orphanKey(inode.ino)
     this.tx.put(key, encodeOrphan(key))

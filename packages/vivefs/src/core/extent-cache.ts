@@ -32,7 +32,7 @@ export class ExtentCache {
 
   /** `rowBytes`: what the rows behind the segments keep alive. */
   set(id: string, segments: Segments, rowBytes: number): void {
-    this.forget(id)
+    this.#drop(id)
     const bytes = rowBytes + ENTRY_OVERHEAD_BYTES
     if (bytes > this.#bytesMax) return
     this.#entries.set(id, { segments, bytes })
@@ -44,7 +44,12 @@ export class ExtentCache {
     }
   }
 
+  /** Its rows were written. */
   forget(id: string): void {
+    this.#drop(id)
+  }
+
+  #drop(id: string): void {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
     this.#entries.delete(id)
@@ -58,6 +63,6 @@ export class ExtentCache {
 
   /** Inode numbers are never reused, so what stays of a deleted inode is only space; small ones go at once. */
   forgetInode(ino: number): void {
-    for (let index = 0; index < 4; index++) this.forget(extentId(ino, index))
+    for (let index = 0; index < 4; index++) this.#drop(extentId(ino, index))
   }
 }

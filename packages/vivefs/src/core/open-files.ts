@@ -7,6 +7,12 @@ export class OpenFiles {
     return this.#counts.has(ino)
   }
 
+  /** Answers, whenever it is called, whether the inode is open as it is now, or not open as now. */
+  unchanged(ino: number): () => boolean {
+    const isOpen = this.has(ino)
+    return () => this.has(ino) === isOpen
+  }
+
   add(ino: number): void {
     this.#counts.set(ino, (this.#counts.get(ino) ?? 0) + 1)
   }
