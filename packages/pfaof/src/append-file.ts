@@ -22,6 +22,8 @@ export interface AppendFile {
   /** Bytes that survive any crash. */
   readonly syncedSize: number
   readonly sealed: boolean
+  /** Name of the medium that has the last of its bytes; undefined while it is empty. */
+  readonly medium: string | undefined
   /**
    * Appends the concatenation of `parts` as one record, which a crash leaves whole or not at all; returns its offset. The parts are the
    * caller's again when it returns. PFAOF_SEALED, PFAOF_NO_SPACE, PFAOF_IO; after an error the file is as before.
@@ -104,6 +106,12 @@ export class VolumeFile implements AppendFile {
     return this.record.sealed
   }
 
+  get medium(): string | undefined {
+    const { extents } = this.record
+    const last = extents[extents.length - 1]
+    return last === undefined ? undefined : this.#core.media[last.medium]!.name
+  }
+
   /** A follower read the table anew: what is known of the places stays while they are the same. */
   rebind(record: FileRecord): void {
     this.record = record
@@ -134,6 +142,7 @@ export class VolumeFile implements AppendFile {
     if (this.#size + bytes > Number.MAX_SAFE_INTEGER)
       throw new PfaofError('PFAOF_ARGUMENT', 'the file grows beyond 2^53 - 1')
     const writer = this.#writer
+    if (writer !== undefined) core.checkSound(writer.medium)
     if (writer !== undefined && !this.#turn.held && this.#takesNow(writer, bytes)) {
       const offset = this.#size
       try {

@@ -51,11 +51,14 @@ const brand = Symbol.for('vivefs.PfaofError')
 /** An operating error of a volume. Test it with {@link isPfaofError}: that survives two copies of the package. */
 export class PfaofError extends Error {
   readonly code: PfaofErrorCode
+  /** Name of the medium that failed, where one did. */
+  readonly medium: string | undefined
 
-  constructor(code: PfaofErrorCode, message: string, cause?: unknown) {
+  constructor(code: PfaofErrorCode, message: string, cause?: unknown, medium?: string) {
     super(`${code}: ${message}`, cause === undefined ? undefined : { cause })
     this.name = 'PfaofError'
     this.code = code
+    this.medium = medium
     Object.defineProperty(this, brand, { value: true })
   }
 }
@@ -67,18 +70,18 @@ export function isPfaofError(error: unknown, code?: PfaofErrorCode): error is Pf
 }
 
 /** Wraps what a medium threw; an error of this package, and of a driver of operations, passes unchanged. */
-export function fromMedium(error: unknown, what: string): Error {
+export function fromMedium(error: unknown, what: string, medium?: string): Error {
   if (isPfaofError(error)) return error
   if (error instanceof Error && (error as { code?: unknown }).code === 'PFAOF_SYNC_UNAVAILABLE') return error
   const text = error instanceof Error ? error.message : String(error)
   if (isMediumError(error)) {
-    if (error.code === 'MEDIA_NO_SPACE') return new PfaofError('PFAOF_NO_SPACE', `${what}: ${text}`, error)
-    if (error.code === 'MEDIA_POISONED') return new PfaofError('PFAOF_POISONED', `${what}: ${text}`, error)
-    if (error.code === 'MEDIA_CLOSED') return new PfaofError('PFAOF_CLOSED', `${what}: ${text}`, error)
-    if (error.code === 'MEDIA_BUSY') return new PfaofError('PFAOF_BUSY', `${what}: ${text}`, error)
-    if (error.code === 'MEDIA_LOCKED') return new PfaofError('PFAOF_FENCED', `${what}: ${text}`, error)
+    if (error.code === 'MEDIA_NO_SPACE') return new PfaofError('PFAOF_NO_SPACE', `${what}: ${text}`, error, medium)
+    if (error.code === 'MEDIA_POISONED') return new PfaofError('PFAOF_POISONED', `${what}: ${text}`, error, medium)
+    if (error.code === 'MEDIA_CLOSED') return new PfaofError('PFAOF_CLOSED', `${what}: ${text}`, error, medium)
+    if (error.code === 'MEDIA_BUSY') return new PfaofError('PFAOF_BUSY', `${what}: ${text}`, error, medium)
+    if (error.code === 'MEDIA_LOCKED') return new PfaofError('PFAOF_FENCED', `${what}: ${text}`, error, medium)
   }
-  return new PfaofError('PFAOF_IO', `${what}: ${text}`, error)
+  return new PfaofError('PFAOF_IO', `${what}: ${text}`, error, medium)
 }
 
 /** A programmer's error: always on, cites an invariant of FORMAT.md where there is one. */

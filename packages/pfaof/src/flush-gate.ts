@@ -20,8 +20,11 @@ export class FlushGate {
   #ended = 0
   #drained: { target: number; resolve: () => void }[] = []
 
-  constructor(medium: Medium) {
+  readonly #name: string
+
+  constructor(medium: Medium, name: string) {
     this.#medium = medium
+    this.#name = name
   }
 
   /** An append is on its way; it waits for no flush. `end` follows, whatever becomes of it. */
@@ -45,14 +48,19 @@ export class FlushGate {
   *through(target: number): Op<void> {
     while (this.flushed < target) {
       if (this.failure !== undefined) {
-        throw new PfaofError('PFAOF_POISONED', 'a flush failed: open the volume anew (I12)', this.failure)
+        throw new PfaofError(
+          'PFAOF_POISONED',
+          `a flush of ${this.#name} failed: open the volume anew (I12)`,
+          this.failure,
+          this.#name,
+        )
       }
       const now = this.#medium.flushSync === undefined ? undefined : () => this.#flushNow()
       try {
         yield* wait(() => this.#running ?? this.#start(), now)
       } catch (error) {
         if (this.failure === undefined) throw error
-        throw fromMedium(this.failure, 'flush')
+        throw fromMedium(this.failure, `flush of ${this.#name}`, this.#name)
       }
     }
   }

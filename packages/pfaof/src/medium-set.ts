@@ -130,11 +130,20 @@ export function labelOf(media: readonly MediumRecord[], medium: number, volumeId
   return { ...bits, volumeId, generation: 0, epoch: 0, medium, media }
 }
 
+/** Loss of power takes all that it holds. */
+export function isVolatile(medium: Medium): boolean {
+  return medium.caps.durability === 'volatile'
+}
+
 /** The media that the superblock lists, and given ones of the same volume that may have been added later. */
 export interface IdentifiedSet {
   /** In order of number; {@link completeSet} puts the added ones behind them. */
   readonly media: VolumeMedium[]
   readonly added: readonly GivenMedium[]
+  /** Volatile media without a label, which are no medium of the superblock; {@link completeSet} looks for them among the added ones. */
+  readonly blank: readonly { readonly name: string; readonly medium: Medium; readonly probe: VolumeMedium }[]
+  /** Names of volatile media of the volume that have forgotten all: the files that lay there are lost. */
+  readonly forgotten: Set<string>
   readonly superblock: Superblock
 }
 
@@ -155,14 +164,14 @@ function isNewer(a: Superblock, b: Superblock): boolean {
  */
 export function* identify(given: MediaByName, readOnly: boolean): Op<IdentifiedSet> {
   const found: GivenMedium[] = []
-  const blank: string[] = []
+  const blank: { name: string; medium: Medium; probe: VolumeMedium }[] = []
   let newest: Superblock | undefined
   for (const [name, medium] of Object.entries(given)) {
     const probe = new VolumeMedium({ number: 0, name, medium, home: false, volumeId: NO_ID })
     yield* probe.report()
     const block = yield* findLabel(probe)
     if (block === undefined) {
-      blank.push(name)
+      blank.push({ name, medium, probe })
       continue
     }
     found.push({ name, medium, block, probe })
@@ -171,7 +180,8 @@ export function* identify(given: MediaByName, readOnly: boolean): Op<IdentifiedS
   if (newest === undefined)
     throw new PfaofError('PFAOF_NO_VOLUME', `no volume on ${Object.keys(given).join(', ') || 'no medium'}`)
   checkFeatures(newest, readOnly)
-  if (blank.length > 0) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${blank[0]} carries no volume`)
+  const stranger = blank.find(({ medium }) => !isVolatile(medium))
+  if (stranger !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${stranger.name} carries no volume`)
   const media: VolumeMedium[] = []
   const added: GivenMedium[] = []
   for (const one of found) {
@@ -186,18 +196,27 @@ export function* identify(given: MediaByName, readOnly: boolean): Op<IdentifiedS
     else if (media[number] !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${one.name} is given twice`)
     else media[number] = memberOf(one, record, number, volumeId)
   }
+  const forgotten = new Set<string>()
+  const left = blank.filter((one) => {
+    const number = newest.media.findIndex(({ name }) => name === one.name)
+    if (number < 0 || media[number] !== undefined) return true
+    media[number] = memberOf({ ...one, block: newest }, newest.media[number]!, number, newest.volumeId)
+    forgotten.add(one.name)
+    return false
+  })
   for (const [i, record] of newest.media.entries()) {
     if (media[i] === undefined)
       throw new PfaofError('PFAOF_MEDIUM_MISSING', `the volume needs ${record.name} (${record.id})`)
   }
-  return { media, added, superblock: newest }
+  return { media, added, blank: left, forgotten, superblock: newest }
 }
 
 /** The medium as the volume knows it, or PFAOF_WRONG_MEDIUM. */
 function memberOf(given: GivenMedium, record: MediumRecord, number: number, volumeId: Uint8Array): VolumeMedium {
   const { name, medium, probe } = given
   if (record.name !== name) throw new PfaofError('PFAOF_WRONG_MEDIUM', `the medium given as ${name} is ${record.name}`)
-  if (record.id !== medium.id) {
+  // What a volatile medium was is gone with its power; another one of its name is as good.
+  if (record.id !== medium.id && !isVolatile(medium)) {
     throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} has the identity ${medium.id}, the volume knows ${record.id}`)
   }
   const one = new VolumeMedium({ number, name, medium, home: record.home, volumeId })
@@ -220,7 +239,7 @@ export function completeSet(set: IdentifiedSet, records: readonly AddedMedium[])
   const base = superblock.media.length
   for (const record of records) {
     const { number } = record
-    const given = added.find(({ medium }) => medium.id === record.id)
+    const given = added.find((one) => isAdded(one, record)) ?? forgottenOf(set, record.name)
     if (number !== base + records.indexOf(record))
       throw new PfaofError('PFAOF_CORRUPTION', `file table: ${record.name} is medium ${number} of ${media.length}`)
     if (media[number] !== undefined) continue
@@ -231,11 +250,24 @@ export function completeSet(set: IdentifiedSet, records: readonly AddedMedium[])
       )
     media.push(memberOf(given, { ...record, home: false }, number, superblock.volumeId))
   }
-  const stranger = added.find(({ medium }) => !records.some(({ id }) => id === medium.id))
+  const unknown = set.blank.find(({ name }) => !set.forgotten.has(name))
+  if (unknown !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${unknown.name} carries no volume`)
+  const stranger = added.find((one) => !records.some((record) => isAdded(one, record)))
   if (stranger !== undefined) {
     const why = 'it was given a label, but its addition did not come to its end'
     throw new PfaofError('PFAOF_WRONG_MEDIUM', `${stranger.name} is no medium of the volume: ${why}`)
   }
+}
+
+function isAdded({ name, medium }: GivenMedium, record: AddedMedium): boolean {
+  return medium.id === record.id || (isVolatile(medium) && name === record.name)
+}
+
+function forgottenOf(set: IdentifiedSet, name: string): GivenMedium | undefined {
+  const found = set.blank.find((one) => one.name === name)
+  if (found === undefined) return undefined
+  set.forgotten.add(name)
+  return { ...found, block: set.superblock }
 }
 
 function checkFeatures(block: Superblock, readOnly: boolean): void {

@@ -4,7 +4,7 @@ import { FileScan } from './extent-scan.ts'
 import type { FileTable } from './file-table.ts'
 import { Journal } from './journal.ts'
 import { KeyTableLog, KeyTableReplay } from './key-table.ts'
-import { completeSet, type IdentifiedSet } from './medium-set.ts'
+import { completeSet, type IdentifiedSet, labelOf, putLabel, recordsOf } from './medium-set.ts'
 import type { Op } from './op.ts'
 import type { Superblock } from './superblock.ts'
 import { type TableLog, ZoneTableLog } from './table-log.ts'
@@ -18,10 +18,14 @@ import type { VolumeMedium } from './volume-medium.ts'
  * 1. The labels say which volume and which medium each is (`medium-set.ts`).
  * 2. The file table is replayed from every home medium; the newest sound one counts.
  * 3. A writer claims the next epoch, and replays what came in meanwhile (I11).
- * 4. Files that were being written are scanned to their last whole record (I2 .. I5).
- * 5. What was found, the table itself included, is flushed (I10), then sealed in the table (I6), which is written as a new generation.
+ * 4. Files with bytes on a volatile medium that came back empty are lost, and leave the table.
+ * 5. Files that were being written are scanned to their last whole record (I2 .. I5).
+ * 6. What was found, the table itself included, is flushed (I10), then sealed in the table (I6), which is written as a new generation.
  *
- * 1 to 4 only read. 5 changes nothing that 1 to 4 would see differently until the generation is whole, so a crash anywhere in recovery
+
+ *    Then the empty media get their labels again: not before, or a crash in between would pass them for sound.
+ *
+ * 1 to 5 only read. 6 changes nothing that 1 to 5 would see differently until the generation is whole, so a crash anywhere in recovery
  * leaves what it found.
  */
 
@@ -108,12 +112,17 @@ export function* recover(
     const home = homes.find((one) => one.medium === medium)
     generation = Math.max(generation, yield* generationSeen(medium, home))
   }
+  dropLost(table, media, set.forgotten)
   yield* sealUnsealed(table, media)
   const { now, cacheBytes } = o
   const core = new VolumeCore({ media, table, volumeId: superblock.volumeId, now, cacheBytes })
   const epochFault = table.apply({ tag: 'epoch', epoch: claim.epoch, holder: o.holder })
   if (epochFault !== undefined) throw new PfaofError('PFAOF_FENCED', epochFault)
   yield* serve(core, claim, generation, superblock.media, (medium) => homes.find((one) => one.medium === medium))
+  for (const medium of media) {
+    if (set.forgotten.has(medium.name))
+      yield* putLabel(medium, labelOf(recordsOf(media), medium.number, superblock.volumeId))
+  }
   return core
 }
 
@@ -144,6 +153,17 @@ export function* serve(
   yield* core.rotate()
   yield* claim.verify()
   for (const allocator of core.allocators) allocator.cleanQuarantine()
+}
+
+/** Files with bytes on media that forgot them. What a snapshot of the volume holds of them stays, unreadable. */
+function dropLost(table: FileTable, media: readonly VolumeMedium[], forgotten: ReadonlySet<string>): void {
+  if (forgotten.size === 0) return
+  for (const file of [...table.files.values()]) {
+    const lost = file.extents.some(({ medium }) => forgotten.has(media[medium]!.name))
+    if (!lost || file.name === undefined) continue
+    const fault = table.apply({ tag: 'delete', id: file.id })
+    if (fault !== undefined) throw new PfaofError('PFAOF_CORRUPTION', fault)
+  }
 }
 
 /** Seals every file that its writer left unsealed, with what is whole of it. */

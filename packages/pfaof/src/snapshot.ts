@@ -67,6 +67,10 @@ class SnapshotFileView implements AppendFile {
     this.syncedSize = size
   }
 
+  get medium(): string | undefined {
+    return this.#core.table.files.has(this.id) ? this.#file().medium : undefined
+  }
+
   *append(): Op<number> {
     throw new PfaofError('PFAOF_SEALED', `${this.name} belongs to a snapshot`)
   }

@@ -104,10 +104,14 @@ export class VolumeCore {
   checkWritable(): void {
     this.checkReadable()
     if (this.#journal === undefined) throw new PfaofError('PFAOF_READ_ONLY', 'the volume was opened read only')
-    for (const { gate, name } of this.media) {
-      if (gate.failure === undefined) continue
-      throw new PfaofError('PFAOF_POISONED', `a flush of ${name} failed: open the volume anew (I12)`, gate.failure)
-    }
+    for (const medium of this.media) if (medium.home) this.checkSound(medium)
+  }
+
+  /** No flush of the medium has failed (I12). */
+  checkSound({ gate, name }: VolumeMedium): void {
+    if (gate.failure === undefined) return
+    const message = `a flush of ${name} failed: open the volume anew (I12)`
+    throw new PfaofError('PFAOF_POISONED', message, gate.failure, name)
   }
 
   /** A zone is taken and a generation is written without suspending wherever the table's media answer on the spot (see `Journal`). */

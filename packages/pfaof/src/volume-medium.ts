@@ -39,7 +39,7 @@ export class VolumeMedium {
     this.home = o.home
     this.alignBytes = alignBytesOf(o.medium)
     this.salt = saltOf(o.volumeId)
-    this.gate = new FlushGate(o.medium)
+    this.gate = new FlushGate(o.medium, o.name)
     const { appendBytesMax } = o.medium.caps
     const whole = Math.ceil((CHUNK_HEAD_BYTES_MAX + CHUNK_PAYLOAD_BYTES_MAX) / this.alignBytes) * this.alignBytes
     const limit = Math.floor(appendBytesMax / this.alignBytes) * this.alignBytes
@@ -87,7 +87,7 @@ export class VolumeMedium {
       this.gate.written++
       return offset
     } catch (error) {
-      throw fromMedium(error, `append to zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `append to zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -99,7 +99,7 @@ export class VolumeMedium {
       this.gate.written++
       return offset
     } catch (error) {
-      throw fromMedium(error, `append to zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `append to zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -109,7 +109,7 @@ export class VolumeMedium {
     try {
       return this.medium.readSync!(zone, offset, into)
     } catch (error) {
-      throw fromMedium(error, `read of zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `read of zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -123,7 +123,7 @@ export class VolumeMedium {
       const now = medium.readSync === undefined ? undefined : () => medium.readSync!(zone, offset, into)
       return yield* wait(() => medium.read(zone, offset, into), now)
     } catch (error) {
-      throw fromMedium(error, `read of zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `read of zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -147,7 +147,7 @@ export class VolumeMedium {
       else yield* wait(() => this.medium.reset(zone))
       this.gate.written++
     } catch (error) {
-      throw fromMedium(error, `reset of zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `reset of zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -157,7 +157,7 @@ export class VolumeMedium {
       else yield* wait(() => this.medium.finish(zone))
       this.gate.written++
     } catch (error) {
-      throw fromMedium(error, `finish of zone ${zone} of ${this.name}`)
+      throw fromMedium(error, `finish of zone ${zone} of ${this.name}`, this.name)
     }
   }
 
@@ -167,7 +167,7 @@ export class VolumeMedium {
       this.reports = yield* wait(() => this.medium.report())
       return this.reports
     } catch (error) {
-      throw fromMedium(error, `report of ${this.name}`)
+      throw fromMedium(error, `report of ${this.name}`, this.name)
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Lifetime } from '@vivefs/media'
-import { isPfaofError } from './error.ts'
+import { isPfaofError, PfaofError } from './error.ts'
 import type { Op } from './op.ts'
 import { Turn } from './turn.ts'
 import type { VolumeMedium } from './volume-medium.ts'
@@ -35,7 +35,7 @@ export class ZonePool {
 
   /**
    * A writer with room for `bytes`, or for a good part of them, on the first of `media` that has one. `reclaim`: may take the reserve.
-   * PFAOF_NO_SPACE when no medium has room.
+   * PFAOF_NO_SPACE, or PFAOF_POISONED, when no medium has room.
    */
   *writerFor(
     file: { id: number; media: readonly number[]; lifetime: Lifetime; own: boolean },
@@ -44,8 +44,14 @@ export class ZonePool {
   ): Op<ZoneWriter> {
     yield* this.#turn.take()
     try {
-      let full: unknown
+      let refusal: unknown
       for (const number of file.media) {
+        const { gate, name } = this.#media[number]!
+        if (gate.failure !== undefined) {
+          refusal ??= new PfaofError('PFAOF_POISONED', `a flush of ${name} failed (I12)`, gate.failure, name)
+          continue
+        }
+        let full = false
         const key = `${number}/${file.lifetime}`
         const current = file.own ? this.#own.get(file.id) : this.#shared.get(key)
         if (current !== undefined && current.medium.number === number) {
@@ -62,12 +68,13 @@ export class ZonePool {
             return opened
           } catch (error) {
             if (!isPfaofError(error, 'PFAOF_NO_SPACE')) throw error
-            full = error
+            full = true
+            refusal ??= error
           }
         }
         const other = this.#any(number, bytes)
         if (other !== undefined) return other
-        if (full === undefined) {
+        if (!full) {
           // Every open zone is full for this record: one makes room.
           const victim = this.#writers(number).next().value
           if (victim !== undefined) yield* this.#finish(victim)
@@ -76,7 +83,7 @@ export class ZonePool {
           return opened
         }
       }
-      throw full
+      throw refusal
     } finally {
       this.#turn.release()
     }

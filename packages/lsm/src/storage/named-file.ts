@@ -24,6 +24,10 @@ export class NamedFile implements AppendFile {
     return this.#file.syncedSize
   }
 
+  get medium(): string | undefined {
+    return this.#file.medium
+  }
+
   get sealed(): boolean {
     return this.#file.sealed
   }
