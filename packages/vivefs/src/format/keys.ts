@@ -3,28 +3,38 @@
  * can cut between them; inode, directory entries and extended attributes of one inode are contiguous.
  *
  *     00                                        the store's barrier marker (store/key.ts)
- *     01 what                                   superblock, counters, inode lease
+ *     01 what                                   superblock, counters, inode lease, snapshot state
  *     02 uid32 | 03 gid32                       users, groups
  *     04 name  | 05 name                        their names
  *     08 ino64                                  orphans: no name left, still open
  *     09 id64                                   jobs: work too big for one batch
+ *     0c tag32 | 0d tag32                       snapshots, forks
  *     10 ino64 00                               inode
  *     10 ino64 01 hash48 name                   directory entry
  *     10 ino64 02 name                          extended attribute
+ *     18 key 00 tag32 | 48 key 00 tag32         history of a metadata row, of an extent
+ *     1c tag32 key    | 4c tag32 key            a fork's own row, its own extent
  *     40 ino64 epoch32 index48 part8            extent: part 0 is the base, 1-16 mids, 17-32 smalls
  */
 import type { Bytes, KeyRange } from '../store/store.ts'
+import {
+  DATA_FORK,
+  DATA_HISTORY,
+  EXTENT,
+  FORK,
+  GROUP,
+  GROUP_NAME,
+  JOB,
+  META_FORK,
+  META_HISTORY,
+  NODE,
+  ORPHAN,
+  SNAPSHOT,
+  SYSTEM,
+  USER,
+  USER_NAME,
+} from './key-types.ts'
 import { asBuffer, readU64, writeU64 } from './row.ts'
-
-const SYSTEM = 0x01
-const USER = 0x02
-const GROUP = 0x03
-const USER_NAME = 0x04
-const GROUP_NAME = 0x05
-const ORPHAN = 0x08
-const JOB = 0x09
-const NODE = 0x10
-const EXTENT = 0x40
 
 const INODE = 0x00
 const DIRENT = 0x01
@@ -38,6 +48,7 @@ const EXTENT_KEY_BYTES = 20
 export const superblockKey: Bytes = Buffer.of(SYSTEM, 0x00)
 export const countersKey: Bytes = Buffer.of(SYSTEM, 0x01)
 export const inodeLeaseKey: Bytes = Buffer.of(SYSTEM, 0x02)
+export const snapshotStateKey: Bytes = Buffer.of(SYSTEM, 0x03)
 
 function withU32(type: number, value: number): Buffer {
   const key = Buffer.allocUnsafe(5)
@@ -185,6 +196,11 @@ export type KeyKind =
   | 'superblock'
   | 'counters'
   | 'inodeLease'
+  | 'snapshotState'
+  | 'snapshot'
+  | 'fork'
+  | 'history'
+  | 'forked'
   | 'user'
   | 'group'
   | 'userName'
@@ -202,11 +218,17 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [GROUP_NAME]: { kind: 'groupName' },
   [ORPHAN]: { kind: 'orphan', bytes: 9 },
   [JOB]: { kind: 'job', bytes: 9 },
+  [SNAPSHOT]: { kind: 'snapshot', bytes: 5 },
+  [FORK]: { kind: 'fork', bytes: 5 },
   [NODE]: { kind: 'node' },
+  [META_HISTORY]: { kind: 'history' },
+  [DATA_HISTORY]: { kind: 'history' },
+  [META_FORK]: { kind: 'forked' },
+  [DATA_FORK]: { kind: 'forked' },
   [EXTENT]: { kind: 'extent', bytes: EXTENT_KEY_BYTES },
 }
 
-const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease']
+const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease', 'snapshotState']
 
 /** What a key names, or undefined for a key of no kind of ours. */
 export function kindOfKey(key: Bytes): KeyKind | undefined {

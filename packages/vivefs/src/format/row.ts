@@ -27,6 +27,10 @@ export const RowKind = {
   dirent: 0x11,
   xattr: 0x12,
   extent: 0x20,
+  snapshotState: 0x30,
+  snapshot: 0x31,
+  fork: 0x32,
+  absent: 0x33,
 } as const
 
 export type RowKind = (typeof RowKind)[keyof typeof RowKind]

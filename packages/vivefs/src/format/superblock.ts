@@ -17,8 +17,14 @@ export const RoCompat = {
   changeFeed: 1 << 0,
 } as const
 
+/** Features that a version without them must not touch. On disk: never renumber. */
+export const Incompat = {
+  /** Whoever changes a row keeps what a snapshot needs of it (snapshot/). */
+  snapshots: 1 << 0,
+} as const
+
 /** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
-export const FEATURES_KNOWN: Features = { compat: 0, roCompat: RoCompat.changeFeed, incompat: 0 }
+export const FEATURES_KNOWN: Features = { compat: 0, roCompat: RoCompat.changeFeed, incompat: Incompat.snapshots }
 
 /** A new volume uses none: each bit is set in the batch in which its feature is first used. */
 export const FEATURES_NONE: Features = { compat: 0, roCompat: 0, incompat: 0 }

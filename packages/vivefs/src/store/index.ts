@@ -4,8 +4,10 @@ export type { LevelStoreOptions } from './options.ts'
 export type {
   Bytes,
   Durability,
+  KeepTx,
   KeyRange,
   Row,
+  RowKeeper,
   SpaceGuard,
   StoreCaps,
   StoreStatistics,

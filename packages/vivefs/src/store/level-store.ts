@@ -21,6 +21,7 @@ import { RowCache } from './row-cache.ts'
 import type {
   Bytes,
   Durability,
+  RowKeeper,
   SpaceGuard,
   StoreCaps,
   StoreStatistics,
@@ -71,6 +72,9 @@ export class LevelStore implements TransactionalStore {
   #body: Transaction | undefined
   #closed: Promise<void> | undefined
   #reruns = 0
+  #keeper: RowKeeper | undefined
+  /** How often all running transactions were overtaken. */
+  #age = 0
   #barriers = 0
 
   /** The database must be open; `openLevelStore` sees to it. */
@@ -127,7 +131,7 @@ export class LevelStore implements TransactionalStore {
     let reruns = 0
     try {
       for (;;) {
-        const tx = new Transaction(this.#committed, { readOnly, bytesMax: this.caps.batchBytesMax })
+        const tx = new Transaction(this.#committed, { readOnly, bytesMax: this.caps.batchBytesMax, age: this.#age })
         try {
           const outcome = yield* this.#run(tx, body)
           if (tx.wrote && outcome.error === undefined) {
@@ -173,6 +177,15 @@ export class LevelStore implements TransactionalStore {
     return this.#committed.peek(keyText(key), key)
   }
 
+  keepWith(keeper: RowKeeper): void {
+    invariant(this.#keeper === undefined, 'a store has one keeper')
+    this.#keeper = keeper
+  }
+
+  overtake(): void {
+    this.#age++
+  }
+
   observe(listener: (key: string) => void): void {
     this.#observers.push(listener)
   }
@@ -201,7 +214,7 @@ export class LevelStore implements TransactionalStore {
     try {
       tx.outer = this.#body
       this.#body = tx
-      op = body(tx)
+      op = this.#keeper?.isActive === true ? keeping(this.#keeper, tx, body) : body(tx)
       let step = op.next()
       while (!step.done) {
         this.#body = tx.outer
@@ -263,7 +276,7 @@ export class LevelStore implements TransactionalStore {
   }
 
   #overtaken(tx: Transaction): boolean {
-    if (tx.suspended) return this.#conflicts.stale(tx) || !tx.stands
+    if (tx.suspended) return tx.age !== this.#age || this.#conflicts.stale(tx) || !tx.stands
     invariant(this.#committed.seq === tx.startSeq, 'I1: what never waited is not overtaken')
     return false
   }
@@ -348,4 +361,11 @@ export class LevelStore implements TransactionalStore {
     }
     if (this.#queue.lostAcknowledged) this.#queue.assertSound()
   }
+}
+
+/** The body, then the keeper for what it wrote. */
+function* keeping<T>(keeper: RowKeeper, tx: Transaction, body: (tx: Tx) => Op<T>): Op<T> {
+  const value = yield* body(tx)
+  if (tx.writes.size > 0) yield* keeper.keep(tx)
+  return value
 }

@@ -35,6 +35,8 @@ export interface Tx {
   range(range: KeyRange): Op<readonly Row[]>
   put(key: Bytes, value: Bytes): void
   del(key: Bytes): void
+  /** Deletes a row that only this store's present state held: no keeper is asked, nothing of it is kept. */
+  discard(key: Bytes): void
   /** Only where `caps.merge` is true; otherwise throws. */
   merge(key: Bytes, operand: Bytes): void
   /**
@@ -53,6 +55,22 @@ export interface Tx {
    * starts asynchronously is ordered after it, and it commits nothing synchronously.
    */
   onCommit(effect: () => void): void
+}
+
+/** What a keeper works with, at the end of a transaction's body. */
+export interface KeepTx extends Pick<Tx, 'get' | 'range' | 'put'> {
+  /** The row as committed, without what this transaction wrote. Joins the conflict set. */
+  before(key: Bytes): Op<Bytes | undefined>
+  /** The keys that the body wrote, one character per byte, but those that it discarded. A copy. */
+  writtenKeys(): string[]
+}
+
+/** Keeps what transactions replace. */
+export interface RowKeeper {
+  /** Whether there is anything to keep. Changes only in an effect of a commit, together with `overtake`. */
+  readonly isActive: boolean
+  /** Runs at the end of every body that wrote rows, as part of it. */
+  keep(tx: KeepTx): Op<void>
 }
 
 export interface StoreCaps {
@@ -125,6 +143,10 @@ export interface TransactionalStore {
   peek(key: Bytes): Bytes | null | undefined
   /** `listener` is called with the key (one character per byte) of every row, in the step in which its commit is ordered. */
   observe(listener: (key: string) => void): void
+  /** From now on every transaction that writes asks `keeper`. Called once, before the first of them. */
+  keepWith(keeper: RowKeeper): void
+  /** For effects: every transaction whose body has begun and is not ordered yet runs again. */
+  overtake(): void
   /** Everything acknowledged before this call survives power loss when it returns. */
   barrier(): Op<void>
   statistics(): StoreStatistics

@@ -11,7 +11,7 @@ import { keyText } from './key.ts'
 import { KeyIndex } from './key-index.ts'
 import { bytesOf } from './overlay.ts'
 import { textRange } from './range.ts'
-import type { Bytes, KeyRange, Row, Tx } from './store.ts'
+import type { Bytes, KeepTx, KeyRange, Row, Tx } from './store.ts'
 
 /** A row whose value is made when the transaction is ordered. */
 export interface LateRow {
@@ -29,8 +29,10 @@ export function* refuseSync(): Op<never> {
   throw new SyncUnavailableError()
 }
 
-export class Transaction implements Tx, ReadSet {
+export class Transaction implements Tx, KeepTx, ReadSet {
   readonly startSeq: number
+  /** How often all running transactions had been overtaken when it began. */
+  readonly age: number
   readonly keys: string[] = []
   readonly keySeqs: number[] = []
   readonly ranges: ReadRange[] = []
@@ -47,14 +49,16 @@ export class Transaction implements Tx, ReadSet {
   #effects: (() => void)[] | undefined
   #lateRows: LateRow[] | undefined
   #conditions: (() => boolean)[] | undefined
+  #discarded: Set<string> | undefined
   #over = false
 
   readonly #bytesMax: number
 
-  constructor(committed: Committed, options: { readOnly: boolean; bytesMax: number }) {
+  constructor(committed: Committed, options: { readOnly: boolean; bytesMax: number; age: number }) {
     this.#committed = committed
     this.#readOnly = options.readOnly
     this.#bytesMax = options.bytesMax
+    this.age = options.age
     this.startSeq = committed.seq
   }
 
@@ -80,11 +84,22 @@ export class Transaction implements Tx, ReadSet {
     const text = keyText(key)
     const own = this.#writes?.get(text)
     if (own !== undefined) return own.value
-    this.keys.push(text)
-    this.keySeqs.push(this.#committed.seq)
-    const value = this.#committed.read(text, key)
+    const value = this.#readCommitted(text, key)
     if (value === null) return undefined
     return value instanceof Promise ? yield* pending(value) : value
+  }
+
+  *before(key: Bytes): Op<Bytes | undefined> {
+    this.#assertOpen()
+    const value = this.#readCommitted(keyText(key), key)
+    if (value === null) return undefined
+    return value instanceof Promise ? yield* pending(value) : value
+  }
+
+  writtenKeys(): string[] {
+    const keys: string[] = []
+    for (const key of this.writes.keys()) if (this.#discarded?.has(key) !== true) keys.push(key)
+    return keys
   }
 
   *range(range: KeyRange): Op<readonly Row[]> {
@@ -115,6 +130,12 @@ export class Transaction implements Tx, ReadSet {
 
   del(key: Bytes): void {
     this.#write({ type: 'del', key, value: undefined })
+  }
+
+  discard(key: Bytes): void {
+    this.del(key)
+    this.#discarded ??= new Set()
+    this.#discarded.add(keyText(key))
   }
 
   merge(_key: Bytes, _operand: Bytes): void {
@@ -149,6 +170,12 @@ export class Transaction implements Tx, ReadSet {
     this.#over = true
   }
 
+  #readCommitted(text: string, key: Bytes): Bytes | null | Promise<Bytes | undefined> {
+    this.keys.push(text)
+    this.keySeqs.push(this.#committed.seq)
+    return this.#committed.read(text, key)
+  }
+
   #ownIndex(): KeyIndex | undefined {
     if (this.#index === undefined && this.#writes !== undefined) this.#index = new KeyIndex(this.#writes)
     return this.#index
@@ -165,6 +192,7 @@ export class Transaction implements Tx, ReadSet {
       throw new ViveError('ERR_VIVEFS_BATCH_TOO_BIG', `a transaction may write at most ${this.#bytesMax} bytes`)
     }
     this.#writes.set(text, row)
+    this.#discarded?.delete(text)
   }
 
   #assertWritable(): void {
