@@ -15,6 +15,7 @@ export type { HeldLock, LockOwner, LockRange, LockType, LockWait } from './lock/
 export { SyncUnavailableError } from './op.ts'
 export type { Runtime } from './runtime.ts'
 export type { Durability, StoreStatistics } from './store/store.ts'
+export type { Bulk, BulkEntry, BulkOptions } from './transaction/bulk.ts'
 export type { SyncTransaction, Transaction, TransactionOptions } from './transaction/transaction.ts'
 export {
   type ExportOptions,

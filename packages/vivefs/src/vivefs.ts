@@ -19,6 +19,7 @@ import { runAsync } from './op.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { openLevelStore } from './store/index.ts'
 import type { Durability, StoreStatistics } from './store/store.ts'
+import { Bulk, type BulkOptions } from './transaction/bulk.ts'
 import {
   type SyncTransaction,
   type Transaction,
@@ -245,6 +246,14 @@ export class ViveFS {
   /** As `transaction`, on the spot, with a synchronous body. ERR_VIVEFS_SYNC_UNAVAILABLE where the store cannot. */
   transactionSync<T>(body: (tx: SyncTransaction) => T, options: Omit<TransactionOptions, 'signal'> = {}): T {
     return transactionSync(this.#core, body, { credentials: this.credentials, ...options })
+  }
+
+  /**
+   * For making very many entries: hundreds of them share one transaction, and memory stays bounded whatever their number
+   * (docs/transactions.md). Ends with `close()`, which throws the first error that nobody was told of.
+   */
+  bulk(options: BulkOptions = {}): Bulk {
+    return new Bulk(this.#core, { credentials: this.credentials, ...options })
   }
 
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */

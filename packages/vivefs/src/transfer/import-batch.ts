@@ -63,6 +63,14 @@ export class ImportBatch {
     return content
   }
 
+  /** A copy of `data`, at most SMALL_BYTES_MAX, that is valid until `flush` returns. */
+  copy(data: Uint8Array): Buffer {
+    const copied = this.#arena.subarray(this.#arenaUsed, this.#arenaUsed + data.length)
+    copied.set(data)
+    this.#arenaUsed += data.length
+    return copied
+  }
+
   /** Sends what was gathered as one transaction; after a refusal each entry by itself, to find out whose it is. */
   async flush(): Promise<void> {
     const steps = this.#steps
