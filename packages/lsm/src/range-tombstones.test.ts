@@ -1,14 +1,34 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RangeTombstones } from './range-tombstones.ts'
+import { type RangeFragment, RangeTombstones } from './range-tombstones.ts'
 import { decodeRangeTombstones, encodeRangeTombstones } from './table/range-tombstone-block.ts'
 import { anyKey, anySequence, anyTombstones, LIMIT_MS, runs } from './table/table-arbitrary.ts'
 import type { Tombstone } from './table/table-fixture.ts'
 
+/** Added in the order of their sequences. */
 function build(list: readonly Tombstone[]): RangeTombstones {
   const tombstones = new RangeTombstones()
-  for (const { from, to, sequence } of list) tombstones.add(from, to, sequence)
+  for (const { from, to, sequence } of [...list].sort((a, b) => a.sequence - b.sequence))
+    tombstones.add(from, to, sequence)
   return tombstones
+}
+
+/** The rule: between two neighbouring edges lie the same tombstones. */
+function cutAtEdges(list: readonly Tombstone[]): RangeFragment[] {
+  const real = list.filter(({ from, to }) => Buffer.compare(from, to) < 0)
+  const edges = real.flatMap(({ from, to }) => [from, to]).sort(Buffer.compare)
+  const fragments: RangeFragment[] = []
+  for (const [i, from] of edges.entries()) {
+    const to = edges[i + 1]
+    if (to === undefined || from.equals(to)) continue
+    const over = real.filter((one) => Buffer.compare(one.from, from) <= 0 && Buffer.compare(to, one.to) <= 0)
+    const sequences = [...new Set(over.map(({ sequence }) => sequence))].sort((x, y) => y - x)
+    const last = fragments[fragments.length - 1]
+    if (last?.to.equals(from) && JSON.stringify(last.sequences) === JSON.stringify(sequences))
+      fragments[fragments.length - 1] = { ...last, to }
+    else if (sequences.length > 0) fragments.push({ from, to, sequences })
+  }
+  return fragments
 }
 
 function covering(list: readonly Tombstone[], key: Buffer, sequence: number): number {
@@ -28,15 +48,7 @@ test(
         const tombstones = build(list)
         const fragments = tombstones.fragments()
         const decoded = decodeRangeTombstones(encodeRangeTombstones(fragments))!
-        for (let i = 0; i < fragments.length; i++) {
-          const { from, to, sequences } = fragments[i]!
-          expect(Buffer.compare(from, to)).toBeLessThan(0)
-          expect([...sequences]).toEqual([...new Set(sequences)].sort((a, b) => b - a))
-          const before = fragments[i - 1]
-          if (before === undefined) continue
-          expect(Buffer.compare(before.to, from)).toBeLessThanOrEqual(0)
-          if (before.to.equals(from)) expect(before.sequences).not.toEqual(sequences)
-        }
+        expect(fragments).toEqual(cutAtEdges(list))
         const edges = list.flatMap(({ from, to, sequence }): [Buffer, number][] => [
           [from, sequence],
           [to, sequence],
@@ -81,6 +93,55 @@ test(
   },
   LIMIT_MS,
 )
+
+test(
+  'what is visible answers as everything does, to all who read at a bound, and holds one tombstone a key and stripe',
+  () => {
+    const bounds = fc
+      .uniqueArray(fc.integer({ min: 1, max: 45 }), { maxLength: 4 })
+      .map((list) => list.sort((a, b) => a - b))
+    fc.assert(
+      fc.property(anyTombstones, anyTombstones, bounds, questions, (a, b, snapshots, asked) => {
+        const table = RangeTombstones.merge([build(b)])
+        const visible = RangeTombstones.visible([build(a), table], snapshots)
+        for (const [key] of asked) {
+          for (const sequence of [...snapshots, Number.MAX_SAFE_INTEGER])
+            expect(visible.covering(key, sequence)).toBe(covering([...a, ...b], key, sequence))
+        }
+        for (const { sequences } of visible.fragments()) {
+          const stripes = sequences.map((sequence) => snapshots.filter((bound) => bound < sequence).length)
+          expect(new Set(stripes).size).toBe(sequences.length)
+        }
+      }),
+      runs(200),
+    )
+  },
+  LIMIT_MS,
+)
+
+test('wide tombstones over each other take little more than narrow ones', () => {
+  const key = (n: number) => Buffer.from(String(n).padStart(8, '0'))
+  const count = 4000
+  for (const nested of [
+    (i: number) => [i, 2 * count - i],
+    (i: number) => [count - i, count + i],
+    (i: number) => [i, count + i],
+  ]) {
+    const tombstones = new RangeTombstones()
+    for (let i = 1; i <= count; i++) {
+      const [from, to] = nested(i) as [number, number]
+      tombstones.add(key(from), key(to), i)
+      if (i % 100 === 0) expect(tombstones.covering(key(count), i - 1)).toBe(i - 1)
+    }
+    expect(tombstones.size).toBeLessThan(4 * count)
+    expect(tombstones.bytes).toBeLessThan(500 * count)
+    for (const snapshots of [[], [100, 2000]]) {
+      const fragments = RangeTombstones.visible([tombstones], snapshots).fragments()
+      expect(fragments.length).toBeLessThanOrEqual(2 * count)
+      for (const { sequences } of fragments) expect(sequences.length).toBeLessThanOrEqual(1 + snapshots.length)
+    }
+  }
+})
 
 test('an empty range deletes nothing, and many tombstones stay quick', () => {
   const tombstones = new RangeTombstones()

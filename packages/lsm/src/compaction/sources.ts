@@ -13,6 +13,7 @@ const READ_AHEAD_BYTES = 256 * 1024
 /** The sorted sources of a job, as one. */
 export interface Sources {
   readonly cursor: Cursor
+  /** Those that a snapshot can tell apart. */
   readonly tombstones: RangeTombstones
 }
 
@@ -31,6 +32,5 @@ export function* openSources(job: MergeJob, memtables: readonly Memtable[], tabl
     const options = { fillCache: false, readAheadBytes: READ_AHEAD_BYTES, verify: job.verify }
     cursors.push(new LevelCursor(run, tables, options))
   }
-  const all = tombstones.length === 1 ? tombstones[0]! : RangeTombstones.merge(tombstones)
-  return { cursor: new MergingCursor(cursors), tombstones: all }
+  return { cursor: new MergingCursor(cursors), tombstones: RangeTombstones.visible(tombstones, job.snapshots) }
 }

@@ -2,13 +2,13 @@ import { ReferenceCounter } from '../blob/blob-references.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import { COMPRESSIONS, type Compression, compress, compressionAvailable } from '../block/compression.ts'
 import { BLOCK_BYTES_MAX, TRAILER_BYTES, writeTrailer } from '../block/frame.ts'
-import type { Bytes } from '../bytes.ts'
+import { type Bytes, compareBytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
 import { buildFilter, HashList } from '../filter/bloom.ts'
 import { hashKey } from '../filter/hash.ts'
 import { BLOB, DELETE, type Kind } from '../kind.ts'
-import { RangeTombstones } from '../range-tombstones.ts'
 import type { TableMeta } from '../table-meta.ts'
+import { type RangeTombstone, sweep } from '../tombstone-sweep.ts'
 import { type BlockPlace, encodeFooter, encodeHeader, FOOTER_BYTES, TABLE_BYTES_MAX } from './layout.ts'
 import { encodeProperties } from './properties.ts'
 import { encodeRangeTombstones } from './range-tombstone-block.ts'
@@ -57,7 +57,7 @@ export class TableBuilder {
   readonly #index: IndexWriter = new IndexWriter()
   readonly #hashes: HashList = new HashList()
   readonly #prefixHashes: HashList = new HashList()
-  readonly #tombstones: RangeTombstones = new RangeTombstones()
+  readonly #tombstones: RangeTombstone[] = []
   /** The last key: the memory of it, and its length; -1 before the first. */
   #last: Buffer = Buffer.allocUnsafe(256)
   #lastBytes = -1
@@ -223,7 +223,7 @@ export class TableBuilder {
 
   /** Adds a range tombstone over `[from, to)`, in any order. Copies the keys. */
   addRangeTombstone(from: Bytes, to: Bytes, sequence: number): void {
-    this.#tombstones.add(from, to, sequence)
+    if (compareBytes(from, to) < 0) this.#tombstones.push({ from: Buffer.from(from), to: Buffer.from(to), sequence })
   }
 
   /** Finished bytes not taken yet, in order: they are the caller's. Each buffer starts its own ArrayBuffer, which may be transferred. */
@@ -233,7 +233,7 @@ export class TableBuilder {
 
   /** Ends the file: `take` once more after it. A table has at least one entry or range tombstone. */
   finish(): TableMeta {
-    const fragments = this.#tombstones.fragments()
+    const fragments = sweep(this.#tombstones)
     if (this.#finished || (this.#entries === 0 && fragments.length === 0)) throw new TypeError('nothing to finish')
     this.#finished = true
     for (const { sequences } of fragments) for (const sequence of sequences) this.#sequenceSeen(sequence)
