@@ -43,11 +43,22 @@ const brand = Symbol.for('vivefs.LevelError')
 /** An operating error of the database. Test it with {@link isLevelError}: that survives two copies of the package. */
 export class LevelError extends Error {
   readonly code: LevelErrorCode
+  /** Nothing has changed, and what was refused may be tried again. */
+  readonly transient: boolean
+  /** Name of the medium that failed, where one did. */
+  readonly medium: string | undefined
 
-  constructor(code: LevelErrorCode, message: string, cause?: unknown) {
+  constructor(
+    code: LevelErrorCode,
+    message: string,
+    cause?: unknown,
+    o: { readonly transient?: boolean; readonly medium?: string | undefined } = {},
+  ) {
     super(`${code}: ${message}`, cause === undefined ? undefined : { cause })
     this.name = 'LevelError'
     this.code = code
+    this.transient = o.transient ?? code === 'LEVEL_NO_SPACE'
+    this.medium = o.medium
     Object.defineProperty(this, brand, { value: true })
   }
 }
@@ -59,4 +70,9 @@ export function isLevelError(error: unknown): error is LevelError {
 /** The media are full: nothing has changed, and what was refused may be tried again. */
 export function isNoSpace(error: unknown): boolean {
   return isLevelError(error) && error.code === 'LEVEL_NO_SPACE'
+}
+
+/** What was refused may be tried again: full media, a medium that is away, a policy that answered nonsense. */
+export function isTransient(error: unknown): error is LevelError {
+  return isLevelError(error) && error.transient
 }

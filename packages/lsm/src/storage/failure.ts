@@ -36,10 +36,10 @@ const BY_CODE: Readonly<Record<string, LevelErrorCode>> = {
  */
 export function levelError(error: unknown, what: string): unknown {
   if (isLevelError(error)) return error
-  const { code, message } = error as { code?: unknown; message?: unknown }
+  const { code, message, medium } = error as { code?: unknown; message?: unknown; medium?: string }
   const known = typeof code === 'string' ? BY_CODE[code] : undefined
-  if (known !== undefined) return new LevelError(known, `${what}: ${String(message)}`, error)
+  if (known !== undefined) return new LevelError(known, `${what}: ${String(message)}`, error, { medium })
   if (isPfaofError(error) || isMediumError(error))
-    return new LevelError('LEVEL_IO_ERROR', `${what}: ${String(message)}`, error)
+    return new LevelError('LEVEL_IO_ERROR', `${what}: ${String(message)}`, error, { medium })
   return error
 }

@@ -1,15 +1,18 @@
 import type { AppendFile } from '@vivefs/pfaof'
 import type { Op } from '../op.ts'
 import { levelError } from './failure.ts'
+import type { FileAccount } from './file-account.ts'
 
-/** A file whose errors are `LEVEL_*` and say its name. */
+/** A file whose errors are `LEVEL_*` and say its name, and whose bytes are counted. */
 export class NamedFile implements AppendFile {
   readonly name: string
   readonly #file: AppendFile
+  readonly #account: FileAccount
 
-  constructor(name: string, file: AppendFile) {
+  constructor(name: string, file: AppendFile, account: FileAccount) {
     this.name = name
     this.#file = file
+    this.#account = account
   }
 
   get id(): number {
@@ -33,8 +36,12 @@ export class NamedFile implements AppendFile {
   }
 
   *append(parts: readonly Uint8Array[]): Op<number> {
+    const file = this.#file
+    const before = file.size
     try {
-      return yield* this.#file.append(parts)
+      const offset = yield* file.append(parts)
+      this.#account.wrote(file.medium, file.size - before)
+      return offset
     } catch (error) {
       throw levelError(error, `${this.name}: append`)
     }
@@ -42,7 +49,9 @@ export class NamedFile implements AppendFile {
 
   *read(offset: number, into: Uint8Array): Op<number> {
     try {
-      return yield* this.#file.read(offset, into)
+      const bytes = yield* this.#file.read(offset, into)
+      this.#account.read(this.#file.medium, bytes)
+      return bytes
     } catch (error) {
       throw levelError(error, `${this.name}: read of ${into.length} bytes at ${offset}`)
     }
@@ -51,14 +60,21 @@ export class NamedFile implements AppendFile {
   /** Reads on the spot; undefined when the medium would have to be waited for: then use {@link read}. */
   readNow(offset: number, into: Uint8Array): number | undefined {
     try {
-      const op = this.#file.read(offset, into)
-      const step = op.next()
-      if (step.done) return step.value
-      op.return(0)
-      return undefined
+      const bytes = this.#file.readNow(offset, into) ?? this.#readStep(offset, into)
+      if (bytes !== undefined) this.#account.read(this.#file.medium, bytes)
+      return bytes
     } catch (error) {
       throw levelError(error, `${this.name}: read of ${into.length} bytes at ${offset}`)
     }
+  }
+
+  /** Where the bytes lie has to be looked for first, which need not wait either. */
+  #readStep(offset: number, into: Uint8Array): number | undefined {
+    const op = this.#file.read(offset, into)
+    const step = op.next()
+    if (step.done) return step.value
+    op.return(0)
+    return undefined
   }
 
   *sync(): Op<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Medium, openDirectory, openMemory } from '@vivefs/media'
 import { isPfaofError, Volume } from '@vivefs/pfaof'
 import { LevelError } from '../error.ts'
+import type { MediaPolicy } from '../policy/media-policy.ts'
 import { levelError } from './failure.ts'
 import { VolumeStorage } from './volume-storage.ts'
 
@@ -35,6 +36,8 @@ export interface StorageOptions {
   /** How far a new database can grow. */
   readonly capacityBytes: number
   readonly now?: (() => number) | undefined
+  /** Where files go; default the media in the order in which they were given. */
+  readonly policy?: MediaPolicy | undefined
 }
 
 interface Opened {
@@ -81,7 +84,8 @@ export async function openStorage(o: StorageOptions): Promise<VolumeStorage> {
   try {
     opened = openMedia(o)
     const { media, release } = opened
-    return new VolumeStorage(await openVolume(o, media), media, release)
+    const { policy, now } = o
+    return new VolumeStorage(await openVolume(o, media), media, release, { policy, now })
   } catch (error) {
     await opened?.release()
     throw levelError(error, `${o.location}: open`)

@@ -1,6 +1,9 @@
 import type { AppendFile } from '@vivefs/pfaof'
 import type { Op } from '../op.ts'
 import type { Placement } from '../policy/media-policy.ts'
+import type { Placer } from '../policy/placer.ts'
+import type { FileHeat } from './heat.ts'
+import type { Traffic, TrafficReason } from './traffic.ts'
 
 /** What a file of the database is for. Its name is the kind, a dash and its number: `table-17`. */
 export type FileKind = 'log' | 'table' | 'manifest' | 'index' | 'blob'
@@ -9,6 +12,8 @@ export interface CreateOptions {
   readonly bytesExpected: number
   /** Where it goes; undefined: the storage asks its policy. */
   readonly placement?: Placement | undefined
+  /** What its bytes are counted for; default by kind. */
+  readonly reason?: TrafficReason | undefined
 }
 
 export interface StoredFile {
@@ -23,9 +28,19 @@ export interface StoredFile {
  */
 export interface Storage {
   readonly readOnly: boolean
+  /** Asks the policy where files go. */
+  readonly placer: Placer
+  readonly traffic: Traffic
   /** Makes an empty file. It is durable with its own first sync. */
   create(kind: FileKind, number: number, o: CreateOptions): Op<AppendFile>
-  open(kind: FileKind, number: number): Op<AppendFile>
+  /** `reason`: what the bytes that are read are counted for; default `user`, which makes heat as well. */
+  open(kind: FileKind, number: number, reason?: TrafficReason): Op<AppendFile>
+  /** The medium that has the file, or the last part of it; undefined: there is no such file, or it is empty. */
+  mediumOf(kind: FileKind, number: number): string | undefined
+  /** Some of the file lies where loss of power takes it, though the database as a whole survives that. */
+  forgets(kind: FileKind, number: number): boolean
+  /** How often a table is read. */
+  heatOf(table: number): FileHeat
   /** Durable with the next sync of anything. Removing what is not there is no error. */
   remove(kind: FileKind, number: number): Op<void>
   /** Files of the database, in no order. */

@@ -1,10 +1,16 @@
 import type { Lifetime, Medium } from '@vivefs/media'
-import { type AppendFile, isPfaofError, type MediumStatus, type Volume } from '@vivefs/pfaof'
+import { type AppendFile, type FileInfo, isPfaofError, type MediumStatus, type Volume } from '@vivefs/pfaof'
 import { LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
+import type { MediaPolicy, Placement } from '../policy/media-policy.ts'
+import { Placer } from '../policy/placer.ts'
 import { levelError } from './failure.ts'
+import { FileAccount } from './file-account.ts'
+import { FileHeat } from './heat.ts'
+import { IndexedFile } from './indexed-file.ts'
 import { NamedFile } from './named-file.ts'
 import { type CreateOptions, type FileKind, fileName, parseFileName, type Storage, type StoredFile } from './storage.ts'
+import { Traffic, type TrafficReason } from './traffic.ts'
 
 /** Files that die together lie together. */
 const LIFETIMES: Readonly<Record<FileKind, Lifetime>> = {
@@ -14,20 +20,44 @@ const LIFETIMES: Readonly<Record<FileKind, Lifetime>> = {
   index: 'long',
   blob: 'long',
 }
+const REASONS: Readonly<Record<FileKind, TrafficReason>> = {
+  log: 'log',
+  table: 'copy',
+  manifest: 'manifest',
+  index: 'index',
+  blob: 'blob-rewrite',
+}
+const NOTHING = new Uint8Array(0)
+const LAST_LEVEL = 6
+
+export interface VolumeStorageOptions {
+  /** Where files go; default the media in the order in which they were given. */
+  readonly policy?: MediaPolicy | undefined
+  /** Milliseconds since 1970; default `Date.now`. */
+  readonly now?: (() => number) | undefined
+}
 
 /** The files of a database in a pfaof volume. */
 export class VolumeStorage implements Storage {
   readonly volume: Volume
   readonly media: Readonly<Record<string, Medium>>
-  /** Names of the media that take new files, in order of preference. */
-  readonly #names: readonly string[]
+  readonly placer: Placer
+  readonly traffic: Traffic = new Traffic()
+  readonly #heat: Map<number, FileHeat> = new Map()
+  readonly #now: () => number
   /** Releases what was opened for the database. */
   readonly #release: () => Promise<void>
 
-  constructor(volume: Volume, media: Readonly<Record<string, Medium>>, release: () => Promise<void>) {
+  constructor(
+    volume: Volume,
+    media: Readonly<Record<string, Medium>>,
+    release: () => Promise<void>,
+    { policy, now = Date.now }: VolumeStorageOptions = {},
+  ) {
     this.volume = volume
     this.media = media
-    this.#names = Object.keys(media)
+    this.#now = now
+    this.placer = new Placer({ policy, media, status: () => volume.status(), now })
     this.#release = release
   }
 
@@ -35,30 +65,55 @@ export class VolumeStorage implements Storage {
     return this.volume.readOnly
   }
 
-  *create(kind: FileKind, number: number, { bytesExpected, placement }: CreateOptions): Op<AppendFile> {
+  *create(kind: FileKind, number: number, o: CreateOptions): Op<AppendFile> {
     const name = fileName(kind, number)
-    const lifetime = placement?.lifetime ?? LIFETIMES[kind]
-    const media = placement?.media ?? this.#names
+    const placement = o.placement ?? this.#placementOf(kind, o.bytesExpected)
+    const { media } = placement
+    const lifetime = placement.lifetime ?? LIFETIMES[kind]
     try {
-      const file = yield* this.volume.create({ name, media, lifetime, preallocateBytes: bytesExpected })
-      return new NamedFile(name, file)
+      const file = yield* this.volume.create({ name, media, lifetime, preallocateBytes: o.bytesExpected })
+      return new NamedFile(name, file, new FileAccount(this.traffic, o.reason ?? REASONS[kind]))
     } catch (error) {
-      throw levelError(error, `${name}: create`)
+      throw levelError(error, `${name}: create on ${media.join(', ')}`)
     }
   }
 
-  *open(kind: FileKind, number: number): Op<AppendFile> {
+  /** Where a file goes of which nobody has said it. */
+  #placementOf(kind: FileKind, bytesExpected: number): Placement {
+    const unknown = { bytesExpected, lowerKey: NOTHING, upperKey: NOTHING, ageMsMin: 0, ageMsMax: 0, heat: 0 }
+    if (kind === 'log' || kind === 'manifest')
+      return this.placer.place({ ...unknown, file: kind, level: -1, depth: -1, lastLevel: false, reason: 'create' })
+    const file = kind === 'blob' ? 'blob' : 'table'
+    const where = { level: LAST_LEVEL, depth: 1, lastLevel: true }
+    return this.placer.place({ ...unknown, file, ...where, reason: 'compaction' })
+  }
+
+  *open(kind: FileKind, number: number, reason: TrafficReason = 'user'): Op<AppendFile> {
+    const file = yield* this.#open(kind, number, reason)
+    if (kind !== 'table' || !this.#has('index', number)) return file
+    return yield* IndexedFile.open(number, file, yield* this.#open('index', number, reason))
+  }
+
+  *#open(kind: FileKind, number: number, reason: TrafficReason): Op<NamedFile> {
     const name = fileName(kind, number)
+    const heat = kind === 'table' && reason === 'user' ? this.heatOf(number) : undefined
     try {
-      return new NamedFile(name, yield* this.volume.open(name))
+      return new NamedFile(name, yield* this.volume.open(name), new FileAccount(this.traffic, reason, heat))
     } catch (error) {
       if (isPfaofError(error, 'PFAOF_NOT_FOUND')) throw new LevelError('LEVEL_CORRUPTION', `${name} is missing`, error)
       throw levelError(error, `${name}: open`)
     }
   }
 
+  /** A table goes with the copy of its index. */
   *remove(kind: FileKind, number: number): Op<void> {
-    const name = fileName(kind, number)
+    yield* this.#remove(fileName(kind, number))
+    if (kind !== 'table') return
+    this.#heat.delete(number)
+    if (this.#has('index', number)) yield* this.#remove(fileName('index', number))
+  }
+
+  *#remove(name: string): Op<void> {
     try {
       yield* this.volume.delete(name)
     } catch (error) {
@@ -73,6 +128,61 @@ export class VolumeStorage implements Storage {
       if (parsed !== undefined) files.push({ ...parsed, bytes: size })
     }
     return files
+  }
+
+  /** Undefined: there is no such file. */
+  stat(kind: FileKind, number: number): FileInfo | undefined {
+    try {
+      return this.volume.stat(fileName(kind, number))
+    } catch (error) {
+      if (isPfaofError(error, 'PFAOF_NOT_FOUND')) return undefined
+      throw levelError(error, fileName(kind, number))
+    }
+  }
+
+  #has(kind: FileKind, number: number): boolean {
+    return this.stat(kind, number) !== undefined
+  }
+
+  mediumOf(kind: FileKind, number: number): string | undefined {
+    return this.stat(kind, number)?.extents.at(-1)?.medium
+  }
+
+  forgets(kind: FileKind, number: number): boolean {
+    return this.stat(kind, number)?.extents.some(({ medium }) => this.placer.forgets(medium)) === true
+  }
+
+  heatOf(table: number): FileHeat {
+    let heat = this.#heat.get(table)
+    if (heat === undefined) {
+      heat = new FileHeat(this.#now())
+      this.#heat.set(table, heat)
+    }
+    return heat
+  }
+
+  /** Moves a sealed file to another medium; readers go on. LEVEL_NO_SPACE, LEVEL_IO_ERROR; a crash leaves it on one of the two. */
+  async move(kind: FileKind, number: number, to: string, signal: AbortSignal): Promise<void> {
+    const before = this.stat(kind, number)
+    try {
+      await this.volume.move(fileName(kind, number), to, { signal })
+    } catch (error) {
+      throw levelError(error, `${fileName(kind, number)}: move to ${to}`)
+    }
+    for (const { medium, bytes } of before?.extents ?? []) {
+      if (medium === to) continue
+      this.traffic.row(medium, 'move').read += bytes
+      this.traffic.row(to, 'move').written += bytes
+    }
+  }
+
+  /** Makes what was removed so far stay so. */
+  *sync(): Op<void> {
+    try {
+      yield* this.volume.sync()
+    } catch (error) {
+      throw levelError(error, 'sync')
+    }
   }
 
   status(): ReadonlyMap<string, MediumStatus> {

@@ -1,0 +1,188 @@
+import type { Medium } from '@vivefs/media'
+import type { MediumStatus as VolumeMediumStatus } from '@vivefs/pfaof'
+import { LevelError } from '../error.ts'
+import { placementFault } from './check-placement.ts'
+import type { MediaPolicy, MediumStatus, Placement, PlacementRequest } from './media-policy.ts'
+import { requestText } from './request-text.ts'
+
+/** What is asked; the media are added here. */
+export type Asked = Omit<PlacementRequest, 'media'>
+
+export interface PlacerOptions {
+  /** Undefined: the media in the order in which they were given. */
+  readonly policy: MediaPolicy | undefined
+  readonly media: Readonly<Record<string, Medium>>
+  readonly status: () => ReadonlyMap<string, VolumeMediumStatus>
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** How long a medium that failed is left alone. */
+const OFFLINE_MS = 2000
+
+/**
+ * Asks the policy, checks its answers, and knows which media failed a short while ago.
+ *
+ * V1: what has to survive loss of power goes to durable media, whatever the policy prefers: logs, the manifest, and everything that is not a
+ * table of level 0, whose entries the log still has. Only where the file table itself is on a volatile medium is nothing durable.
+ */
+export class Placer {
+  readonly policy: MediaPolicy
+  readonly #media: Readonly<Record<string, Medium>>
+  readonly #names: ReadonlySet<string>
+  readonly #status: () => ReadonlyMap<string, VolumeMediumStatus>
+  readonly #now: () => number
+  /** Until when a medium is left alone, and why. */
+  readonly #offline: Map<string, { readonly untilMs: number; readonly why: string }> = new Map()
+  /** The file table survives loss of power. */
+  readonly durable: boolean
+  readonly #home: readonly string[]
+
+  constructor(o: PlacerOptions) {
+    this.#media = o.media
+    const names = Object.keys(o.media)
+    this.#names = new Set(names)
+    this.policy = o.policy ?? { name: 'in order', place: () => ({ media: names as [string, ...string[]] }) }
+    this.#status = o.status
+    this.#now = o.now
+    this.#home = [...o.status()].filter(([, { home }]) => home).map(([name]) => name)
+    this.durable = this.#home.every((name) => !this.isVolatile(name))
+  }
+
+  /** Loss of power takes what lies there, while the database as a whole survives it. */
+  forgets(medium: string): boolean {
+    return this.durable && this.isVolatile(medium)
+  }
+
+  isVolatile(medium: string): boolean {
+    return this.#media[medium]?.caps.durability === 'volatile'
+  }
+
+  /** How all media stand. The caller owns it. */
+  media(): Map<string, MediumStatus> {
+    const all = new Map<string, MediumStatus>()
+    for (const [name, status] of this.#status()) {
+      const { caps, readSync } = this.#media[name]!
+      const { zones, zoneCapacityBytes, availableBytes, liveBytes, poisoned } = status
+      const offline = poisoned || this.#offlineNow(name) !== undefined
+      all.set(name, {
+        state: offline ? 'offline' : availableBytes === 0 ? 'full' : 'online',
+        capacityBytes: zones * zoneCapacityBytes,
+        availableBytes,
+        liveBytes,
+        durable: caps.durability !== 'volatile',
+        sync: readSync !== undefined,
+        writeOnce: caps.reclaim === 'whole-medium',
+        cost: caps.cost,
+      })
+    }
+    return all
+  }
+
+  /**
+   * Where a file goes: the policy's answer without the media that cannot take it, those that are full last. LEVEL_ARGUMENT: the policy
+   * threw, or its answer is none. LEVEL_NO_SPACE: no medium that it names takes files now. Neither poisons.
+   */
+  place(asked: Asked): Placement {
+    const media = this.media()
+    const answer = this.#ask(asked, 'place', () => this.policy.place({ ...asked, media }))
+    return this.#usable(asked, answer!, media)
+  }
+
+  /** Where an idle file should lie; undefined: where it is. */
+  relocate(asked: Asked, current: string): Placement | undefined {
+    if (this.policy.relocate === undefined) return undefined
+    const media = this.media()
+    const answer = this.#ask(asked, 'relocate', () => this.policy.relocate!({ ...asked, media, current }))
+    return answer === undefined ? undefined : this.#usable(asked, answer, media)
+  }
+
+  #ask(asked: Asked, call: 'place' | 'relocate', ask: () => Placement | undefined): Placement | undefined {
+    let answer: Placement | undefined
+    try {
+      answer = ask()
+    } catch (error) {
+      throw this.#refusal(asked, call, `threw ${error instanceof Error ? error.message : String(error)}`, error)
+    }
+    if (answer === undefined && call === 'relocate') return undefined
+    const fault = placementFault(answer, this.#names)
+    if (fault !== undefined) throw this.#refusal(asked, call, fault)
+    return answer
+  }
+
+  #usable(asked: Asked, answer: Placement, media: ReadonlyMap<string, MediumStatus>): Placement {
+    const fit = this.#needsDurable(asked) ? answer.media.filter((name) => !this.isVolatile(name)) : answer.media
+    if (fit.length === 0) {
+      const what = `named only ${answer.media.join(', ')}, where nothing survives loss of power: only for tables of level 0`
+      throw this.#refusal(asked, 'place', what)
+    }
+    const [first, ...others] = sorted(fit, media)
+    if (first === undefined) throw this.#noMedium(asked, fit)
+    const index = this.#indexMedia(asked, answer, first, media)
+    const { index: _, ...rest } = answer
+    return { ...rest, media: [first, ...others], ...(index === undefined ? {} : { index }) }
+  }
+
+  #needsDurable({ file, level, reason }: Asked): boolean {
+    return this.durable && !(file === 'table' && level === 0 && reason === 'flush')
+  }
+
+  #indexMedia(
+    { file }: Asked,
+    answer: Placement,
+    first: string,
+    media: ReadonlyMap<string, MediumStatus>,
+  ): [string, ...string[]] | undefined {
+    if (file !== 'table') return undefined
+    const wanted = answer.index ?? (media.get(first)!.sync ? [] : this.#home)
+    const [one, ...others] = sorted(
+      wanted.filter((name) => !this.forgets(name)),
+      media,
+    )
+    return one === undefined || one === first ? undefined : [one, ...others]
+  }
+
+  /** The job on this medium failed for its sake, and may do without it: true when that is worth another try now. */
+  failed(error: unknown): boolean {
+    const { medium, message } = error as { medium?: unknown; message?: unknown }
+    if (typeof medium !== 'string' || !this.#names.has(medium) || this.#home.includes(medium)) return false
+    const before = this.#offlineNow(medium)
+    this.#offline.set(medium, { untilMs: this.#now() + OFFLINE_MS, why: String(message) })
+    return before === undefined && this.#names.size > 1
+  }
+
+  #offlineNow(medium: string): string | undefined {
+    const offline = this.#offline.get(medium)
+    if (offline === undefined || offline.untilMs <= this.#now()) return undefined
+    return offline.why
+  }
+
+  /** It failed for the sake of a medium that the database can do without for a while. */
+  isElsewhere(error: unknown): boolean {
+    const { medium } = error as { medium?: unknown }
+    return typeof medium === 'string' && this.#names.has(medium) && !this.#home.includes(medium)
+  }
+
+  #refusal(asked: Asked, call: string, what: string, cause?: unknown): LevelError {
+    const message = `the policy ${this.policy.name} ${what}; ${call} was asked for a ${requestText(asked)}`
+    return new LevelError('LEVEL_ARGUMENT', message, cause, { transient: true })
+  }
+
+  #noMedium(asked: Asked, wanted: readonly string[]): LevelError {
+    const status = this.#status()
+    const reasons = wanted.map((name) => {
+      if (status.get(name)!.poisoned) return `a flush of ${name} failed: open the database anew when it is back`
+      return `${name} is offline (${this.#offlineNow(name) ?? 'it failed'})`
+    })
+    const help = 'bring one back, or let the policy name another'
+    const message = `no medium takes a ${requestText(asked)}: ${reasons.join('; ')}; ${help}`
+    return new LevelError('LEVEL_NO_SPACE', message)
+  }
+}
+
+/** Without those that are offline, the full ones last: they may have room in zones that are being written. */
+function sorted(names: readonly string[], media: ReadonlyMap<string, MediumStatus>): string[] {
+  const online = [...new Set(names)].filter((name) => media.get(name)!.state !== 'offline')
+  const isFull = (name: string) => Number(media.get(name)!.state === 'full')
+  return online.sort((a, b) => isFull(a) - isFull(b))
+}

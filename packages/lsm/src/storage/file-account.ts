@@ -1,0 +1,36 @@
+import type { FileHeat } from './heat.ts'
+import { type Traffic, type TrafficReason, TrafficRow } from './traffic.ts'
+
+/** Counts the bytes of one open file where they belong. */
+export class FileAccount {
+  readonly #traffic: Traffic
+  readonly #reason: TrafficReason
+  readonly #heat: FileHeat | undefined
+  /** The row of the medium met last: asking for it anew would cost more than the counting. */
+  #row: TrafficRow = new TrafficRow()
+  #medium: string | undefined
+
+  /** `heat`: of a file whose reads by users count. */
+  constructor(traffic: Traffic, reason: TrafficReason, heat?: FileHeat) {
+    this.#traffic = traffic
+    this.#reason = reason
+    this.#heat = heat
+  }
+
+  wrote(medium: string | undefined, bytes: number): void {
+    this.#rowOf(medium).written += bytes
+  }
+
+  read(medium: string | undefined, bytes: number): void {
+    this.#rowOf(medium).read += bytes
+    if (this.#heat !== undefined) this.#heat.reads++
+  }
+
+  #rowOf(medium: string | undefined): TrafficRow {
+    if (medium !== this.#medium && medium !== undefined) {
+      this.#medium = medium
+      this.#row = this.#traffic.row(medium, this.#reason)
+    }
+    return this.#row
+  }
+}
