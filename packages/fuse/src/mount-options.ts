@@ -16,6 +16,11 @@ export interface MountOptions {
    * shows everybody what it has in its caches without asking.
    */
   readonly defaultPermissions: boolean
+  /**
+   * Who keeps locks. `volume` (default): all mounts, views and ports of the volume see them. `kernel`: only the programs on this mount do,
+   * and closing a file costs one request less.
+   */
+  readonly locks: 'volume' | 'kernel'
   /** Programs may run as the file's owner (the set-user-id bit counts). */
   readonly suid: boolean
   /** Device files lead to devices. */
@@ -37,6 +42,7 @@ export const MOUNT_DEFAULTS: MountOptions = {
   allowOther: process.geteuid?.() === 0,
   readOnly: false,
   defaultPermissions: true,
+  locks: 'volume',
   suid: false,
   devices: false,
   source: 'vivefs',
@@ -55,6 +61,9 @@ export function completeOptions(given: Partial<MountOptions>): MountOptions {
     if (seconds > 0 && !whole.defaultPermissions) {
       throw new FuseError('FUSE_ARGUMENT', `${name}: 0 without defaultPermissions`)
     }
+  }
+  if (whole.locks !== 'volume' && whole.locks !== 'kernel') {
+    throw new FuseError('FUSE_ARGUMENT', 'locks: volume or kernel')
   }
   if (!/^[^,\s]{1,200}$/.test(whole.source)) throw new FuseError('FUSE_ARGUMENT', 'source: no commas, no spaces')
   return whole

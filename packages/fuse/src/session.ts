@@ -19,6 +19,7 @@ import { type Notices, noticesOf } from './notices.ts'
 import { attributeOperations } from './operations/attributes.ts'
 import { directoryOperations } from './operations/directories.ts'
 import { fileOperations } from './operations/files.ts'
+import { lockOperations } from './operations/locks.ts'
 import { nameOperations } from './operations/names.ts'
 import { spaceOperations } from './operations/space.ts'
 import { xattrOperations } from './operations/xattrs.ts'
@@ -36,6 +37,7 @@ const operations: Operations = {
   ...attributeOperations,
   ...directoryOperations,
   ...fileOperations,
+  ...lockOperations,
   ...nameOperations,
   ...spaceOperations,
   ...xattrOperations,
@@ -72,6 +74,10 @@ export class Session {
   /** Requests that wait for the store. */
   pending = 0
   readonly answers: Answers
+  /** What the owners of locks of this mount are told from all others by. */
+  readonly lockSession: string
+  /** Requests that an INTERRUPT ends, by their number. */
+  readonly #interrupts = new Map<number, AbortController>()
   readonly #groups = new SupplementaryGroups()
   readonly #files = new Map<number, OpenFile>()
   /** Numbers of open files that were made without a name and may be given one, by node. */
@@ -97,6 +103,7 @@ export class Session {
     this.nodes = new NodeTable(fsal.root(), o.rootIno)
     this.trust = { entrySeconds: options.entrySeconds, attributeSeconds: options.attributeSeconds }
     this.answers = new Answers(o.answer)
+    this.lockSession = fsal.lockSession('fuse')
     this.freeBytes = o.freeBytes
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
     // About attributes alone the kernel can be told at once: it waits for nothing then.
@@ -164,9 +171,21 @@ export class Session {
     return this.#temporary.has(this.nodes.idOf(nodeId))
   }
 
-  /** Files that the kernel never released, when the mount ends. */
+  /** What tells the request of that number that its caller does not wait any longer. */
+  interruptible(unique: number): AbortSignal {
+    const control = new AbortController()
+    this.#interrupts.set(unique, control)
+    return control.signal
+  }
+
+  uninterruptible(unique: number): void {
+    this.#interrupts.delete(unique)
+  }
+
+  /** Files that the kernel never released, when the mount ends, and locks. */
   *closeAll(): Op<void> {
     this.#unlisten()
+    this.fsal.endLockSession(this.lockSession)
     for (const file of this.#files.values()) yield* this.fsal.close(file)
     this.#files.clear()
   }
@@ -187,7 +206,8 @@ export class Session {
         this.#forgetMany(request.body)
         return undefined
       case OPCODE.INTERRUPT:
-        // Nothing here waits long: the answer comes by itself.
+        // Only who waits for a lock waits long: any other answer comes by itself.
+        this.#interrupts.get(readU64(request.body, 0))?.abort()
         return undefined
       case OPCODE.INIT:
         this.#init(request)
@@ -213,7 +233,7 @@ export class Session {
       this.ended = true
       return
     }
-    const { writeback } = this.options
+    const { writeback, locks } = this.options
     const wanted =
       FEATURE.ASYNC_READ |
       FEATURE.ATOMIC_O_TRUNC |
@@ -228,13 +248,16 @@ export class Session {
       FEATURE.CACHE_SYMLINKS |
       // Who writes, truncates or chowns loses set-id bits and capabilities here: the kernel need not look before every write.
       FEATURE.HANDLE_KILLPRIV_V2 |
-      (writeback ? FEATURE.WRITEBACK_CACHE : 0)
+      (writeback ? FEATURE.WRITEBACK_CACHE : 0) |
+      (locks === 'volume' ? FEATURE.POSIX_LOCKS | FEATURE.FLOCK_LOCKS : 0)
     this.answers.reply(request.unique, encodeInit(asked, wanted))
   }
 
   #dispatch(request: Request): Promise<void> | undefined {
     const operation = operations[request.opcode]
-    if (operation === undefined) {
+    // Told once that there is nothing to do when a descriptor is closed, the kernel saves that request from then on.
+    const isKernels = this.options.locks === 'kernel' && request.opcode in lockOperations
+    if (operation === undefined || isKernels) {
       this.answers.refuse(request.unique, 'ENOSYS')
       return undefined
     }

@@ -1,7 +1,4 @@
-/**
- * Open files: create, open, read, write, fsync, release. Closing a descriptor (flush) has nothing to do, what was written is with the
- * store already: the kernel is told once that there is no such request, and saves it from then on.
- */
+/** Open files: create, open, read, write, fsync, release. Closing one of several descriptors of a file (flush) only concerns locks. */
 import { constants } from 'node:fs'
 import type { Op } from 'vivefs/fsal'
 import { Errno } from '../errno.ts'
@@ -9,6 +6,7 @@ import { OPCODE } from '../protocol/opcode.ts'
 import { ENTRY_BYTES, readName, readU64, writeU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
+import { ownerAt } from './locks.ts'
 import { entryAnswer } from './names.ts'
 
 /** What the kernel adds to the flags of open(2) when a file is opened to be executed. */
@@ -106,9 +104,17 @@ function* fsync(session: Session, request: Request): Op<Body> {
   return undefined
 }
 
-/** The last close. */
+/** A flock lock is held on the file; its owner follows. */
+const FLOCK_UNLOCK = 1 << 1
+
+/** The last close. file64 flags32 releaseFlags32 lockOwner64. */
 function* release(session: Session, request: Request): Op<Body> {
-  const file = session.drop(readU64(request.body, 0))
+  const { body, nodeId, pid } = request
+  const file = session.drop(readU64(body, 0))
+  if ((body.readUInt32LE(12) & FLOCK_UNLOCK) !== 0) {
+    const owner = ownerAt(session, body, 16, pid, 'flock')
+    yield* session.fsal.flock(session.who(request), session.handle(nodeId), { owner, operation: 'unlock' })
+  }
   if (file !== undefined) yield* session.fsal.close(file)
   return undefined
 }

@@ -21,6 +21,13 @@ export type ServerOrder =
   | { readonly order: 'fsck' }
   | { readonly order: 'memory' }
   | { readonly order: 'unmount'; readonly lazy?: boolean }
+  /** Calls `lock`, `unlock`, `testLock` or `flock` of a file that stays open for it; `close` closes it. */
+  | {
+      readonly order: 'lock'
+      readonly path: string
+      readonly method: 'lock' | 'unlock' | 'testLock' | 'flock' | 'close'
+      readonly args: readonly unknown[]
+    }
   | { readonly order: 'fs'; readonly method: string; readonly args: readonly unknown[] }
 
 const role = JSON.parse(process.argv[2]!) as ServerRole
@@ -48,6 +55,7 @@ async function start() {
 
 async function main(): Promise<void> {
   const { mounted, vive } = await start()
+  const files = new Map<string, Record<string, (...args: unknown[]) => Promise<unknown>>>()
   const obey = async (message: ServerOrder): Promise<unknown> => {
     switch (message.order) {
       case 'counts': {
@@ -60,6 +68,16 @@ async function main(): Promise<void> {
         return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]) * 1024
       case 'unmount':
         return await mounted.unmount(message)
+      case 'lock': {
+        const { path, method, args } = message
+        let file = files.get(path)
+        if (file === undefined) {
+          file = (await vive!.root.fs.promises.open(path, 'r+')) as unknown as NonNullable<typeof file>
+          files.set(path, file)
+        }
+        if (method === 'close') files.delete(path)
+        return await file[method]!(...args)
+      }
       case 'fs': {
         const promises = vive!.root.fs.promises as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
         return await promises[message.method]!(...message.args)

@@ -11,6 +11,7 @@ interface MountFlags {
   readonly ownChecks?: boolean
   readonly cacheSeconds?: number
   readonly writeback?: boolean
+  readonly kernelLocks?: boolean
 }
 
 /** What a mount in the background tells the command that started it. */
@@ -37,6 +38,7 @@ export function mount(cli: Cli): void {
     .option('--own-checks', "the volume's own rules check permissions, not the kernel as well; nothing is cached")
     .option('--cache-seconds <N>', 'how long the kernel may trust names and attributes (default 1)', seconds)
     .option('--writeback', 'the kernel collects writes')
+    .option('--kernel-locks', 'locks count among the programs on this mount only')
     .action(async (volume: string, directory: string, flags: MountFlags) => {
       cli.signal.throwIfAborted()
       if (flags.background === true) return await background(cli, volume, directory, flags)
@@ -69,11 +71,19 @@ async function foreground(cli: Cli, volume: string, directory: string, flags: Mo
 type Mounted = Awaited<ReturnType<FusePackage['mountVolume']>>
 
 function start(fuse: FusePackage, volume: string, directory: string, flags: MountFlags): Promise<Mounted> {
-  const { readOnly = false, cacheSeconds, ownChecks = false, writeback = false, allowOther } = flags
+  const {
+    readOnly = false,
+    cacheSeconds,
+    ownChecks = false,
+    writeback = false,
+    kernelLocks = false,
+    allowOther,
+  } = flags
   const at = resolve(volume)
   return fuse.mountVolume(volume, directory, {
     readOnly,
     writeback,
+    locks: kernelLocks ? 'kernel' : 'volume',
     defaultPermissions: !ownChecks,
     ...(allowOther ? {} : { allowOther }),
     ...(cacheSeconds === undefined ? {} : { entrySeconds: cacheSeconds, attributeSeconds: cacheSeconds }),
@@ -95,13 +105,14 @@ async function takeAway(cli: Cli, mounted: Mounted): Promise<void> {
 }
 
 async function background(cli: Cli, volume: string, directory: string, flags: MountFlags): Promise<void> {
-  const { readOnly, allowOther, ownChecks, cacheSeconds, writeback } = flags
+  const { readOnly, allowOther, ownChecks, cacheSeconds, writeback, kernelLocks } = flags
   const given = [
     ...(readOnly === true ? ['--read-only'] : []),
     ...(allowOther ? [] : ['--no-allow-other']),
     ...(ownChecks === true ? ['--own-checks'] : []),
     ...(cacheSeconds === undefined ? [] : ['--cache-seconds', `${cacheSeconds}`]),
     ...(writeback === true ? ['--writeback'] : []),
+    ...(kernelLocks === true ? ['--kernel-locks'] : []),
   ]
   const program = [...process.execArgv, process.argv[1]!, 'mount', ...given, '--', volume, directory]
   const child = spawn(process.execPath, program, {
