@@ -4,6 +4,7 @@
  */
 import { openMemory } from '@vivefs/media'
 import { Volume } from '@vivefs/pfaof'
+import { BlobFiles } from '../src/blob/blob-files.ts'
 import { BlockCache } from '../src/cache/block-cache.ts'
 import { TableCache } from '../src/cache/table-cache.ts'
 import { Compactor } from '../src/compaction/compactor.ts'
@@ -38,6 +39,7 @@ async function engineWith(worker: false | undefined): Promise<{ engine: Compacti
   const engine: CompactionEngine = {
     versions,
     storage,
+    blobs: new BlobFiles(storage),
     tables: new TableCache(open, new BlockCache(32 << 20), 1000),
     options: { ...COMPACTION_DEFAULTS, worker, level0Trigger: 1000 },
     mergeOperator: undefined,

@@ -4,9 +4,11 @@
  *
  * I1: header and entries, in the order of the parts, are exactly the bytes that FORMAT.md draws.
  */
+import { POINTER_BYTES, writePointer } from '../blob/blob-pointer.ts'
+import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
-import { DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
+import { BLOB, DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
 import { BATCH_HEADER_BYTES, writeBatchHeader } from './batch-header.ts'
 import { copyBytes, ENTRY_HEAD_BYTES_MAX, KEY_BYTES_MAX, lengthBytes, VALUE_BYTES_MAX, writeLength } from './entry.ts'
 
@@ -27,6 +29,28 @@ interface Outside {
   readonly bytes: Bytes
 }
 
+/** An entry whose value lies apart from its key as soon as the batch is in the log. Offsets in the scratch but for `offset`. */
+interface Separated {
+  readonly at: number
+  /** Where the length of the value starts. */
+  readonly lengthAt: number
+  /** Where the next entry starts. */
+  readonly end: number
+  /** Of the value in the record. */
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** Where the log has the record of a batch. */
+export interface LogPlace {
+  /** Number of the log. */
+  readonly log: number
+  readonly offset: number
+}
+
+/** Bytes of a pointer as the value of an entry, its length included. */
+const POINTER_FIELD_BYTES = 1 + POINTER_BYTES
+
 /**
  * Collects the entries of one batch. Text is written as UTF-8. LEVEL_BATCH_TOO_BIG leaves the batch as it was before the
  * call.
@@ -40,9 +64,14 @@ export class BatchEncoder {
   #outside: Outside[] = []
   #outsideBytes = 0
   #count = 0
+  readonly #separation: Separation | undefined
+  #separated: Separated[] = []
+  #separatedBytes = 0
+  #savedBytes = 0
 
-  /** `scratchBytes`: how much memory to start with. */
-  constructor(scratchBytes = 4096) {
+  /** `scratchBytes`: how much memory to start with. `separation`: which values are left out of the memtable. */
+  constructor(scratchBytes = 4096, separation?: Separation) {
+    this.#separation = separation
     this.#scratch = Buffer.allocUnsafeSlow(Math.max(scratchBytes, BATCH_HEADER_BYTES))
   }
 
@@ -54,6 +83,16 @@ export class BatchEncoder {
   /** Of the whole record, header included. */
   get bytes(): number {
     return this.#at + this.#outsideBytes
+  }
+
+  /** Of the values that stay in the log. */
+  get separatedBytes(): number {
+    return this.#separatedBytes
+  }
+
+  /** What the entries take in a memtable. */
+  get memoryBytes(): number {
+    return this.bytes - BATCH_HEADER_BYTES - this.#savedBytes
   }
 
   put(key: Bytes | string, value: Bytes | string): void {
@@ -80,20 +119,50 @@ export class BatchEncoder {
   parts(firstSequence: number): Bytes[] {
     writeBatchHeader(this.#scratch, this.bytes - BATCH_HEADER_BYTES, this.#count, firstSequence)
     if (this.#outside.length === 0) return [this.#scratch.subarray(0, this.#at)]
-    return this.#split(0)
+    return this.#split()
   }
 
-  /** The entries without the header, copied to `into` from `at` on. */
-  copyEntries(into: Buffer, at: number): void {
-    if (this.#outside.length === 0) {
+  /**
+   * The entries without the header, copied to `into` from `at` on: `memoryBytes`. Those whose values are separated become entries of kind
+   * BLOB that point into the log at `place`.
+   */
+  copyEntries(into: Buffer, at: number, place?: LogPlace): void {
+    if (this.#outside.length === 0 && this.#separated.length === 0) {
       copyBytes(into, at, this.#scratch, BATCH_HEADER_BYTES, this.#at)
       return
     }
+    if (this.#separated.length > 0 && place === undefined) throw new TypeError('separated values need a place in a log')
     let to = at
-    for (const part of this.#split(BATCH_HEADER_BYTES)) {
-      into.set(part, to)
-      to += part.length
+    let from = BATCH_HEADER_BYTES
+    let outside = 0
+    for (const entry of this.#separated) {
+      ;[to, outside] = this.#copyRange(into, to, from, entry.at, outside)
+      if (this.#outside[outside]?.at === entry.end) outside++ // its value
+      into[to] = BLOB
+      copyBytes(into, to + 1, this.#scratch, entry.at + 1, entry.lengthAt)
+      to += entry.lengthAt - entry.at
+      into[to++] = POINTER_BYTES
+      writePointer(into, to, 'log', place!.log, place!.offset + entry.offset, entry.bytes)
+      to += POINTER_BYTES
+      from = entry.end
     }
+    this.#copyRange(into, to, from, this.#at, outside)
+  }
+
+  /** Copies [from, end) of the scratch with what lies outside of it, from number `outside` on; answers where both go on. */
+  #copyRange(into: Buffer, at: number, from: number, end: number, outside: number): [to: number, outside: number] {
+    let to = at
+    let before = from
+    let i = outside
+    for (let one = this.#outside[i]; one !== undefined && one.at <= end; one = this.#outside[++i]) {
+      copyBytes(into, to, this.#scratch, before, one.at)
+      to += one.at - before
+      into.set(one.bytes, to)
+      to += one.bytes.length
+      before = one.at
+    }
+    copyBytes(into, to, this.#scratch, before, end)
+    return [to + end - before, i]
   }
 
   /** Empty again; the scratch is kept. */
@@ -104,12 +173,17 @@ export class BatchEncoder {
       this.#outside = []
       this.#outsideBytes = 0
     }
+    if (this.#separated.length > 0) {
+      this.#separated = []
+      this.#separatedBytes = 0
+      this.#savedBytes = 0
+    }
     if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#scratch = Buffer.allocUnsafeSlow(4096)
   }
 
-  #split(from: number): Bytes[] {
+  #split(): Bytes[] {
     const parts: Bytes[] = []
-    let before = from
+    let before = 0
     for (const { at, bytes } of this.#outside) {
       parts.push(this.#scratch.subarray(before, at), bytes)
       before = at
@@ -130,6 +204,7 @@ export class BatchEncoder {
     bytes[before] = kind
     this.#at = before + 1
     const keyBytes = this.#field(key)
+    const lengthAt = this.#at
     let valueBytes = 0
     let valueOutside: Outside | undefined
     if (outside) {
@@ -147,11 +222,22 @@ export class BatchEncoder {
       this.#at = before
       throw tooBig(keyBytes, valueBytes, batchBytes)
     }
+    if (kind === PUT && this.#separation?.separates(bytes, lengthAt - keyBytes, lengthAt, valueBytes) === true)
+      this.#separate(before, lengthAt, valueBytes, valueOutside === undefined)
     if (valueOutside !== undefined) {
       this.#outside.push(valueOutside)
       this.#outsideBytes += valueBytes
     }
     this.#count++
+  }
+
+  /** The entry written last leaves its value in the log. */
+  #separate(at: number, lengthAt: number, bytes: number, inside: boolean): void {
+    const end = this.#at
+    const offset = this.#outsideBytes + (inside ? end - bytes : end)
+    this.#separated.push({ at, lengthAt, end, offset, bytes })
+    this.#separatedBytes += bytes
+    this.#savedBytes += lengthBytes(bytes) + bytes - POINTER_FIELD_BYTES
   }
 
   /** Appends a length and what has it; there is room. Returns the length. */

@@ -53,7 +53,8 @@ export function checkBlobHeader(bytes: Buffer, number: number): BlobHeaderVerdic
 export function encodeValueHead(keyBytes: Bytes, keyStart: number, keyEnd: number, valueBytes: number): Buffer {
   const key = keyEnd - keyStart
   const keyAt = 1 + lengthBytes(key)
-  const head = Buffer.allocUnsafe(keyAt + key + lengthBytes(valueBytes))
+  // Not from the pool: it may be posted to another thread, which would clone the pool.
+  const head = Buffer.allocUnsafeSlow(keyAt + key + lengthBytes(valueBytes))
   head[0] = PUT
   writeLength(head, 1, key)
   copyBytes(head, keyAt, keyBytes, keyStart, keyEnd)

@@ -1,4 +1,6 @@
 import type { ByteReader, ByteWriter } from '@vivefs/pfaof'
+import { entryBytes } from '../batch/entry.ts'
+import { PUT } from '../kind.ts'
 import { readPointer, VALUE_FILE_KINDS, type ValueFileKind } from './blob-pointer.ts'
 
 /** What the entries of one table refer to in one file. */
@@ -6,7 +8,7 @@ export interface BlobReference {
   readonly file: number
   readonly kind: ValueFileKind
   readonly values: number
-  /** Of the values. */
+  /** Of their entries there: key, lengths and value. */
   readonly bytes: number
 }
 
@@ -17,11 +19,12 @@ const FILES_MAX = 1 << 20
 export class ReferenceCounter {
   readonly #files = new Map<number, { file: number; kind: ValueFileKind; values: number; bytes: number }>()
 
-  /** The value of an entry of kind BLOB. Something else is an error of the caller. */
-  add(bytes: Buffer, start: number, end: number): void {
+  /** The key's length and the value of an entry of kind BLOB. Something else is an error of the caller. */
+  add(keyBytes: number, bytes: Buffer, start: number, end: number): void {
     const pointer = readPointer(bytes, start, end)
     if (pointer === undefined) throw new TypeError('the value of a blob entry is no pointer')
-    const { file, kind, length } = pointer
+    const { file, kind } = pointer
+    const length = entryBytes(PUT, keyBytes, pointer.length)
     const known = this.#files.get(file)
     if (known === undefined) this.#files.set(file, { file, kind, values: 1, bytes: length })
     else {

@@ -5,7 +5,7 @@ import type { Levels } from '../version/next-levels.ts'
 /** A file with values, and what the tables of the tree refer to in it. Immutable. */
 export interface BlobFile extends BlobFileMeta {
   readonly liveValues: number
-  /** Of the values; the rest of `bytes` is garbage, keys included. */
+  /** Of their entries; the rest of `bytes` is garbage. */
   readonly liveBytes: number
 }
 

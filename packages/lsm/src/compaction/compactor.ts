@@ -1,11 +1,13 @@
+import { pickReclaim, Reclaim } from '../blob/reclaim.ts'
 import { isNoSpace, LevelError } from '../error.ts'
-import type { VersionEdit } from '../manifest/version-edit.ts'
+import type { BlobFileMeta, VersionEdit } from '../manifest/version-edit.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
+import type { TableMeta } from '../table-meta.ts'
 import { type KeyRange, sumBytes } from '../version/table-range.ts'
 import type { CompactionEngine } from './engine.ts'
 import { JobRunner } from './job-runner.ts'
-import { compactionJob, editOf, flushJob, overlapBytesMax } from './jobs.ts'
+import { compactionJob, editOf, flushJob, overlapBytesMax, rewrittenBytes } from './jobs.ts'
 import { ManualCompaction } from './manual.ts'
 import { isTrivialMove, type Picked, pick } from './picker.ts'
 import { CompactionCounters, type CompactionStats } from './stats.ts'
@@ -17,9 +19,16 @@ const NO_SPACE_MS = 1000
 
 export type Pressure = 'none' | 'slow' | 'stop'
 
+/** A log and the bytes of the values in it that memtables point to. */
+export interface ValueLog {
+  readonly number: number
+  readonly valueBytes: number
+}
+
 interface FlushRequest {
   readonly memtables: readonly Memtable[]
   readonly logNumber: number
+  readonly rewrite: readonly ValueLog[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -33,6 +42,7 @@ export class Compactor {
   readonly #engine: CompactionEngine
   readonly #runner: JobRunner
   readonly #counters = new CompactionCounters()
+  readonly reclaim: Reclaim
   #flushes: FlushRequest[] = []
   #flushing: Task<void> | undefined
   #manual: ManualCompaction[] = []
@@ -47,14 +57,18 @@ export class Compactor {
 
   constructor(engine: CompactionEngine) {
     this.#engine = engine
+    this.reclaim = new Reclaim(engine.options)
     this.#runner = new JobRunner(engine, this.#counters)
     engine.versions.onFree = () => this.schedule()
   }
 
-  /** How hard writers should be slowed down: by the tables in level 0. */
+  /** How hard writers should be slowed down: by the tables in level 0, and by garbage in files with values. */
   get pressure(): Pressure {
-    const { level0Slowdown, level0Stop } = this.#engine.options
-    const tables = this.#engine.versions.current.levels[0]!.length
+    const { options, versions } = this.#engine
+    const { level0Slowdown, level0Stop } = options
+    const tables = versions.current.levels[0]!.length
+    // Full media are reported by whoever writes; waiting for space to be freed would be waiting for ever.
+    if (this.#retry === undefined && this.reclaim.isOverdue(versions.blobs)) return 'stop'
     return tables >= level0Stop ? 'stop' : tables >= level0Slowdown ? 'slow' : 'none'
   }
 
@@ -65,12 +79,13 @@ export class Compactor {
 
   /**
    * Makes one table of level 0 of immutable memtables, oldest first. When it resolves, that is durable and logs below `logNumber` are
-   * not needed; it has removed nothing of the memtables. Flushes take their turns. LEVEL_NO_SPACE: it may be tried again.
+   * not needed; it has removed nothing of the memtables. Values in the logs of `rewrite` move to blob files; those in other logs stay there, and
+   * these logs are sealed. Flushes take their turns. LEVEL_NO_SPACE: it may be tried again.
    */
-  flush(memtables: readonly Memtable[], logNumber: number): Promise<void> {
+  flush(memtables: readonly Memtable[], logNumber: number, rewrite: readonly ValueLog[] = []): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       if (this.#refuses(reject)) return
-      this.#flushes.push({ memtables, logNumber, resolve, reject })
+      this.#flushes.push({ memtables, logNumber, rewrite, resolve, reject })
       this.#nextFlush()
     })
   }
@@ -135,12 +150,19 @@ export class Compactor {
   }
 
   #pick(): Picked | undefined {
-    const { versions, options } = this.#engine
     const oldest = this.#engine.snapshots()[0]
-    const automatic = () => (this.#retry === undefined ? pick(versions.current, options, oldest) : undefined)
+    const automatic = () => (this.#retry === undefined ? this.#automatic(oldest) : undefined)
     // Writers that are held up come before whoever asked for a range.
     if (this.pressure !== 'none') return automatic() ?? this.#manualStep(oldest)
     return this.#manualStep(oldest) ?? automatic()
+  }
+
+  #automatic(oldest: number | undefined): Picked | undefined {
+    const { versions, options } = this.#engine
+    const { current, blobs } = versions
+    const reclaiming = () => pickReclaim(current, this.reclaim.targets(blobs))
+    if (this.reclaim.isOverdue(blobs)) return reclaiming() ?? pick(current, options, oldest)
+    return pick(current, options, oldest) ?? reclaiming()
   }
 
   #manualStep(oldest: number | undefined): Picked | undefined {
@@ -174,30 +196,51 @@ export class Compactor {
     this.#flushing.start()
   }
 
-  *#flush({ memtables, logNumber }: FlushRequest): Op<void> {
-    const { versions, storage } = this.#engine
+  *#flush({ memtables, logNumber, rewrite }: FlushRequest): Op<void> {
+    const { versions, storage, blobs } = this.#engine
     const filled = memtables.filter((memtable) => !memtable.empty)
     if (filled.length === 0) return yield* versions.apply({ logNumber })
     const bytes = filled.reduce((sum, memtable) => sum + memtable.bytes, 0)
-    const files = new TableFiles(storage, bytes)
+    const valueBytes = rewrite.reduce((sum, log) => sum + log.valueBytes, 0)
+    const files = new TableFiles(storage, bytes, { blobs, valueBytes })
+    const numbers = rewrite.map(({ number }) => number)
     const { outputs } = yield* this.#build(files, () =>
       this.#runner.run({
         kind: 'flush',
-        job: flushJob(this.#engine),
+        job: flushJob(this.#engine, numbers, valueBytes),
         memtables: filled,
         bytes,
         files,
         stopped: () => false,
       }),
     )
-    yield* this.#install(files, { logNumber, added: outputs.map((meta) => ({ level: 0, meta })) })
+    const added = outputs.map((meta) => ({ level: 0, meta }))
+    const logs = yield* this.#sealLogs(outputs)
+    const named = [...logs, ...files.blobs.metas(this.#engine.now())]
+    yield* this.#install(files, { logNumber, blobs: named, added })
     this.#counters.flushes++
     this.#counters.bytesFlushed += files.bytesWritten
+    this.#counters.bytesRewritten += files.blobs.bytesWritten
     yield* this.#sweep()
   }
 
+  /** Logs that the new tables refer to stay as files with values: from now on they are durable, and nothing is appended. */
+  *#sealLogs(outputs: readonly TableMeta[]): Op<BlobFileMeta[]> {
+    const { storage, now } = this.#engine
+    const logs: BlobFileMeta[] = []
+    for (const { blobs } of outputs) {
+      for (const { file: number, kind } of blobs ?? []) {
+        if (kind !== 'log' || logs.some((log) => log.number === number)) continue
+        const file = yield* storage.open('log', number)
+        yield* file.seal()
+        logs.push({ number, kind, bytes: file.size, createdMs: now() })
+      }
+    }
+    return logs
+  }
+
   *#compact(picked: Picked): Op<void> {
-    const { versions, storage } = this.#engine
+    const { versions, storage, blobs } = this.#engine
     const version = versions.current.ref()
     try {
       const inputs = [...picked.inputs, ...picked.overlapped]
@@ -206,8 +249,10 @@ export class Compactor {
         this.#counters.moves++
         return
       }
-      const job = compactionJob(this.#engine, version, picked)
-      const files = new TableFiles(storage, job.tableBytes)
+      const empty = this.#toEmpty(inputs)
+      const job = compactionJob(this.#engine, version, picked, empty)
+      const valueBytes = rewrittenBytes(inputs, empty)
+      const files = new TableFiles(storage, job.tableBytes, { blobs, valueBytes })
       const result = yield* this.#build(files, () =>
         this.#runner.run({
           kind: 'compaction',
@@ -218,15 +263,29 @@ export class Compactor {
           stopped: () => this.#closing,
         }),
       )
-      yield* this.#install(files, editOf(picked, result.outputs))
+      const created = Math.min(
+        this.#engine.now(),
+        ...[...empty].map((file) => versions.blobs.get(file)?.createdMs ?? Number.POSITIVE_INFINITY),
+      )
+      yield* this.#install(files, { ...editOf(picked, result.outputs), blobs: files.blobs.metas(created) })
       this.#counters.compactions++
       this.#counters.bytesRead += sumBytes(inputs)
       this.#counters.bytesCompacted += files.bytesWritten
+      this.#counters.bytesRewritten += files.blobs.bytesWritten
       this.#counters.entriesDropped += result.entriesIn - result.entriesOut
     } finally {
       version.unref()
     }
     yield* this.#sweep()
+  }
+
+  /** Of the files to empty, those that these tables refer to. */
+  #toEmpty(inputs: readonly TableMeta[]): ReadonlySet<number> {
+    const targets = this.reclaim.targets(this.#engine.versions.blobs)
+    const empty = new Set<number>()
+    if (targets.size === 0) return empty
+    for (const { blobs } of inputs) for (const { file } of blobs ?? []) if (targets.has(file)) empty.add(file)
+    return empty
   }
 
   /** Runs a job and makes its tables durable. When that fails no version knows of them, and they go. */
@@ -251,10 +310,11 @@ export class Compactor {
     }
   }
 
-  /** Removes the tables that nobody reads any more, and logs that are not needed. */
+  /** Removes the files that nobody reads any more. */
   *#sweep(): Op<void> {
-    const { versions, tables } = this.#engine
-    if (versions.freeCount > 0) yield* versions.removeFree(({ number }) => tables.evict(number))
+    const { versions, tables, blobs } = this.#engine
+    if (versions.freeCount === 0) return
+    yield* versions.removeFree(({ kind, number }) => (kind === 'table' ? tables.evict(number) : blobs.forget(number)))
   }
 
   /** Full media hold compaction up for a while; whoever waits for it is told. */

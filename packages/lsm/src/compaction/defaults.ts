@@ -16,6 +16,10 @@ export const COMPACTION_DEFAULTS: CompactionOptions = {
   filterBitsPerKey: 10,
   prefixBytes: 0,
   compression: 'none',
+  separation: { bytes: Number.POSITIVE_INFINITY, rules: [] },
+  blobBytes: 64 * MIB,
+  spaceSoft: 1.5,
+  spaceHard: 2,
   worker: undefined,
   paranoid: false,
 }

@@ -1,3 +1,5 @@
+import type { BlobFiles } from '../blob/blob-files.ts'
+import type { SeparationOptions } from '../blob/separation.ts'
 import type { Compression } from '../block/compression.ts'
 import type { TableCache } from '../cache/table-cache.ts'
 import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
@@ -27,6 +29,14 @@ export interface CompactionOptions {
   readonly worker: string | URL | false | undefined
   /** Jobs whose inputs are smaller stay on the calling thread; default 64 KiB, below which the way costs more than the work. */
   readonly workerBytesMin?: number
+  /** Which values lie apart from their keys. */
+  readonly separation: SeparationOptions
+  /** Bytes at which a blob file ends. */
+  readonly blobBytes: number
+  /** Files with values may have so many times the bytes of what is alive in them before compaction moves values to free some. */
+  readonly spaceSoft: number
+  /** From here on writers wait for it. */
+  readonly spaceHard: number
   /** Check each block's own CRC and the order of keys when compaction reads. */
   readonly paranoid: boolean
 }
@@ -36,6 +46,7 @@ export interface CompactionEngine {
   readonly versions: VersionSet
   readonly storage: Storage
   readonly tables: TableCache
+  readonly blobs: BlobFiles
   readonly options: CompactionOptions
   readonly mergeOperator: MergeOperator | undefined
   /** Where a worker finds it. An operator without one: jobs run on the calling thread. */

@@ -121,6 +121,16 @@ export class EntryRules {
     else this.#sink.add(this.#key, 0, this.#keyBytes, sequence, kind, valueBytes, valueStart, valueEnd)
   }
 
+  /**
+   * The entry has operands above it that its value is the base of. A value that lies elsewhere has to be given to {@link add} as a PUT then;
+   * otherwise the operands would stay operands for ever.
+   */
+  needsBase(keyBytes: Buffer, keyStart: number, keyEnd: number, sequence: number): boolean {
+    if (this.#operands.length === 0 || this.#decided || this.#operator === undefined) return false
+    if (this.#stripes.of(sequence) !== this.#stripe) return false
+    return compareRanges(this.#key, 0, this.#keyBytes, keyBytes, keyStart, keyEnd) === 0
+  }
+
   /** No entry follows. */
   finish(): void {
     this.#endKey()

@@ -64,8 +64,14 @@ export class JobRunner {
 
   *#inline({ job, memtables, files, stopped }: RunRequest): Op<JobResult> {
     const sources = yield* openSources(job, memtables, this.#engine.tables)
-    const operator = this.#engine.mergeOperator
-    return yield* runJob(job, { sources, operator, store: files, pause: () => this.#pause(stopped) })
+    const { mergeOperator: operator, blobs } = this.#engine
+    return yield* runJob(job, {
+      sources,
+      operator,
+      store: files,
+      readValue: (pointer) => blobs.read(pointer),
+      pause: () => this.#pause(stopped),
+    })
   }
 
   *#pause(stopped: () => boolean): Op<void> {

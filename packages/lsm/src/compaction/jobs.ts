@@ -1,10 +1,12 @@
+import { referredBytes } from '../blob/reclaim.ts'
+import { separationOf } from '../blob/separation.ts'
 import type { VersionEdit } from '../manifest/version-edit.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { hull, sumBytes } from '../version/table-range.ts'
 import { LEVELS, type Version } from '../version/version.ts'
 import type { DeeperTable } from './deeper-tables.ts'
 import type { CompactionEngine } from './engine.ts'
-import type { MergeJob, TableShape } from './job.ts'
+import type { MergeJob, TableShape, ValueJob } from './job.ts'
 import { levelTargets, tableBytesOf } from './level-targets.ts'
 import type { Picked } from './picker.ts'
 
@@ -18,8 +20,17 @@ function shapeOf({ options }: CompactionEngine): TableShape {
   return { blockBytes, restartInterval, filterBitsPerKey, prefixBytes, compression }
 }
 
-/** Immutable memtables become one table of level 0. */
-export function flushJob(engine: CompactionEngine): MergeJob {
+/** What happens to values on the way: those in `rewrite`, `rewriteBytes` of them, move to blob files. */
+function valueJob(engine: CompactionEngine, rewrite: readonly number[], rewriteBytes: number): ValueJob {
+  const { separation, blobBytes } = engine.options
+  const none = rewrite.length === 0 && separationOf(separation) === undefined
+  const files = none ? 0 : 1 + Math.ceil(rewriteBytes / blobBytes)
+  const numbers = Array.from({ length: files }, () => engine.versions.newNumber())
+  return { rewrite, separation, numbers, fileBytes: blobBytes }
+}
+
+/** Immutable memtables become one table of level 0; values in logs of `rewrite`, `rewriteBytes` of them, do not stay there. */
+export function flushJob(engine: CompactionEngine, rewrite: readonly number[], rewriteBytes: number): MergeJob {
   return {
     runs: [],
     memtables: [],
@@ -30,6 +41,7 @@ export function flushJob(engine: CompactionEngine): MergeJob {
     overlapBytesMax: 0,
     createdMs: engine.now(),
     shape: shapeOf(engine),
+    values: valueJob(engine, rewrite, rewriteBytes),
     verify: false,
     mergeOperator: engine.mergeOperatorReference,
   }
@@ -39,7 +51,13 @@ export function overlapBytesMax(engine: CompactionEngine, version: Version, outp
   return OVERLAP_TABLES * tableBytesOf(outputLevel + 1, levelTargets(version, engine.options).base, engine.options)
 }
 
-export function compactionJob(engine: CompactionEngine, version: Version, picked: Picked): MergeJob {
+/** `empty`: files with values of which nothing is to be left. */
+export function compactionJob(
+  engine: CompactionEngine,
+  version: Version,
+  picked: Picked,
+  empty: ReadonlySet<number>,
+): MergeJob {
   const { level, outputLevel, inputs, overlapped } = picked
   const { options, versions } = engine
   const all = [...inputs, ...overlapped]
@@ -58,9 +76,15 @@ export function compactionJob(engine: CompactionEngine, version: Version, picked
     overlapBytesMax: overlapBytesMax(engine, version, outputLevel),
     createdMs: Math.min(...all.map(({ createdMs }) => createdMs)),
     shape: shapeOf(engine),
+    values: valueJob(engine, [...empty], rewrittenBytes(all, empty)),
     verify: options.paranoid,
     mergeOperator: engine.mergeOperatorReference,
   }
+}
+
+/** Bytes of values that a job over these tables moves out of the files. */
+export function rewrittenBytes(tables: readonly TableMeta[], empty: ReadonlySet<number>): number {
+  return empty.size === 0 ? 0 : tables.reduce((sum, table) => sum + referredBytes(table, empty), 0)
 }
 
 function deeperThan(version: Version, level: number, inputs: readonly TableMeta[]): DeeperTable[][] {

@@ -1,3 +1,4 @@
+import { referredBytes } from '../blob/reclaim.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { hull, isBefore, type KeyRange, overlaps, sumBytes } from '../version/table-range.ts'
 import { LEVELS, type Version } from '../version/version.ts'
@@ -12,18 +13,20 @@ export interface Picked {
   readonly inputs: readonly TableMeta[]
   /** Tables of `outputLevel` in their range; empty when both levels are the same. */
   readonly overlapped: readonly TableMeta[]
-  readonly reason: 'level0' | 'size' | 'tombstones' | 'manual'
+  readonly reason: 'level0' | 'size' | 'tombstones' | 'reclaim' | 'manual'
 }
 
 /** A table of which more is tombstones than this is rewritten when there is nothing else to do. */
 const TOMBSTONE_SHARE = 0.5
+/** Values in level 0, as a part of those below. */
+const HIDDEN_SHARE = 0.5
 const LAST = LEVELS - 1
 
 /** The most urgent compaction; undefined: the tree is in shape. `oldestSnapshot`: undefined for none. */
 export function pick(version: Version, o: CompactionOptions, oldestSnapshot: number | undefined): Picked | undefined {
   const targets = levelTargets(version, o)
   let worst = 0
-  let score = version.levels[0]!.length / o.level0Trigger
+  let score = Math.max(version.levels[0]!.length / o.level0Trigger, hiddenScore(version, o))
   for (let level = targets.base; level < LAST; level++) {
     const next = sumBytes(version.levels[level]!) / targets.bytes[level]!
     if (next <= score) continue
@@ -32,6 +35,18 @@ export function pick(version: Version, o: CompactionOptions, oldestSnapshot: num
   }
   if (score < 1) return pickTombstones(version, oldestSnapshot)
   return worst === 0 ? pickLevel0(version, targets) : pickBySize(version, worst)
+}
+
+/**
+ * What values that level 0 refers to overwrite is garbage as soon as they are compacted, and counts as alive until then: it may be no more than
+ * half of what lies below.
+ */
+function hiddenScore({ levels }: Version, o: CompactionOptions): number {
+  const referred = (tables: readonly TableMeta[]) => tables.reduce((sum, table) => sum + referredBytes(table), 0)
+  const above = referred(levels[0]!)
+  if (above < o.blobBytes) return 0
+  const below = levels.slice(1).reduce((sum, tables) => sum + referred(tables), 0)
+  return above / Math.max(o.blobBytes, below * HIDDEN_SHARE)
 }
 
 function pickLevel0(version: Version, { base }: LevelTargets): Picked {

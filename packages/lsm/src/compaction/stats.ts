@@ -9,6 +9,8 @@ export interface CompactionStats {
   readonly bytesRead: number
   /** Bytes of the output tables of compactions. */
   readonly bytesCompacted: number
+  /** Bytes of the blob files that flushes and compactions wrote. */
+  readonly bytesRewritten: number
   readonly entriesDropped: number
   /** Milliseconds in flushes and in compactions, waiting included. */
   readonly flushMs: number
@@ -31,6 +33,7 @@ export class CompactionCounters {
   bytesFlushed = 0
   bytesRead = 0
   bytesCompacted = 0
+  bytesRewritten = 0
   entriesDropped = 0
   flushMs = 0
   compactionMs = 0

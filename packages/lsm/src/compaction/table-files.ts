@@ -1,4 +1,7 @@
 import type { AppendFile } from '@vivefs/pfaof'
+import type { BlobFiles } from '../blob/blob-files.ts'
+import { BlobOutputs } from '../blob/blob-outputs.ts'
+import type { ValueItem } from '../blob/value-sink.ts'
 import type { Bytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
@@ -6,14 +9,17 @@ import { fileName, type Storage } from '../storage/storage.ts'
 import type { TableMeta } from '../table-meta.ts'
 import type { TableStore } from './table-writer.ts'
 
-/** The files of the tables that a job writes, on the thread that owns the storage. */
+/** The files that a job writes, tables and values, on the thread that owns the storage. */
 export class TableFiles implements TableStore {
   readonly #storage: Storage
   readonly #bytesExpected: number
   readonly #files = new Map<number, AppendFile>()
   bytesWritten = 0
+  readonly blobs: BlobOutputs
 
-  constructor(storage: Storage, bytesExpected: number) {
+  /** @param o `valueBytes`: of the values that are written, about */
+  constructor(storage: Storage, bytesExpected: number, o: { blobs: BlobFiles; valueBytes: number }) {
+    this.blobs = new BlobOutputs(storage, o.blobs, o.valueBytes)
     this.#storage = storage
     this.#bytesExpected = bytesExpected
   }
@@ -36,13 +42,19 @@ export class TableFiles implements TableStore {
     throw new LevelError('LEVEL_CORRUPTION', `${name} has ${size} bytes, its builder wrote ${meta.bytes}`)
   }
 
-  /** Makes the tables durable, for ever as they are. */
+  values(file: number, items: readonly ValueItem[]): Op<void> {
+    return this.blobs.append(file, items)
+  }
+
+  /** Makes the files durable, for ever as they are. */
   *seal(): Op<void> {
+    yield* this.blobs.seal()
     for (const file of this.#files.values()) yield* file.seal()
   }
 
   /** Removes what was written: the job failed, and no version knows of it. */
   *discard(): Op<void> {
+    yield* this.blobs.discard()
     for (const table of this.#files.keys()) yield* this.#storage.remove('table', table)
     this.#files.clear()
     this.bytesWritten = 0

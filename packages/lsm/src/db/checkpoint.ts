@@ -2,8 +2,8 @@ import { DirectoryMedium } from '@vivefs/media'
 import { type Op, runAsync } from '../op.ts'
 import { levelError } from '../storage/failure.ts'
 import { openStorage } from '../storage/open-storage.ts'
+import type { FileKind } from '../storage/storage.ts'
 import type { VolumeStorage } from '../storage/volume-storage.ts'
-import type { TableMeta } from '../table-meta.ts'
 import { VersionSet } from '../version/version-set.ts'
 import type { LsmDb } from './db.ts'
 
@@ -33,6 +33,7 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
   const { versions, storage } = db.tree
   const version = versions.current.ref()
   const { state } = versions
+  const { blobs } = state
   const { capacityBytes } = db.settings
   try {
     const fixed = { createIfMissing: true, errorIfExists: true, readOnly: false, cacheBytes: CACHE_BYTES }
@@ -40,10 +41,14 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
     try {
       let copiedFiles = 0
       for (const { meta } of version.tables()) {
-        await runAsync(copyTable(storage, target, meta))
+        await runAsync(copyFile(storage, target, 'table', meta))
         copiedFiles++
       }
-      const made = await runAsync(VersionSet.createFrom(target, { ...state, logNumber: 0 }))
+      for (const file of blobs.values()) {
+        await runAsync(copyFile(storage, target, file.kind, file))
+        copiedFiles++
+      }
+      const made = await runAsync(VersionSet.createFrom(target, state))
       await runAsync(made.close())
       return { linkedFiles: 0, copiedFiles }
     } finally {
@@ -54,9 +59,14 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
   }
 }
 
-function* copyTable(from: VolumeStorage, to: VolumeStorage, meta: TableMeta): Op<void> {
-  const source = yield* from.open('table', meta.number)
-  const target = yield* to.create('table', meta.number, { bytesExpected: meta.bytes })
+interface Sized {
+  readonly number: number
+  readonly bytes: number
+}
+
+function* copyFile(from: VolumeStorage, to: VolumeStorage, kind: FileKind, meta: Sized): Op<void> {
+  const source = yield* from.open(kind, meta.number)
+  const target = yield* to.create(kind, meta.number, { bytesExpected: meta.bytes })
   for (let at = 0; at < meta.bytes; at += COPY_BYTES) {
     const bytes = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, meta.bytes - at))
     yield* source.read(at, bytes)

@@ -1,10 +1,11 @@
+import type { Separation } from '../blob/separation.ts'
 import { isLevelError, LevelError } from '../error.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { Version } from '../version/version.ts'
 import { ReadView } from './read-view.ts'
-import { neededLogs, replayLogs } from './recovery.ts'
+import { neededLogs, replayBytes, replayLogs } from './recovery.ts'
 import type { Tree } from './tree.ts'
 
 /** One log that is read again and again from where it was left. */
@@ -17,12 +18,14 @@ interface Followed {
 /** The reading half of a database that somebody else writes: its tree, and its logs in memtables of our own. */
 export class Follower {
   readonly #tree: Tree
+  readonly #separation: Separation | undefined
   #logs: Followed[] = []
   #view: ReadView
   lastSequence: number
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, separation: Separation | undefined) {
     this.#tree = tree
+    this.#separation = separation
     this.lastSequence = tree.versions.lastSequence
     this.#view = new ReadView([], tree.versions.current)
   }
@@ -34,6 +37,7 @@ export class Follower {
   /** Takes in what is there. The volume and the tree are refreshed by the caller before. */
   *load(): Op<void> {
     const { storage, versions } = this.#tree
+    const separation = this.#separation
     const known = new Map(this.#logs.map((log) => [log.number, log]))
     const logs: Followed[] = []
     let last = 0
@@ -42,10 +46,12 @@ export class Follower {
       if (file.size === 0) break
       const log = known.get(number) ?? {
         number,
-        memtable: new Memtable({ bytesMax: file.size }),
+        memtable: new Memtable({ bytesMax: replayBytes(file.size, separation) }),
         reader: new LogReader(file, number),
       }
-      yield* log.reader.replay((batch) => log.memtable.addBatch(batch))
+      yield* log.reader.replay((batch, offset) => {
+        log.memtable.addBatch(batch, separation && { separation, place: { log: number, offset } })
+      })
       if (last !== 0 && log.memtable.firstSequence !== last + 1) break // see R1
       last = log.memtable.lastSequence
       logs.push(log)
@@ -58,7 +64,11 @@ export class Follower {
   /** What can be read of a damaged database; answers with what was left out. */
   *salvage(): Op<LevelError[]> {
     const { storage, versions, tables } = this.#tree
-    const { slots, lastSequence, damage } = yield* replayLogs(storage, versions, { salvage: true, shared: false })
+    const { slots, lastSequence, damage } = yield* replayLogs(storage, versions, {
+      salvage: true,
+      shared: false,
+      separation: this.#separation,
+    })
     const faults: LevelError[] = [...damage]
     const bad = new Set<number>()
     for (const { meta } of versions.current.tables()) {

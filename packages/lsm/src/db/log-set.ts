@@ -4,6 +4,14 @@ import { type Op, runAsync, runSync } from '../op.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { VersionSet } from '../version/version-set.ts'
 
+/** A log that was moved on from. */
+export interface EndedLog {
+  readonly number: number
+  readonly bytes: number
+  /** Of the values in it that memtables point to. */
+  readonly valueBytes: number
+}
+
 /**
  * The logs being written. The newest takes appends; those before it may not be durable yet, so a sync goes through all of them from the
  * oldest on: what is durable is a prefix. The next log is made before it is needed, so that even a synchronous writer can move on.
@@ -15,6 +23,8 @@ export class LogSet {
   #current: LogWriter
   /** Ended, and perhaps not durable; oldest first. */
   #ended: LogWriter[] = []
+  /** Logs that were moved on from and are not in tables yet; oldest first. */
+  #unflushed: EndedLog[] = []
   /** Logs to go on with; numbers ascending. */
   readonly #spares: LogWriter[] = []
   #preparing: Promise<void> | undefined
@@ -109,6 +119,8 @@ export class LogSet {
   rotate(): LogWriter {
     const next = this.#spares.shift()
     if (next === undefined) throw new LevelError('LEVEL_BUSY', 'there is no log to go on with')
+    const { number, size, valueBytes } = this.#current
+    this.#unflushed.push({ number, bytes: size, valueBytes })
     this.#ended.push(this.#current)
     this.#current = next
     this.prepare()
@@ -161,9 +173,22 @@ export class LogSet {
     if (current.size > current.syncedSize) yield* current.sync()
   }
 
-  /** The logs below this number are not needed: their data is in tables. */
-  forget(number: number): void {
+  /** Logs of an earlier process that recovery could not write to tables. */
+  inherit(logs: readonly EndedLog[]): void {
+    this.#unflushed = [...logs, ...this.#unflushed]
+  }
+
+  /** The logs below this number are not needed for recovery any more: their entries are in tables. Answers with them. */
+  forget(number: number): readonly EndedLog[] {
     this.#ended = this.#ended.filter((log) => log.number >= number)
+    const gone = this.#unflushed.filter((log) => log.number < number)
+    if (gone.length > 0) this.#unflushed = this.#unflushed.filter((log) => log.number >= number)
+    return gone
+  }
+
+  /** Logs with numbers from `from` to below `to` that were moved on from, and are not in tables. */
+  between(from: number, to: number): readonly EndedLog[] {
+    return this.#unflushed.filter(({ number }) => number >= from && number < to)
   }
 
   /** Removes the spare logs; the others stay for recovery. */

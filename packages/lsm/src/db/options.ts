@@ -1,5 +1,7 @@
 import type { Medium } from '@vivefs/media'
+import type { SeparationOptions } from '../blob/separation.ts'
 import { type Compression, compressionAvailable } from '../block/compression.ts'
+import type { Bytes } from '../bytes.ts'
 import { COMPACTION_DEFAULTS } from '../compaction/defaults.ts'
 import type { CompactionOptions } from '../compaction/engine.ts'
 import { LevelError } from '../error.ts'
@@ -39,6 +41,19 @@ export interface DbOptions {
   readonly memtableBytes?: number | undefined
   /** Bytes of the block cache, filters and indexes; default what memtables leave of `memoryBytes`. 0: blocks are not kept. */
   readonly cacheBytes?: number | undefined
+  /**
+   * Values of so many bytes and more are written once, in the log, and stay there: tables have pointers to them. Default 4096; Infinity: none.
+   * It can be changed whenever the database is opened; compaction follows.
+   */
+  readonly separateBytes?: number | undefined
+  /** Other sizes for keys that start with a prefix, the longest one counting. Text is taken as UTF-8. */
+  readonly separation?: readonly { readonly prefix: string | Bytes; readonly bytes: number }[] | undefined
+  /** A log goes on in another file when it is this long, and so does a file with values; default 64 MiB. */
+  readonly logBytes?: number | undefined
+  /** Files with values take at most so many times what is alive in them: beyond, compaction moves values to free some. Default 1.5. */
+  readonly spaceSoft?: number | undefined
+  /** Beyond, writers wait for it; default 2. */
+  readonly spaceHard?: number | undefined
   /** The operator of the database's merge operands, or where workers find it. */
   readonly mergeOperator?: MergeOperator | MergeOperatorReference | undefined
   /** Where the worker's code is; false: compaction runs on this thread. */
@@ -76,12 +91,15 @@ export interface DbSettings {
   readonly memoryBytes: number
   readonly memtableBytes: number
   readonly cacheBytes: number
+  readonly logBytes: number
   readonly mergeOperator: MergeOperator | MergeOperatorReference | undefined
   readonly compaction: CompactionOptions
   readonly now: () => number
 }
 
 const MIB = 1 << 20
+/** Where a value is cheaper to point to than to copy, see docs/decisions/0009. */
+const SEPARATE_BYTES = Number.POSITIVE_INFINITY
 const MEMORY_BYTES = 64 * MIB
 const DURABILITIES: readonly Durability[] = ['group', 'strict', 'relaxed']
 /** Immutable memtables that may wait for their flush. */
@@ -115,10 +133,33 @@ export function settingsOf(o: DbOptions): DbSettings {
     memoryBytes,
     memtableBytes,
     cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - memtableBytes), 'cacheBytes', 0, 2 ** 40),
+    logBytes: logBytesOf(o),
     mergeOperator: o.mergeOperator,
     compaction: compactionOf(o),
     now: o.now ?? Date.now,
   }
+}
+
+function logBytesOf(o: DbOptions): number {
+  return whole(o.logBytes ?? 64 * MIB, 'logBytes', 4096, 2 ** 31)
+}
+
+/** A size from which on values are separated. */
+function threshold(value: unknown, name: string): number {
+  return value === Number.POSITIVE_INFINITY ? value : whole(value, name, 1, 2 ** 31)
+}
+
+function separationOptions({ separateBytes = SEPARATE_BYTES, separation = [] }: DbOptions): SeparationOptions {
+  const rules = separation.map(({ prefix, bytes }) => ({
+    prefix: Buffer.from(prefix as Uint8Array),
+    bytes: threshold(bytes, 'separation: bytes'),
+  }))
+  return { bytes: threshold(separateBytes, 'separateBytes'), rules }
+}
+
+function ratio(value: number, name: string, least: number): number {
+  if (typeof value === 'number' && value >= least && value <= 1000) return value
+  throw new LevelError('LEVEL_ARGUMENT', `${name} must be in ${least}..1000, not ${String(value)}`)
 }
 
 function compactionOf(o: DbOptions): CompactionOptions {
@@ -145,6 +186,10 @@ function compactionOf(o: DbOptions): CompactionOptions {
     restartInterval: whole(o.restartInterval ?? d.restartInterval, 'restartInterval', 1, 1024),
     filterBitsPerKey: whole(o.filterBitsPerKey ?? d.filterBitsPerKey, 'filterBitsPerKey', 0, 64),
     prefixBytes: whole(o.prefixBytes ?? d.prefixBytes, 'prefixBytes', 0, 65_536),
+    separation: separationOptions(o),
+    blobBytes: logBytesOf(o),
+    spaceSoft: ratio(o.spaceSoft ?? d.spaceSoft, 'spaceSoft', 1.1),
+    spaceHard: ratio(o.spaceHard ?? Math.max(d.spaceHard, o.spaceSoft ?? 0), 'spaceHard', o.spaceSoft ?? d.spaceSoft),
     worker: o.worker,
     paranoid: o.paranoid === true,
   }

@@ -1,9 +1,12 @@
+import { separatedBytesOf } from '../blob/separated-batch.ts'
+import type { Separation } from '../blob/separation.ts'
 import { isLevelError, LevelError } from '../error.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { fileName, type Storage } from '../storage/storage.ts'
 import type { VersionSet } from '../version/version-set.ts'
+import type { EndedLog } from './log-set.ts'
 import type { MemtableSlot } from './memtable-list.ts'
 
 /*
@@ -13,19 +16,23 @@ import type { MemtableSlot } from './memtable-list.ts'
  *   2. Read the newest manifest that says anything: it is the tree, and the oldest log still needed.
  *   3. Replay the logs from that one on, in order of their numbers, each into a memtable of its own.
  *   4. Remove what no version and no replay needs.
- *   5. Write the memtables to a table. Its edit says that the new log is the oldest one needed, so the old logs go.
+ *   5. Write the memtables to a table. Its edit says that the new log is the oldest one needed, so the old logs go. Where the media
+ *      are full, memtables and logs stay, and the flush is tried again while the database serves: opening needs no space.
  *   6. Serve.
  *
  * R1: what is recovered is a prefix of the order of writing. Sequence numbers are consecutive from log to log, so a log whose
  *     first batch does not follow on the last one before lost its predecessor's end to a power cut: it was never
  *     acknowledged as synced (a sync goes through older logs first), and it is dropped with all after it.
- * R2: a log that is empty ended nothing: writers move on from a log only when it has entries. A log behind it is dropped likewise.
+ * R2: a log that is empty ended nothing: writers move on from a log only when it has entries. A log behind it is dropped likewise,
+ *     durably before the next log is begun: a dropped one that came back would end that too soon.
  * R3: a crash in any step leaves what the step before left: files are only removed when a durable edit says so.
  */
 
 export interface Replayed {
   /** One for each log that has entries, oldest first. */
   readonly slots: MemtableSlot[]
+  /** The logs of the slots. */
+  readonly logs: readonly EndedLog[]
   /** The newest sequence number; 0 when nothing was replayed. */
   readonly lastSequence: number
   /** Logs that do not count (R1, R2), or hold nothing. */
@@ -33,6 +40,9 @@ export interface Replayed {
   /** What was damaged and left out; only in a salvage. */
   readonly damage: readonly LevelError[]
 }
+
+/** A log with separated values leaves little of itself in memory. */
+const SEPARATED_BYTES = 1 << 20
 
 class Gap extends Error {}
 
@@ -49,9 +59,11 @@ export function neededLogs(storage: Storage, versions: VersionSet): number[] {
 export function* replayLogs(
   storage: Storage,
   versions: VersionSet,
-  o: { salvage: boolean; shared: boolean },
+  o: { salvage: boolean; shared: boolean; separation: Separation | undefined },
 ): Op<Replayed> {
+  const { separation } = o
   const slots: MemtableSlot[] = []
+  const logs: EndedLog[] = []
   const dropped: number[] = []
   const damage: LevelError[] = []
   let last = 0
@@ -63,16 +75,18 @@ export function* replayLogs(
       dropped.push(number)
       continue
     }
-    const memtable = new Memtable({ bytesMax: file.size, shared: o.shared })
+    const memtable = new Memtable({ bytesMax: replayBytes(file.size, separation), shared: o.shared })
+    let valueBytes = 0
     try {
       const reader = new LogReader(file, number)
-      yield* reader.replay((batch) => {
+      yield* reader.replay((batch, offset) => {
         if (last !== 0 && batch.firstSequence !== last + 1) {
           if (memtable.empty) throw new Gap()
           const where = `${fileName('log', number)}: sequence number ${batch.firstSequence} after ${last}`
           throw new LevelError('LEVEL_CORRUPTION', where)
         }
-        memtable.addBatch(batch)
+        memtable.addBatch(batch, separation && { separation, place: { log: number, offset } })
+        if (separation !== undefined) valueBytes += separatedBytesOf(batch, separation)
         last = batch.firstSequence + batch.count - 1
       })
     } catch (error) {
@@ -81,7 +95,14 @@ export function* replayLogs(
       else if (o.salvage && isLevelError(error)) damage.push(error)
       else throw error
     }
-    if (!memtable.empty) slots.push({ memtable, logNumber: number })
+    if (memtable.empty) continue
+    slots.push({ memtable, logNumber: number })
+    logs.push({ number, bytes: file.size, valueBytes })
   }
-  return { slots, lastSequence: last, dropped, damage }
+  return { slots, logs, lastSequence: last, dropped, damage }
+}
+
+/** Memory to begin with for the entries of a log. */
+export function replayBytes(logBytes: number, separation: Separation | undefined): number {
+  return separation === undefined ? logBytes : Math.min(logBytes, SEPARATED_BYTES)
 }

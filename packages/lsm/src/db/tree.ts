@@ -1,3 +1,4 @@
+import { BlobFiles } from '../blob/blob-files.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { TableCache } from '../cache/table-cache.ts'
 import type { Op } from '../op.ts'
@@ -14,6 +15,8 @@ export interface Tree {
   readonly versions: VersionSet
   readonly cache: BlockCache
   readonly tables: TableCache
+  /** Values that lie apart from their keys. */
+  readonly blobs: BlobFiles
 }
 
 export function treeOf(storage: VolumeStorage, versions: VersionSet, cacheBytes: number): Tree {
@@ -21,5 +24,5 @@ export function treeOf(storage: VolumeStorage, versions: VersionSet, cacheBytes:
   const open = function* (number: number): Op<{ file: RandomReader }> {
     return { file: yield* storage.open('table', number) }
   }
-  return { storage, versions, cache, tables: new TableCache(open, cache, TABLES_MAX) }
+  return { storage, versions, cache, tables: new TableCache(open, cache, TABLES_MAX), blobs: new BlobFiles(storage) }
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeBatch } from '../batch/batch-decoder.ts'
-import { BatchEncoder } from '../batch/batch-encoder.ts'
+import { BatchEncoder, type LogPlace } from '../batch/batch-encoder.ts'
 import { BATCH_HEADER_BYTES, writeBatchHeader } from '../batch/batch-header.ts'
+import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
 import { runAsync, runSync } from '../op.ts'
@@ -14,6 +15,8 @@ import { RelaxedBuffer } from './relaxed-buffer.ts'
 /** Writes that may wait for room. */
 const WAITING_MAX = 1 << 20
 const WAITING_BYTES_MAX = 256 << 20
+/** Logs that one memtable may have: recovery reads them all, and what is overwritten in them is not seen to be garbage before its flush. */
+const LOGS_MAX = 4
 /** How long a write waits where compaction falls behind. */
 const SLOW_MS = 1
 
@@ -32,9 +35,22 @@ interface Waiting {
   /** The encoded batch, header included; its sequence number is filled in when its turn comes. */
   readonly record: Buffer
   readonly count: number
+  /** What it takes in a memtable, and of the values that stay in the log. */
+  readonly memoryBytes: number
+  readonly separatedBytes: number
   readonly sync: boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+}
+
+/** What a write needs before it has room: nothing, the next log, or the next memtable with a log of its own. */
+type Need = 'nothing' | 'log' | 'memtable'
+
+/** Sizes of a batch. */
+interface BatchSize {
+  readonly recordBytes: number
+  readonly memoryBytes: number
+  readonly count: number
 }
 
 /**
@@ -52,7 +68,11 @@ export class WritePath {
   readonly #pressure: Pressure
   readonly #strict: boolean
   readonly #relaxed: RelaxedBuffer | undefined
-  readonly #encoder = new BatchEncoder()
+  readonly #encoder: BatchEncoder
+  readonly #separation: Separation | undefined
+  readonly #logBytes: number
+  /** Logs of the active memtable. */
+  #logsOfMemtable = 1
   readonly #failed: (error: unknown) => void
   #waiting: Waiting[] = []
   #waitingBytes = 0
@@ -72,6 +92,9 @@ export class WritePath {
     memtables: MemtableList
     versions: VersionSet
     pressure: Pressure
+    separation: Separation | undefined
+    /** A log is ended when it would grow beyond. */
+    logBytes: number
     durability: Durability
     relaxedBytes: number
     relaxedMs: number
@@ -81,6 +104,9 @@ export class WritePath {
     this.#memtables = o.memtables
     this.#versions = o.versions
     this.#pressure = o.pressure
+    this.#separation = o.separation
+    this.#logBytes = o.logBytes
+    this.#encoder = new BatchEncoder(undefined, o.separation)
     this.#strict = o.durability === 'strict'
     this.#failed = o.failed
     if (o.durability === 'relaxed')
@@ -185,8 +211,15 @@ export class WritePath {
   /** A batch of that size can be written on the spot. */
   #hasRoom(batch: BatchEncoder): boolean {
     if (this.#pressure.pressure !== 'none') return false
-    if (this.#memtables.fits(batch.bytes, batch.count)) return true
-    return this.#memtables.hasRoom && this.#logs.hasSpare
+    const need = this.#need(sizeOf(batch))
+    return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.hasSpare)
+  }
+
+  #need({ recordBytes, memoryBytes, count }: BatchSize): Need {
+    if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
+    const size = this.#logs.current.size + this.relaxedBytes
+    if (size === 0 || size + recordBytes <= this.#logBytes) return 'nothing'
+    return this.#logsOfMemtable < LOGS_MAX ? 'log' : 'memtable'
   }
 
   #makeRoomNow(batch: BatchEncoder): void {
@@ -202,28 +235,53 @@ export class WritePath {
 
   #hasRoomNow(batch: BatchEncoder): boolean {
     if (this.#pressure.pressure === 'stop') return false
-    if (this.#memtables.fits(batch.bytes, batch.count)) return true
-    return this.#memtables.hasRoom && this.#logs.prepareNow()
+    const need = this.#need(sizeOf(batch))
+    return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.prepareNow())
   }
 
-  #rotate(): void {
+  #rotate(need: Need = 'memtable'): void {
+    if (need === 'nothing') return
     this.#relaxed?.flush()
     if (this.#poison !== undefined) throw this.#poisoned()
-    this.#memtables.rotate(this.#logs.rotate().number)
+    const next = this.#logs.rotate().number
+    this.#logsOfMemtable++
+    if (need === 'log') return
+    this.#memtables.rotate(next)
+    this.#logsOfMemtable = 1
   }
 
   /** W1: there is room. */
   #write(batch: BatchEncoder): void {
-    if (!this.#memtables.fits(batch.bytes, batch.count)) this.#rotate()
+    this.#rotate(this.#need(sizeOf(batch)))
     const first = this.#versions.lastSequence + 1
     const parts = batch.parts(first)
-    if (this.#relaxed === undefined) runSync(this.#logs.current.append(parts))
-    this.#memtables.active.addEncoded(batch, first)
+    const { separatedBytes } = batch
+    const held = this.#holdsBack(separatedBytes)
+    let place: LogPlace | undefined
+    if (!held) {
+      const { current } = this.#logs
+      place = { log: current.number, offset: runSync(current.append(parts)) }
+      current.valueBytes += separatedBytes
+    }
+    this.#memtables.active.addEncoded(batch, first, place)
     this.#versions.lastSequence = first + batch.count - 1
-    this.#relaxed?.add(parts)
+    if (held) this.#relaxed!.add(parts)
     this.batches++
     this.entries += batch.count
     this.bytes += batch.bytes
+  }
+
+  /**
+   * The batch waits in the process. One with separated values does not: memtables point to where they lie in the log. What waits before it
+   * goes with it.
+   */
+  #holdsBack(separatedBytes: number): boolean {
+    const relaxed = this.#relaxed
+    if (relaxed === undefined) return false
+    if (separatedBytes === 0) return true
+    relaxed.flush()
+    if (this.#poison !== undefined) throw this.#poisoned()
+    return false
   }
 
   #appendRelaxed(parts: readonly Bytes[]): void {
@@ -241,9 +299,9 @@ export class WritePath {
     const record = Buffer.concat(batch.parts(1))
     this.#waitingBytes += record.length
     this.stalls++
-    const { count } = batch
+    const { count, memoryBytes, separatedBytes } = batch
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, count, sync, resolve, reject })
+      this.#waiting.push({ record, count, memoryBytes, separatedBytes, sync, resolve, reject })
       this.#draining ??= this.#drain().finally(() => {
         this.#draining = undefined
       })
@@ -260,7 +318,8 @@ export class WritePath {
           await delay(SLOW_MS)
         }
         if (grace > 0) grace--
-        await this.#makeRoom(next.record.length, next.count)
+        const { record, memoryBytes, count } = next
+        await this.#makeRoom({ recordBytes: record.length, memoryBytes, count })
         await this.#writeLater(next)
         this.#done()
         if (next.sync) this.sync().then(next.resolve, next.reject)
@@ -276,15 +335,16 @@ export class WritePath {
     this.#waitingBytes -= this.#waiting.shift()!.record.length
   }
 
-  async #makeRoom(bytes: number, count: number): Promise<void> {
+  async #makeRoom(size: BatchSize): Promise<void> {
     for (;;) {
       if (this.#poison !== undefined) throw this.#poisoned()
       if (this.#pressure.pressure !== 'stop') {
-        if (this.#memtables.fits(bytes, count)) return
-        if (this.#memtables.hasRoom) {
-          if (!this.#logs.hasSpare) await this.#logs.prepared()
-          if (this.#memtables.hasRoom) this.#rotate()
-          return
+        const need = this.#need(size)
+        if (need === 'nothing') return
+        if (need === 'log' || this.#memtables.hasRoom) {
+          if (this.#logs.hasSpare) return this.#rotate(need)
+          await this.#logs.prepared()
+          continue
         }
       }
       if (this.#pressure.refusal !== undefined) throw this.#pressure.refusal
@@ -292,27 +352,40 @@ export class WritePath {
     }
   }
 
-  async #writeLater({ record, count }: Waiting): Promise<void> {
+  async #writeLater({ record, count, separatedBytes }: Waiting): Promise<void> {
     const first = this.#versions.lastSequence + 1
     writeBatchHeader(record, record.length - BATCH_HEADER_BYTES, count, first)
     const verdict = decodeBatch(record)
     if (!verdict.ok)
       throw new Error(`an encoded batch does not decode: ${'fault' in verdict ? verdict.fault : 'short'}`)
-    if (this.#relaxed === undefined) {
-      this.#appending = runAsync(this.#logs.current.append([record]))
-      try {
-        await this.#appending
-      } finally {
-        this.#appending = undefined
-      }
-    }
-    this.#memtables.active.addBatch(verdict.batch)
+    const held = this.#holdsBack(separatedBytes)
+    const place = held ? undefined : await this.#appendLater(record, separatedBytes)
+    const separation = separatedBytes > 0 ? this.#separation : undefined
+    const separated = separation === undefined ? undefined : { separation, place: place! }
+    this.#memtables.active.addBatch(verdict.batch, separated)
     this.#versions.lastSequence = first + count - 1
-    this.#relaxed?.add([record])
+    if (held) this.#relaxed!.add([record])
     this.batches++
     this.entries += count
     this.bytes += record.length
   }
+
+  async #appendLater(record: Buffer, separatedBytes: number): Promise<LogPlace> {
+    const { current } = this.#logs
+    const appending = runAsync(current.append([record]))
+    this.#appending = appending
+    try {
+      const offset = await appending
+      current.valueBytes += separatedBytes
+      return { log: current.number, offset }
+    } finally {
+      this.#appending = undefined
+    }
+  }
+}
+
+function sizeOf({ bytes, memoryBytes, count }: BatchEncoder): BatchSize {
+  return { recordBytes: bytes, memoryBytes, count }
 }
 
 function isUnavailable(error: unknown): boolean {

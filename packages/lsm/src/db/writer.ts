@@ -1,17 +1,20 @@
+import { separationOf } from '../blob/separation.ts'
 import { Compactor } from '../compaction/compactor.ts'
 import type { CompactionEngine } from '../compaction/engine.ts'
 import { isLevelError, LevelError } from '../error.ts'
 import { type Op, pending, runAsync, runSync } from '../op.ts'
-import { LogSet } from './log-set.ts'
+import { type EndedLog, LogSet } from './log-set.ts'
 import { MemtableList, type MemtableSlot } from './memtable-list.ts'
 import type { LoadedOperator } from './merge-operators.ts'
 import type { DbSettings } from './options.ts'
-import { replayLogs } from './recovery.ts'
+import { type Replayed, replayLogs } from './recovery.ts'
 import type { Tree } from './tree.ts'
 import { type Pressure, WritePath } from './write-path.ts'
 
 /** Room in a log file beside what the memtable holds of it. */
 const LOG_SLACK = 1.25
+/** A log of which less is values does not stay for them. */
+const VALUES_SHARE_MIN = 0.5
 /** After the media were full. */
 const RETRY_MS = 1000
 
@@ -33,8 +36,6 @@ export class Writer implements Pressure {
   #waiters: (() => void)[] = []
   /** Immutable memtables that the compactor has. */
   readonly #handed: Set<MemtableSlot> = new Set()
-  /** Logs whose entries are in immutable memtables, or already in tables; oldest first. */
-  #retired: number[] = []
   /** The media were too full for the last flush. It is tried again; until then writes that need room are refused. */
   #full: LevelError | undefined
   #retry: NodeJS.Timeout | undefined
@@ -43,10 +44,14 @@ export class Writer implements Pressure {
   /** Steps 3 to 5 of recovery, and everything that runs from there on. */
   static *open(o: WriterOptions): Op<Writer> {
     const { storage, versions } = o.tree
-    const replayed = yield* replayLogs(storage, versions, { salvage: false, shared: sharesMemory(o) })
+    const separation = separationOf(o.settings.compaction.separation)
+    const replayed = yield* replayLogs(storage, versions, { salvage: false, shared: sharesMemory(o), separation })
     versions.lastSequence = Math.max(versions.lastSequence, replayed.lastSequence)
     yield* versions.removeOrphans()
-    for (const number of replayed.dropped) yield* storage.remove('log', number)
+    if (replayed.dropped.length > 0) {
+      for (const number of replayed.dropped) yield* storage.remove('log', number)
+      yield* storage.sync() // before there is a log behind them: see R2
+    }
     let writer: Writer | undefined
     const compactor = new Compactor(
       engineOf(
@@ -55,18 +60,23 @@ export class Writer implements Pressure {
         () => writer?.changed(),
       ),
     )
-    const bytesExpected = Math.ceil(o.settings.memtableBytes * LOG_SLACK)
+    const { memtableBytes, logBytes } = o.settings
+    const bytesExpected = separation === undefined ? Math.ceil(memtableBytes * LOG_SLACK) : logBytes
     const current = yield* LogSet.create(storage, versions, bytesExpected)
-    if (replayed.slots.length > 0) {
-      const memtables = replayed.slots.map(({ memtable }) => memtable)
-      yield* pending(compactor.flush(memtables, current.number))
-      for (const { logNumber } of replayed.slots) yield* storage.remove('log', logNumber)
-    }
+    const full = yield* recoveryFlush(o.tree, compactor, replayed, current.number)
     writer = new Writer(o, compactor, current.number, (failed) => {
       return new LogSet({ storage, versions, current, bytesExpected, failed })
     })
+    if (full !== undefined) writer.#inherit(replayed, full)
     compactor.schedule()
     return writer
+  }
+
+  /** Recovery found the media full: what it replayed stays in memory and in its logs, and the flush is tried again. */
+  #inherit({ slots, logs }: Replayed, full: LevelError): void {
+    this.#full = full
+    this.logs.inherit(logs)
+    this.memtables.inherit(slots)
   }
 
   private constructor(
@@ -91,7 +101,10 @@ export class Writer implements Pressure {
     })
     const { logs: logSet, memtables } = this
     const durable = { durability, relaxedBytes, relaxedMs }
-    this.path = new WritePath({ logs: logSet, memtables, versions, pressure: this, ...durable, failed })
+    const separation = separationOf(o.settings.compaction.separation)
+    const { logBytes } = o.settings
+    const limits = { separation, logBytes }
+    this.path = new WritePath({ logs: logSet, memtables, versions, pressure: this, ...durable, ...limits, failed })
   }
 
   get pressure(): 'none' | 'slow' | 'stop' {
@@ -115,11 +128,18 @@ export class Writer implements Pressure {
   changed(): void {
     this.memtables.changed()
     const { logNumber } = this.#tree.versions
-    this.logs.forget(logNumber)
-    while (this.#retired[0] !== undefined && this.#retired[0] < logNumber) this.#removeLog(this.#retired.shift()!)
+    for (const log of this.logs.forget(logNumber)) this.#leaveLog(log)
     const waiters = this.#waiters
     this.#waiters = []
     for (const wake of waiters) wake()
+  }
+
+  /** The log is not needed for recovery: it stays as long as somebody may want a value in it. */
+  #leaveLog({ number, valueBytes }: EndedLog): void {
+    const { versions } = this.#tree
+    if (versions.blobs.has(number)) return
+    if (valueBytes > 0) versions.retireLog(number)
+    else this.#removeLog(number)
   }
 
   /** On the spot where that is possible: a synchronous writer may not return to the event loop for long. */
@@ -139,11 +159,13 @@ export class Writer implements Pressure {
     this.changed()
   }
 
-  /** Everything written so far is in tables when it resolves. */
+  /** Everything written so far is in tables when it resolves. LEVEL_NO_SPACE: it is safe in the log, and is tried again. */
   async flush(): Promise<void> {
+    if (this.#full !== undefined) this.#tryNow()
     if (!this.memtables.active.empty) await this.path.rotate()
     while (this.memtables.immutable.length > 0) {
       this.#checkSound()
+      if (this.#full !== undefined) throw this.#full
       await this.relieved()
     }
     this.#checkSound()
@@ -155,14 +177,13 @@ export class Writer implements Pressure {
     for (const [i, slot] of immutable.entries()) {
       if (this.#handed.has(slot)) continue
       this.#handed.add(slot)
-      if (!this.#retired.includes(slot.logNumber)) this.#retired.push(slot.logNumber)
       void this.#flushOne(slot, immutable[i + 1]?.logNumber ?? activeLog)
     }
   }
 
   async #flushOne(slot: MemtableSlot, nextLog: number): Promise<void> {
     try {
-      await this.compactor.flush([slot.memtable], nextLog)
+      await this.compactor.flush([slot.memtable], nextLog, wasteful(this.logs.between(slot.logNumber, nextLog)))
       this.#full = undefined
     } catch (error) {
       if (this.#closing) return
@@ -182,6 +203,13 @@ export class Writer implements Pressure {
     }, RETRY_MS).unref()
   }
 
+  #tryNow(): void {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#full = undefined
+    this.#flush()
+  }
+
   #checkSound(): void {
     const why = this.path.poisoned
     if (why === undefined) return
@@ -199,16 +227,43 @@ export class Writer implements Pressure {
   }
 }
 
+/** Step 5 of recovery. Answers with LEVEL_NO_SPACE instead of throwing it. */
+function* recoveryFlush(
+  { storage, versions }: Tree,
+  compactor: Compactor,
+  { slots, logs }: Replayed,
+  logNumber: number,
+): Op<LevelError | undefined> {
+  if (slots.length === 0) return undefined
+  const memtables = slots.map(({ memtable }) => memtable)
+  try {
+    yield* pending(compactor.flush(memtables, logNumber, wasteful(logs)))
+  } catch (error) {
+    if (!isLevelError(error) || error.code !== 'LEVEL_NO_SPACE') throw error
+    // A later sync has to find all before it durable.
+    for (const slot of slots) yield* (yield* storage.open('log', slot.logNumber)).sync()
+    return error
+  }
+  for (const { number } of logs) if (!versions.blobs.has(number)) yield* storage.remove('log', number)
+  return undefined
+}
+
+/** Of logs that are being flushed, those that are for the most part something else than values: their values move to a blob file. */
+function wasteful(logs: readonly EndedLog[]): EndedLog[] {
+  return logs.filter(({ bytes, valueBytes }) => valueBytes > 0 && valueBytes < bytes * VALUES_SHARE_MIN)
+}
+
 function sharesMemory(o: WriterOptions): boolean {
   return o.settings.compaction.worker !== false
 }
 
 function engineOf(o: WriterOptions, failed: (error: unknown) => void, relieved: () => void): CompactionEngine {
-  const { storage, versions, tables } = o.tree
+  const { storage, versions, tables, blobs } = o.tree
   return {
     versions,
     storage,
     tables,
+    blobs,
     options: o.settings.compaction,
     mergeOperator: o.operator.operator,
     mergeOperatorReference: o.operator.reference,

@@ -10,6 +10,8 @@ import { encodeLogHeader } from './log-header.ts'
 export class LogWriter {
   readonly file: AppendFile
   readonly number: number
+  /** Of the values in it that memtables point to. Whoever appends them adds them. */
+  valueBytes = 0
 
   constructor(file: AppendFile, number: number) {
     this.file = file

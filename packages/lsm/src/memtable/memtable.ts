@@ -6,7 +6,7 @@ import { copySeparated, type SeparatedBatch } from '../blob/separated-batch.ts'
 import type { Bytes } from '../bytes.ts'
 import type { Cursor } from '../cursor.ts'
 import { DELETE, type Kind, RANGE_DELETE } from '../kind.ts'
-import type { Lookup } from '../lookup.ts'
+import type { Lookup, ValueOwner } from '../lookup.ts'
 import { RangeTombstones } from '../range-tombstones.ts'
 import { type ArenaPool, arenaMemory, newArena } from './arena-pool.ts'
 import { KeyTree, type KeyTreeShape } from './key-tree.ts'
@@ -47,7 +47,7 @@ export interface SharedMemtable {
  * Entries are added and never changed, so views of keys and values hold as long as somebody holds the memtable: its maker does from the
  * start, whoever reads over time by {@link retain}. Without a pool they hold for ever.
  */
-export class Memtable {
+export class Memtable implements ValueOwner {
   readonly bytesMax: number
   readonly rangeTombstones: RangeTombstones = new RangeTombstones()
   #tree: KeyTree
@@ -186,6 +186,11 @@ export class Memtable {
     this.#pool.give({ records: this.#records, words: this.#tree.words }, this.#tree.used)
   }
 
+  /** False: another memtable may get the memory. */
+  lend(): boolean {
+    return this.#pool === undefined
+  }
+
   /** These bytes are its memory, which another memtable may get. */
   owns(bytes: Bytes): boolean {
     return bytes === this.#records && this.#pool !== undefined
@@ -208,6 +213,7 @@ export class Memtable {
       for (; index < count; index++) {
         view.read(this.#records, tree.ref(leaf, index), this.#used)
         if (!isKey(view, key)) return
+        lookup.owner = this
         const sequence = this.#base + tree.age(leaf, index)
         if (lookup.offer(sequence, view.kind, view.bytes, view.valueStart, view.valueEnd)) return
       }

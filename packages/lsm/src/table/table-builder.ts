@@ -138,7 +138,7 @@ export class TableBuilder {
     if (kind === DELETE) this.#deletions++
     else if (kind === BLOB) {
       this.#references ??= new ReferenceCounter()
-      this.#references.add(valueBytes, valueStart, valueEnd)
+      this.#references.add(keyLength, valueBytes, valueStart, valueEnd)
     }
     this.#rawBytes += keyLength + valueEnd - valueStart
     if (this.#block.bytes >= this.#options.blockBytes) this.#endBlock()

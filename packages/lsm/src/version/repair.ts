@@ -1,3 +1,6 @@
+import { BlobFiles } from '../blob/blob-files.ts'
+import { type BlobMap, NO_BLOBS, nextBlobs } from '../blob/next-blobs.ts'
+import { Separation } from '../blob/separation.ts'
 import { compareBytes } from '../bytes.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { TableCache } from '../cache/table-cache.ts'
@@ -5,8 +8,9 @@ import type { MergeJob, TableShape } from '../compaction/job.ts'
 import { runJob } from '../compaction/run-job.ts'
 import { openSources } from '../compaction/sources.ts'
 import { TableFiles } from '../compaction/table-files.ts'
-import { isLevelError } from '../error.ts'
+import { isLevelError, LevelError } from '../error.ts'
 import { LogReader } from '../log/log-reader.ts'
+import type { BlobFileMeta } from '../manifest/version-edit.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { MergeOperator } from '../merge-operator.ts'
 import type { Op } from '../op.ts'
@@ -42,6 +46,9 @@ export interface RepairReport {
 
 const CACHE_BYTES = 8 << 20
 const SPARE_NUMBERS = 16
+/** Values in logs from this size on stay there. */
+const SEPARATION = new Separation({ bytes: 4096, rules: [] })
+const MEMTABLE_BYTES = 1 << 20
 
 /** What a look at all files found. */
 interface Found {
@@ -58,7 +65,10 @@ interface Found {
  *
  * What it cannot know: named snapshots are gone. Which tables a compaction had just replaced nobody can tell: those are removed
  * within moments, but where one is left, keys that were deleted since may come back, and operands may count twice. Tables that are
- * damaged are left out as a whole, logs from the damage on.
+ * damaged are left out as a whole, logs from the damage on. Values that lie apart from their keys stay where they are.
+ *
+ * A log that a table refers to was flushed as a whole: it is not replayed, so that what was deleted since stays so. Where a table is damaged
+ * it is, since the log may have what that table had.
  */
 export function* repair(storage: Storage, o: RepairOptions): Op<RepairReport> {
   const files = [...storage.list()].sort((a, b) => a.number - b.number)
@@ -70,12 +80,18 @@ export function* repair(storage: Storage, o: RepairOptions): Op<RepairReport> {
   let next = files.reduce((most, { number }) => Math.max(most, number), 0) + 1
   const job = jobOf(metas, memtables, next, o)
   next += job.numbers.length
+  const blobs = new BlobFiles(storage)
   const tables = new TableCache((number) => openFile(storage, number), cache, Math.max(1, metas.length))
-  const written = new TableFiles(storage, o.tableBytes)
+  const written = new TableFiles(storage, o.tableBytes, { blobs, valueBytes: 0 })
   let outputs: readonly TableMeta[] = []
   try {
     const sources = yield* openSources(job, memtables, tables)
-    const result = yield* runJob(job, { sources, operator: o.mergeOperator, store: written })
+    const result = yield* runJob(job, {
+      sources,
+      operator: o.mergeOperator,
+      store: written,
+      readValue: (pointer) => blobs.read(pointer),
+    })
     yield* written.seal()
     outputs = result.outputs
   } catch (error) {
@@ -86,6 +102,7 @@ export function* repair(storage: Storage, o: RepairOptions): Op<RepairReport> {
   const versions = yield* VersionSet.createFrom(storage, {
     ...EMPTY_TREE,
     levels,
+    blobs: valueFiles(files, outputs, damaged),
     lastSequence,
     nextNumber: next + 1,
     logNumber: next,
@@ -95,6 +112,38 @@ export function* repair(storage: Storage, o: RepairOptions): Op<RepairReport> {
   return { ...report, entries: outputs.reduce((sum, { entries }) => sum + entries, 0), outputs }
 }
 
+/** The files that the new tables refer to. One that is missing is in the tree all the same: whoever reads a value in it is told. */
+function valueFiles(files: readonly StoredFile[], outputs: readonly TableMeta[], damaged: Found['damaged']): BlobMap {
+  const found = new Map<number, BlobFileMeta & { values: number; live: number }>()
+  for (const { blobs = [], createdMs } of outputs) {
+    for (const { file: number, kind, values, bytes } of blobs) {
+      const known = found.get(number)
+      const size = files.find((one) => one.kind === kind && one.number === number)?.bytes ?? 0
+      const sum = { values: values + (known?.values ?? 0), live: bytes + (known?.live ?? 0) }
+      found.set(number, {
+        number,
+        kind,
+        bytes: size,
+        createdMs: Math.min(createdMs, known?.createdMs ?? createdMs),
+        ...sum,
+      })
+    }
+  }
+  const metas = [...found.values()].map(({ values, live, ...meta }) => {
+    if (meta.bytes >= live) return meta
+    damaged.push({
+      kind: meta.kind,
+      number: meta.number,
+      what: `${values} values in it are lost: it is missing or cut off`,
+    })
+    return { ...meta, bytes: live }
+  })
+  const added = outputs.map((meta) => ({ level: LEVELS - 1, meta }))
+  const map = nextBlobs(NO_BLOBS, EMPTY_TREE.levels, { blobs: metas, added })
+  if ('fault' in map) throw new LevelError('LEVEL_CORRUPTION', map.fault)
+  return map
+}
+
 function* openFile(storage: Storage, number: number) {
   return { file: yield* storage.open('table', number) }
 }
@@ -102,10 +151,11 @@ function* openFile(storage: Storage, number: number) {
 function* look(storage: Storage, files: readonly StoredFile[], cache: BlockCache): Op<Found> {
   const found: Found = { metas: [], memtables: [], logs: 0, damaged: [], lastSequence: 0 }
   let logs = 0
-  for (const { kind, number, bytes } of files) {
+  const order = [...files.filter(({ kind }) => kind === 'table'), ...files.filter(({ kind }) => kind === 'log')]
+  for (const { kind, number, bytes } of order) {
     try {
       if (kind === 'table') yield* lookAtTable(storage, number, bytes, cache, found)
-      else if (kind === 'log' && bytes > 0) {
+      else if (bytes > 0 && (found.damaged.length > 0 || !isReferredTo(found.metas, number))) {
         logs++
         yield* lookAtLog(storage, number, found)
       }
@@ -115,6 +165,10 @@ function* look(storage: Storage, files: readonly StoredFile[], cache: BlockCache
     }
   }
   return { ...found, logs }
+}
+
+function isReferredTo(metas: readonly TableMeta[], file: number): boolean {
+  return metas.some(({ blobs }) => blobs?.some((reference) => reference.file === file) === true)
 }
 
 function* lookAtTable(storage: Storage, number: number, bytes: number, cache: BlockCache, found: Found): Op<void> {
@@ -133,10 +187,12 @@ function* lookAtTable(storage: Storage, number: number, bytes: number, cache: Bl
 /** The batches up to the damage count. */
 function* lookAtLog(storage: Storage, number: number, found: Found): Op<void> {
   const file = yield* storage.open('log', number)
-  const memtable = new Memtable({ bytesMax: file.size })
+  const memtable = new Memtable({ bytesMax: Math.min(file.size, MEMTABLE_BYTES) })
   const reader = new LogReader(file, number)
   try {
-    yield* reader.replay((batch) => memtable.addBatch(batch))
+    yield* reader.replay((batch, offset) => {
+      memtable.addBatch(batch, { separation: SEPARATION, place: { log: number, offset } })
+    })
   } finally {
     if (!memtable.empty) found.memtables.push(memtable)
     found.lastSequence = Math.max(found.lastSequence, memtable.lastSequence)
@@ -161,6 +217,7 @@ function jobOf(
     overlapBytesMax: Number.MAX_SAFE_INTEGER,
     createdMs: metas.reduce((oldest, { createdMs }) => Math.min(oldest, createdMs), Number.MAX_SAFE_INTEGER),
     shape: o.shape,
+    values: { rewrite: [], separation: { bytes: Number.POSITIVE_INFINITY, rules: [] }, numbers: [], fileBytes: 0 },
     verify: true,
     mergeOperator: undefined,
   }

@@ -10,6 +10,7 @@ import {
   type FromWorker,
   type JobError,
   OUTSTANDING_BYTES,
+  type ReadRequest,
   ring,
   SHARED_WORDS,
   STOP,
@@ -115,7 +116,7 @@ export class Lane {
     switch (message.kind) {
       case 'read': {
         const into = new Uint8Array(message.bytes)
-        const got = yield* this.#read(message.table, message.offset, into, inputs)
+        const got = yield* this.#read(message, into, inputs)
         const bytes = got === into.length ? into : into.subarray(0, got)
         this.#post({ kind: 'bytes', id: message.id, bytes }, [into.buffer])
         return
@@ -123,6 +124,10 @@ export class Lane {
       case 'write':
         yield* files.write(message.table, message.parts)
         this.#taken(message.parts)
+        return
+      case 'values':
+        yield* files.values(message.file, message.items)
+        this.#released(message.bytes)
         return
       case 'end':
         yield* files.end(message.meta)
@@ -132,23 +137,27 @@ export class Lane {
     }
   }
 
-  *#read(table: number, offset: number, into: Uint8Array, inputs: Map<number, AppendFile>): Op<number> {
-    let file = inputs.get(table)
+  *#read(request: ReadRequest, into: Uint8Array, inputs: Map<number, AppendFile>): Op<number> {
+    const { number } = request
+    let file = inputs.get(number)
     if (file === undefined) {
-      file = yield* this.#storage.open('table', table)
-      inputs.set(table, file)
+      file = yield* this.#storage.open(request.file, number)
+      inputs.set(number, file)
     }
-    return yield* file.read(offset, into)
+    return yield* file.read(request.offset, into)
   }
 
   #taken(parts: readonly Uint8Array[]): void {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    Atomics.sub(this.#shared, OUTSTANDING_BYTES, bytes)
-    Atomics.notify(this.#shared, OUTSTANDING_BYTES)
+    this.#released(parts.reduce((sum, part) => sum + part.length, 0))
     this.#post(
       { kind: 'taken', parts },
       parts.map((part) => part.buffer as ArrayBuffer),
     )
+  }
+
+  #released(bytes: number): void {
+    Atomics.sub(this.#shared, OUTSTANDING_BYTES, bytes)
+    Atomics.notify(this.#shared, OUTSTANDING_BYTES)
   }
 
   /** This side failed in answering `first`: waits until the worker has given up its job, so that the line is free for the next. */
@@ -157,6 +166,7 @@ export class Lane {
     for (let message = first; message.kind !== 'done' && message.kind !== 'failed'; message = yield* this.#receive()) {
       if (message.kind === 'read') this.#post({ kind: 'unreadable', id: message.id })
       else if (message.kind === 'write') this.#taken(message.parts)
+      else if (message.kind === 'values') this.#released(message.bytes)
     }
   }
 

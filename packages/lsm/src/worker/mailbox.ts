@@ -1,4 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import type { ValueItem } from '../blob/value-sink.ts'
+import type { FileKind } from '../storage/storage.ts'
 import {
   type FromWorker,
   OUTSTANDING_BYTES,
@@ -52,11 +54,11 @@ export class Mailbox {
     this.#asked.clear()
   }
 
-  /** Asks for bytes of an input; {@link answer} has them. */
-  ask(table: number, offset: number, bytes: number): number {
+  /** Asks for bytes of a file; {@link answer} has them. */
+  ask(file: FileKind, number: number, offset: number, bytes: number): number {
     const id = ++this.#lastId
     this.#asked.set(id, undefined)
-    this.post({ kind: 'read', id, table, offset, bytes })
+    this.post({ kind: 'read', id, file, number, offset, bytes })
     return id
   }
 
@@ -105,16 +107,33 @@ export class Mailbox {
     for (let back = receiveMessageOnPort(this.port); back !== undefined; back = receiveMessageOnPort(this.port)) {
       this.#route(back.message as ToWorker)
     }
+    this.#charge(bytes)
+    this.post(
+      { kind: 'write', table, parts },
+      parts.map((part) => part.buffer as ArrayBuffer),
+    )
+  }
+
+  /** Sends values, or says where they lie; waits while the owner has too many of them. */
+  values(file: number, items: readonly ValueItem[]): void {
+    let bytes = 0
+    const transferred: ArrayBuffer[] = []
+    for (const { value } of items) {
+      bytes += value.length
+      if (value instanceof Uint8Array) transferred.push(value.buffer as ArrayBuffer)
+    }
+    this.#charge(bytes)
+    this.post({ kind: 'values', file, items, bytes }, transferred)
+  }
+
+  /** Waits while the owner has too much to write. */
+  #charge(bytes: number): void {
     for (;;) {
       const outstanding = Atomics.load(this.#shared, OUTSTANDING_BYTES)
       if (outstanding <= OUTSTANDING_BYTES_MAX || this.stopped) break
       this.#wait(OUTSTANDING_BYTES, outstanding)
     }
     Atomics.add(this.#shared, OUTSTANDING_BYTES, bytes)
-    this.post(
-      { kind: 'write', table, parts },
-      parts.map((part) => part.buffer as ArrayBuffer),
-    )
   }
 
   #wait(word: number, value: number): void {

@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { ValueItem } from '../blob/value-sink.ts'
 import type { Bytes } from '../bytes.ts'
 import type { JobResult, MergeJob } from '../compaction/job.ts'
+import type { FileKind } from '../storage/storage.ts'
 import type { TableMeta } from '../table-meta.ts'
 
 /**
@@ -41,7 +43,9 @@ export interface ReadRequest {
   readonly kind: 'read'
   /** Never used twice by a worker. */
   readonly id: number
-  readonly table: number
+  /** Of a table, or of a file with values. */
+  readonly file: FileKind
+  readonly number: number
   readonly offset: number
   readonly bytes: number
 }
@@ -51,6 +55,8 @@ export type FromWorker =
   | ReadRequest
   | { readonly kind: 'write'; readonly table: number; readonly parts: readonly Bytes[] }
   | { readonly kind: 'end'; readonly meta: TableMeta }
+  /** Values that lie elsewhere are copied by the owner: it reads them and it writes them, so they do not come here. */
+  | { readonly kind: 'values'; readonly file: number; readonly items: readonly ValueItem[]; readonly bytes: number }
   | { readonly kind: 'done'; readonly result: JobResult }
   | { readonly kind: 'failed'; readonly error: JobError }
 

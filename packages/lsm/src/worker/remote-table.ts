@@ -17,6 +17,7 @@ interface Piece {
  */
 export class RemoteTable implements RandomReader {
   readonly size: number
+  readonly readsAhead = true
   readonly #number: number
   readonly #mailbox: Mailbox
   #piece: Piece | undefined
@@ -59,7 +60,7 @@ export class RemoteTable implements RandomReader {
     }
     const ordered = at === this.#end
     const bytes = ordered ? Math.min(AHEAD_BYTES, this.size - at) : end - at
-    const asked = { offset: at, bytes: this.#mailbox.answer(this.#mailbox.ask(this.#number, at, bytes)) }
+    const asked = { offset: at, bytes: this.#mailbox.answer(this.#mailbox.ask('table', this.#number, at, bytes)) }
     return ordered ? this.#goOn(asked) : asked
   }
 
@@ -69,7 +70,7 @@ export class RemoteTable implements RandomReader {
     const offset = piece.offset + piece.bytes.length
     if (offset < this.size && this.#ahead === undefined) {
       const bytes = Math.min(AHEAD_BYTES, this.size - offset)
-      this.#ahead = { id: this.#mailbox.ask(this.#number, offset, bytes), offset }
+      this.#ahead = { id: this.#mailbox.ask('table', this.#number, offset, bytes), offset }
     }
     return piece
   }

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { BlobPointer } from '../blob/blob-pointer.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { TableCache } from '../cache/table-cache.ts'
 import type { JobResult, MergeJob } from '../compaction/job.ts'
@@ -65,11 +66,20 @@ function* remoteJob(job: MergeJob, operator: MergeOperator | undefined, mailbox:
     *end(meta) {
       mailbox.post({ kind: 'end', meta })
     },
+    *values(file, items) {
+      if (mailbox.stopped) throw new LevelError('LEVEL_DATABASE_NOT_OPEN', 'the database is being closed')
+      mailbox.values(file, items)
+    },
+  }
+  const readValue = function* ({ kind, file, offset, length }: BlobPointer): Op<Buffer> {
+    const bytes = mailbox.answer(mailbox.ask(kind, file, offset, length))
+    if (bytes.length !== length) throw new LevelError('LEVEL_CORRUPTION', `${kind}-${file}: a value is cut off`)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
   try {
     const memtables = job.memtables.map((shared) => Memtable.from(shared))
     const sources = yield* openSources(job, memtables, tables)
-    return yield* runJob(job, { sources, operator, store })
+    return yield* runJob(job, { sources, operator, store, readValue })
   } finally {
     tables.clear()
   }

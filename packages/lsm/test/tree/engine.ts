@@ -1,3 +1,4 @@
+import { BlobFiles } from '../../src/blob/blob-files.ts'
 import { BlockCache } from '../../src/cache/block-cache.ts'
 import { TableCache } from '../../src/cache/table-cache.ts'
 import { Compactor } from '../../src/compaction/compactor.ts'
@@ -40,6 +41,7 @@ export class TestEngine implements CompactionEngine {
   readonly storage: Storage
   readonly versions: VersionSet
   readonly tables: TableCache
+  readonly blobs: BlobFiles
   readonly options: CompactionOptions
   readonly mergeOperator: MergeOperator | undefined
   readonly mergeOperatorReference: MergeOperatorReference | undefined
@@ -53,6 +55,7 @@ export class TestEngine implements CompactionEngine {
   constructor(storage: Storage, versions: VersionSet, o: TestEngineOptions = {}) {
     this.storage = storage
     this.versions = versions
+    this.blobs = new BlobFiles(storage)
     this.options = { ...COMPACTION_DEFAULTS, ...TINY, ...o.options }
     this.mergeOperator = 'mergeOperator' in o ? o.mergeOperator : JOIN
     this.mergeOperatorReference = o.mergeOperatorReference

@@ -1,0 +1,121 @@
+import type { CompactionOptions } from '../compaction/engine.ts'
+import type { Picked } from '../compaction/picker.ts'
+import type { TableMeta } from '../table-meta.ts'
+import { LEVELS, type Version } from '../version/version.ts'
+import type { BlobFile, BlobMap } from './next-blobs.ts'
+
+/** Files with less garbage than this are not worth emptying: moving what is alive costs more than it frees. */
+const GARBAGE_SHARE_MIN = 0.2
+/** Emptying goes on until there is so little garbage, as a part of what `spaceSoft` allows, so that it does not begin anew at once. */
+const AIM = 0.5
+/** A part of a blob file; so much garbage is never looked at. */
+const SLACK_PART = 1 / 64
+
+/** How much of the files with values is alive. */
+export interface ValueSpace {
+  readonly files: number
+  readonly bytes: number
+  readonly liveValues: number
+  readonly liveBytes: number
+}
+
+/**
+ * Which files with values are to be emptied: computed once for every state of the tree.
+ *
+ * While files take more than `spaceSoft` times what is alive in them, those with the most garbage for their size are emptied, of
+ * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. Beyond
+ * `spaceHard` writers wait. Greedy choice by garbage: Rosenblum and Ousterhout, "The Design and Implementation of a
+ * Log-Structured File System".
+ */
+export class Reclaim {
+  readonly #soft: number
+  readonly #hard: number
+  readonly #fileBytes: number
+  #of: BlobMap | undefined
+  #space: ValueSpace = { files: 0, bytes: 0, liveValues: 0, liveBytes: 0 }
+  #targets: ReadonlySet<number> = new Set()
+
+  constructor({ spaceSoft, spaceHard, blobBytes }: CompactionOptions) {
+    this.#soft = spaceSoft
+    this.#hard = spaceHard
+    this.#fileBytes = blobBytes
+  }
+
+  space(blobs: BlobMap): ValueSpace {
+    this.#look(blobs)
+    return this.#space
+  }
+
+  /** Numbers of the files to empty. */
+  targets(blobs: BlobMap): ReadonlySet<number> {
+    this.#look(blobs)
+    return this.#targets
+  }
+
+  /** There is so much garbage that no more may come. */
+  isOverdue(blobs: BlobMap): boolean {
+    if (blobs.size === 0) return false
+    this.#look(blobs)
+    return this.#space.bytes > this.#hard * this.#space.liveBytes + this.#fileBytes
+  }
+
+  #look(blobs: BlobMap): void {
+    if (this.#of === blobs) return
+    this.#of = blobs
+    this.#space = spaceOf(blobs)
+    this.#targets = targetsOf(blobs, this.#space, this.#soft, this.#fileBytes * SLACK_PART)
+  }
+}
+
+function spaceOf(blobs: BlobMap): ValueSpace {
+  let bytes = 0
+  let liveValues = 0
+  let liveBytes = 0
+  for (const file of blobs.values()) {
+    bytes += file.bytes
+    liveValues += file.liveValues
+    liveBytes += file.liveBytes
+  }
+  return { files: blobs.size, bytes, liveValues, liveBytes }
+}
+
+function targetsOf(blobs: BlobMap, space: ValueSpace, soft: number, slackBytes: number): ReadonlySet<number> {
+  const { bytes, liveBytes } = space
+  const targets = new Set<number>()
+  if (bytes <= soft * liveBytes + slackBytes) return targets
+  let excess = bytes - liveBytes * (1 + (soft - 1) * AIM)
+  const share = (file: BlobFile) => 1 - file.liveBytes / file.bytes
+  const worst = [...blobs.values()].sort((a, b) => share(b) - share(a) || a.createdMs - b.createdMs)
+  for (const file of worst) {
+    if (excess <= 0 || share(file) < GARBAGE_SHARE_MIN) break
+    targets.add(file.number)
+    excess -= file.bytes - file.liveBytes
+  }
+  return targets
+}
+
+/** Bytes of entries in the files that the table refers to. */
+export function referredBytes(meta: TableMeta, files?: ReadonlySet<number>): number {
+  let sum = 0
+  for (const { file, bytes } of meta.blobs ?? []) if (files === undefined || files.has(file)) sum += bytes
+  return sum
+}
+
+/** The table whose rewriting moves the most out of the files to empty; undefined: no table below level 0 refers to them. */
+export function pickReclaim(version: Version, targets: ReadonlySet<number>): Picked | undefined {
+  if (targets.size === 0) return undefined
+  let best: TableMeta | undefined
+  let from = 0
+  let most = 0
+  for (let level = 1; level < LEVELS; level++) {
+    for (const table of version.levels[level]!) {
+      const bytes = referredBytes(table, targets)
+      if (bytes <= most) continue
+      most = bytes
+      best = table
+      from = level
+    }
+  }
+  if (best === undefined) return undefined
+  return { level: from, outputLevel: from, inputs: [best], overlapped: [], reason: 'reclaim' }
+}
