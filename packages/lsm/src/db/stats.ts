@@ -42,6 +42,8 @@ export interface DbStats {
     readonly pressure: 'none' | 'slow' | 'stop'
     /** Why nothing is written any more. */
     readonly poisoned: string | undefined
+    /** Why the newest flush could not be done; it is tried again, and what it would write is safe in the log. */
+    readonly full: string | undefined
   }
   readonly compaction?: CompactionStats
 }
@@ -75,7 +77,7 @@ export function statsOf(
   }
 }
 
-function writesOf({ path, logs, memtables, pressure }: Writer): NonNullable<DbStats['writes']> {
+function writesOf({ path, logs, memtables, pressure, refusal }: Writer): NonNullable<DbStats['writes']> {
   const why = path.poisoned
   return {
     batches: path.batches,
@@ -90,5 +92,6 @@ function writesOf({ path, logs, memtables, pressure }: Writer): NonNullable<DbSt
     immutableMemtables: memtables.immutable.length,
     pressure,
     poisoned: why === undefined ? undefined : why instanceof Error ? why.message : String(why),
+    full: refusal?.message,
   }
 }
