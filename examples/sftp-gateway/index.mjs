@@ -1,0 +1,32 @@
+// SFTP into a volume: node index.mjs [--volume DIR] [--port N] --user NAME --password SECRET
+import { parseArgs } from 'node:util'
+import { addUser } from '@vivefs-examples/gateway-users'
+import { ViveFS } from 'vivefs'
+import { serveSftp } from './server.mjs'
+
+const { values } = parseArgs({
+  options: {
+    volume: { type: 'string', default: './sftp.vive' },
+    port: { type: 'string', default: '2222' },
+    user: { type: 'string', default: 'alice' },
+    password: { type: 'string' },
+  },
+})
+
+const vive = await ViveFS.open(values.volume, { engine: 'lsm' })
+if (values.password !== undefined) await addUser(vive, values.user, values.password)
+else if ((await vive.users.list()).length === 0) {
+  await vive.close()
+  console.error('Nobody could log in: give the first user a password with --password.')
+  process.exit(2)
+}
+
+const server = await serveSftp(vive, { port: Number(values.port) })
+console.log(`sftp -P ${server.address().port} ${values.user}@127.0.0.1`)
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    server.close()
+    vive.close().then(() => process.exit(0))
+  })
+}
