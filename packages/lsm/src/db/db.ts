@@ -13,6 +13,7 @@ import { approximateBytes } from './approximate.ts'
 import { type CheckpointReport, checkpoint } from './checkpoint.ts'
 import { Follower } from './follower.ts'
 import { type LoadedOperator, loadOperator } from './merge-operators.ts'
+import { Following } from './following.ts'
 import { type DbOptions, type DbSettings, settingsOf } from './options.ts'
 import { lookup, lookupNow, resolve } from './point-read.ts'
 import type { ReadView } from './read-view.ts'
@@ -42,6 +43,7 @@ export class LsmDb {
   /** What a salvage left out. */
   readonly damage: readonly LevelError[]
   readonly operator: LoadedOperator
+  #following: Following | undefined
   #writer: Writer | undefined
   #follower: Follower | undefined
   readonly #lookup = new Lookup()
@@ -82,6 +84,7 @@ export class LsmDb {
     const follower = new Follower(tree)
     const damage = settings.salvage ? await runAsync(follower.salvage()) : []
     if (!settings.salvage) await runAsync(follower.load())
+    if (!settings.salvage) db.#following = new Following(() => db.#refresh(follower), settings.followMs)
     const db = new LsmDb(settings, tree, operator, damage)
     db.#follower = follower
     return db
@@ -248,8 +251,7 @@ export class LsmDb {
 
   /** Read only: takes in what the writer has done since. */
   async refresh(): Promise<void> {
-    const follower = this.#follower
-    if (follower === undefined || this.settings.salvage)
+    if (this.#following === undefined)
       throw new LevelError('LEVEL_ARGUMENT', 'only a database opened read only is refreshed')
     await runAsync(this.tree.storage.refresh())
     await runAsync(this.tree.versions.refresh())
@@ -257,10 +259,14 @@ export class LsmDb {
   }
 
   stats(): DbStats {
-    return statsOf(this.tree, this.#writer, this.snapshots, this.damage)
+    return statsOf(this.tree, this.#writer ?? this.#following, this.snapshots, this.damage)
   }
 
   /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */
+    await this.#following.refresh()
+  }
+
+  async #refresh(follower: Follower): Promise<void> {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -275,6 +281,7 @@ export class LsmDb {
 }
 
 async function openVersions(
+      await this.#following?.close()
   storage: Tree['storage'],
   settings: DbSettings,
   { operator }: LoadedOperator,

@@ -21,6 +21,8 @@ export interface DbOptions {
   readonly errorIfExists?: boolean | undefined
   /** Claims nothing and writes nothing; may stand beside a writer. */
   readonly readOnly?: boolean | undefined
+  /** Read only: takes in what the writer does every so many milliseconds, without keeping the process alive; default 0, only on `refresh()`. */
+  readonly followMs?: number | undefined
   /** Opens read only and leaves out what is damaged: logs are read up to the damage, tables that cannot be opened are skipped. */
   readonly salvage?: boolean | undefined
   /** Media of your own by name, instead of a directory at the location. They stay yours. */
@@ -81,6 +83,7 @@ export interface DbSettings {
   readonly createIfMissing: boolean
   readonly errorIfExists: boolean
   readonly readOnly: boolean
+  readonly followMs: number
   readonly salvage: boolean
   readonly media: Readonly<Record<string, Medium>> | undefined
   readonly home: readonly string[] | undefined
@@ -123,6 +126,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     createIfMissing: o.createIfMissing !== false && !readOnly,
     errorIfExists: o.errorIfExists === true,
     readOnly,
+    followMs: followMsOf(o, readOnly),
     salvage: o.salvage === true,
     media: o.media,
     home: o.home,
@@ -160,6 +164,12 @@ function separationOptions({ separateBytes = SEPARATE_BYTES, separation = [] }: 
 function ratio(value: number, name: string, least: number): number {
   if (typeof value === 'number' && value >= least && value <= 1000) return value
   throw new LevelError('LEVEL_ARGUMENT', `${name} must be in ${least}..1000, not ${String(value)}`)
+}
+
+function followMsOf({ followMs = 0, salvage }: DbOptions, readOnly: boolean): number {
+  if (followMs !== 0 && (!readOnly || salvage === true))
+    throw new LevelError('LEVEL_ARGUMENT', 'followMs is for databases opened readOnly')
+  return whole(followMs, 'followMs', 0, 3_600_000)
 }
 
 function compactionOf(o: DbOptions): CompactionOptions {

@@ -1,6 +1,7 @@
 import type { BlockCacheStats } from '../cache/block-cache.ts'
 import type { CompactionStats } from '../compaction/stats.ts'
 import type { LevelError } from '../error.ts'
+import { Following, type FollowStats } from './following.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Tree } from './tree.ts'
 import type { Writer } from './writer.ts'
@@ -46,11 +47,13 @@ export interface DbStats {
     readonly full: string | undefined
   }
   readonly compaction?: CompactionStats
+  /** Of a database opened read only. */
+  readonly follow?: FollowStats
 }
 
 export function statsOf(
   tree: Tree,
-  writer: Writer | undefined,
+  half: Writer | Following | undefined,
   snapshots: Snapshots,
   damage: readonly LevelError[],
 ): DbStats {
@@ -73,8 +76,14 @@ export function statsOf(
     snapshots: snapshots.size,
     keptSnapshots: versions.pinned.size,
     damage: damage.map(({ message }) => message),
-    ...(writer === undefined ? {} : { writes: writesOf(writer), compaction: writer.compactor.stats() }),
+    ...statsOfHalf(half),
   }
+}
+
+function statsOfHalf(half: Writer | Following | undefined): Pick<DbStats, 'writes' | 'compaction' | 'follow'> {
+  if (half === undefined) return {}
+  if (half instanceof Following) return { follow: half.stats }
+  return { writes: writesOf(half), compaction: half.compactor.stats() }
 }
 
 function writesOf({ path, logs, memtables, pressure, refusal }: Writer): NonNullable<DbStats['writes']> {
