@@ -72,9 +72,18 @@ export function runSync<T>(op: Op<T>, what?: string): T {
 }
 
 /** Drives an operation, waiting for what it yields. Never throws synchronously. */
-export async function runAsync<T>(op: Op<T>): Promise<T> {
-  // Only the first step can run inside a synchronous operation (started by one of its effects); later ones are jobs.
-  let step = driver.sync ? firstStep(op) : op.next()
+export function runAsync<T>(op: Op<T>): Promise<T> {
+  try {
+    // Only the first step can run inside a synchronous operation (started by one of its effects); later ones are jobs.
+    const step = driver.sync ? firstStep(op) : op.next()
+    return step.done ? Promise.resolve(step.value) : goOn(op, step)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+async function goOn<T>(op: Op<T>, first: IteratorResult<PromiseLike<unknown>, T>): Promise<T> {
+  let step = first
   while (!step.done) {
     let value: unknown
     try {

@@ -10,8 +10,9 @@
  * from a directory found here acts as if it had opened that directory first, as a path walk of POSIX may.
  */
 import { decodeDirent } from '../format/dirent.ts'
-import { decodeInode, type Inode } from '../format/inode.ts'
+import { decodeInode, type Inode, InodeFlag } from '../format/inode.ts'
 import { inodeKey } from '../format/keys.ts'
+import { aclKey, aclOfRow } from './acl.ts'
 import type { Core } from './core.ts'
 import { entryKey } from './directory.ts'
 import { type Credentials, isDirectory, isSymlink, mayAccess, X_OK } from './mode.ts'
@@ -51,7 +52,12 @@ export class Lookups {
   /** The inode at an absolute path; null when there is none; undefined when it cannot be said here. */
   find(who: Credentials, path: Buffer, follows: boolean): Inode | null | undefined {
     const parent = this.parent(who, path)
-    if (parent === undefined || path[path.length - 1] === SLASH) return undefined
+    return parent === undefined ? undefined : this.child(parent, path, follows)
+  }
+
+  /** The inode of the last name of an absolute path whose `parent` was found in this same step; as `find`. */
+  child(parent: Parent, path: Buffer, follows: boolean): Inode | null | undefined {
+    if (path[path.length - 1] === SLASH) return undefined
     const ino = this.#entry(parent.ino, path, parent.offset, path.length)
     if (ino === undefined) return undefined
     if (ino === ABSENT) return null
@@ -97,9 +103,17 @@ export class Lookups {
     if (row === undefined || row === null) return undefined
     const verdict = decodeInode(key, row)
     if (!verdict.ok) return undefined
+    const inode = (verdict.value.flags & InodeFlag.accessAcl) === 0 ? verdict.value : this.#withAcl(verdict.value)
+    if (inode === undefined) return undefined
     this.#remember()
-    this.#inodes.set(ino, verdict.value)
-    return verdict.value
+    this.#inodes.set(ino, inode)
+    return inode
+  }
+
+  #withAcl(inode: Inode): Inode | undefined {
+    const key = aclKey(inode.ino, 'access')
+    const row = this.#core.store.peek(key)
+    return row === undefined || row === null ? undefined : { ...inode, acl: aclOfRow(inode.ino, key, row) }
   }
 
   #entry(directory: number, path: Buffer, from: number, to: number): number | undefined {
@@ -137,6 +151,7 @@ export class Lookups {
     if (key.charCodeAt(0) !== NODE) return
     const ino = numberOf(key)
     const kind = key.charCodeAt(KIND_AT)
+    // Whoever writes an access control list writes the inode too.
     if (kind === 0) this.#inodes.delete(ino)
     else if (kind === 1) this.#entries.get(ino)?.delete(key.slice(NAME_AT))
   }

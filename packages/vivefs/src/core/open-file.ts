@@ -73,6 +73,14 @@ function assertOpenable(inode: Inode, flags: number): void {
   if (!isFile(inode)) throw new FilesystemError('ENXIO')
 }
 
+/** Whether an inode that is there may be opened with `flags` without more ado: false for all that has its own refusal. */
+export function mayOpen(who: Credentials, inode: Inode, flags: number): boolean {
+  const access = flags & O_ACCMODE
+  if (isSymlink(inode) || (isDirectory(inode) ? access !== 0 : !isFile(inode))) return false
+  if (O_NOATIME !== 0 && (flags & O_NOATIME) !== 0 && !isOwner(who, inode)) return false
+  return mayAccess(who, inode, (access !== O_WRONLY ? R_OK : 0) | (access !== 0 ? W_OK : 0))
+}
+
 /**
  * Checks that an inode may be opened with `flags`, and truncates it for O_TRUNC; answers it as it is then. `isNew`: it
  * was created by this very open, so its mode does not limit the access asked for. Errors: ELOOP (a symbolic link),
@@ -106,10 +114,15 @@ function* dropPowers(call: Call, edited: Inode, place?: NamedPlace): Op<void> {
 /** Opens an inode. `isNew` and the errors as for `prepareOpen`. */
 export function* openInode(call: Call, inode: Inode, flags: number, isNew = false): Op<OpenFile> {
   yield* prepareOpen(call, inode, flags, isNew)
+  call.opens(inode.ino)
+  return openFileOf(inode, flags, placeOf(call.reached, inode.ino))
+}
+
+/** The description of an inode that was opened with `flags` by the name of `place`. */
+export function openFileOf(inode: Inode, flags: number, place: NamedPlace | undefined): OpenFile {
   const access = flags & O_ACCMODE
   const canRead = access !== O_WRONLY
   const canWrite = access === O_WRONLY || access === O_RDWR
-  call.opens(inode.ino)
   return {
     ino: inode.ino,
     generation: inode.generation,
@@ -120,7 +133,7 @@ export function* openInode(call: Call, inode: Inode, flags: number, isNew = fals
     append: (flags & O_APPEND) !== 0,
     isSynced: (flags & (O_SYNC | O_DSYNC)) !== 0,
     tracksAtime: O_NOATIME === 0 || (flags & O_NOATIME) === 0,
-    place: placeOf(call.reached, inode.ino),
+    place,
     closed: false,
   }
 }
@@ -249,12 +262,17 @@ function* isCrowded(call: Call, ino: number): Op<boolean> {
  * already.
  */
 export function* closeFile(core: Core, file: OpenFile): Op<void> {
+  if (shutFile(core, file)) yield* reclaimOrphan(core, file.ino)
+}
+
+/** Closes it; answers whether an inode without a name is left, which the caller has to give to `reclaimOrphan`. EBADF. */
+export function shutFile(core: Core, file: OpenFile): boolean {
   if (file.closed) throw new FilesystemError('EBADF')
   file.closed = true
   core.locks.close(file)
   const isLastOfOrphan = core.openFiles.remove(file.ino)
   if (!core.openFiles.has(file.ino)) core.changes.forget(file.ino)
-  if (isLastOfOrphan) yield* reclaimOrphan(core, file.ino)
+  return isLastOfOrphan
 }
 
 /** Deletes an inode that has no name and is not open; does nothing for any other. */

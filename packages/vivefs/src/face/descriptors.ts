@@ -1,7 +1,7 @@
 /** Open file descriptions and the numbers that lead to them. */
 
 import type { Core } from '../core/core.ts'
-import { closeFile, type OpenFile } from '../core/open-file.ts'
+import { closeFile, type OpenFile, reclaimOrphan, shutFile } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
 import { sessionOwner } from '../lock/types.ts'
 import { drivenSync, type Op, runAsync, SyncUnavailableError } from '../op.ts'
@@ -67,6 +67,11 @@ export class Description {
     return this.#users > 0
   }
 
+  /** Whether something has the turn that `inTurn` gives. */
+  get isTaken(): boolean {
+    return this.#isTaken
+  }
+
   /** Resolves when nothing is under way. For one waiter: the close. */
   idle(): Promise<void> {
     return this.#users === 0 ? Promise.resolve() : new Promise((resolve) => (this.#idle = resolve))
@@ -118,12 +123,12 @@ export class Descriptors {
     this.#free.push(slot)
     this.#open--
     this.#core.locks.release(description.file.ino, 'posix', sessionOwner(description.session))
-    if (drivenSync()) {
-      // What a last close reclaims is reclaimed behind the caller's back; after a crash the next open does it.
-      void runAsync(this.#finish(description)).catch(() => {})
-      return
-    }
-    yield* this.#finish(description)
+    const { file, isBusy } = description
+    if (!isBusy && !shutFile(this.#core, file)) return
+    const rest = isBusy ? this.#finish(description) : reclaimOrphan(this.#core, file.ino)
+    // What a last close reclaims is reclaimed behind a synchronous caller's back; after a crash the next open does it.
+    if (drivenSync()) void runAsync(rest).catch(() => {})
+    else yield* rest
   }
 
   /** Closes what a client that is gone has left open, and lets go of its locks. */
@@ -135,7 +140,7 @@ export class Descriptors {
   }
 
   *#finish(description: Description): Op<void> {
-    if (description.isBusy) yield description.idle()
+    yield description.idle()
     yield* closeFile(this.#core, description.file)
   }
 }

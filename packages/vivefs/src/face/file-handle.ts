@@ -15,7 +15,7 @@ import * as io from './io.ts'
 import * as locks from './locks.ts'
 import { flink } from './names.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
-import { wordedByHandle } from './wording.ts'
+import { refuse, wordedByHandle } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
 const descriptions = new WeakMap<object, Description>()
@@ -54,18 +54,18 @@ export class FileHandle extends EventEmitter {
   }
 
   /** `method` and `args`: as the caller gave them, for the words of a refusal. */
-  async #run<T>(
+  #run<T>(
     syscall: string,
     method: string,
     args: readonly unknown[],
     start: (face: Face, description: Description) => Op<T>,
   ): Promise<T> {
-    if (this.#fd === -1) throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall })
+    if (this.#fd === -1) return Promise.reject(Object.assign(new Error('file closed'), { code: 'EBADF', syscall }))
     let op: Op<T>
     try {
       op = start(this.#face, this.#description)
     } catch (error) {
-      throw await wordedByHandle(method, args, error)
+      return wordedByHandle(method, args, error).then(refuse)
     }
     return runAsync(op)
   }
@@ -98,16 +98,15 @@ export class FileHandle extends EventEmitter {
     return this.#run('fdatasync', 'datasync', [], attributes.fdatasync)
   }
 
-  async read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+  read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
     let buffer: NodeJS.ArrayBufferView | undefined
-    const bytesRead = await this.#run('read', 'read', [first, second, third, fourth], (face, of) => {
+    return this.#run('read', 'read', [first, second, third, fourth], (face, of) => {
       const isOptions = first !== undefined && first !== null && !ArrayBuffer.isView(first)
       if (isOptions) assertObject(first, 'options')
       const what = io.toReadInto(first, second, third, fourth)
       buffer = what.buffer
       return io.read(face, of, what)
-    })
-    return { __proto__: null, bytesRead, buffer }
+    }).then((bytesRead) => ({ __proto__: null, bytesRead, buffer }))
   }
 
   async readv(buffers: unknown, position?: unknown) {
@@ -117,11 +116,10 @@ export class FileHandle extends EventEmitter {
     return { __proto__: null, bytesRead, buffers }
   }
 
-  async write(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
-    const bytesWritten = await this.#run('write', 'write', [first, second, third, fourth], (face, of) => {
-      return io.write(face, of, io.toWriteFrom(first, second, third, fourth))
-    })
-    return { __proto__: null, bytesWritten, buffer: first }
+  write(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+    return this.#run('write', 'write', [first, second, third, fourth], (face, of) =>
+      io.write(face, of, io.toWriteFrom(first, second, third, fourth)),
+    ).then((bytesWritten) => ({ __proto__: null, bytesWritten, buffer: first }))
   }
 
   async writev(buffers: unknown, position?: unknown) {

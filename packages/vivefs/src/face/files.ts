@@ -1,5 +1,6 @@
 /** Operations on whole files: readFile, writeFile, appendFile, copyFile. */
 import { constants } from 'node:fs'
+import { readWholeAtHand } from '../core/at-hand.ts'
 import type { Call } from '../core/call.ts'
 import { readContent } from '../core/content.ts'
 import { isDirectory } from '../core/mode.ts'
@@ -17,7 +18,7 @@ import {
   toOptions,
   wrongType,
 } from './arguments.ts'
-import { type Face, located, walkPath } from './context.ts'
+import { absolute, type Face, located, walkPath } from './context.ts'
 import { Description } from './descriptors.ts'
 import { toFlags } from './flags.ts'
 import { FILE_MODE, readOn, writeOn } from './io.ts'
@@ -52,16 +53,25 @@ export function readFile(face: Face, file: unknown, options?: unknown, usual?: s
   const { encoding, flag, signal } = toOptions<ReadOptions>(options, READ_DEFAULTS)
   const target = toTarget(file)
   const flags = toFlags(flag || (usual ?? flag), 'options.flag')
-  return decode()
-
-  function* decode(): Op<string | Buffer> {
-    assertNotAborted(signal)
-    const bytes = yield* target instanceof Description
-      ? readRest(face, target, signal)
-      : readPath(face, target, flags, signal)
-    // 'buffer' is no encoding of text: the error of that is Buffer's own, as in node.
-    return encoding ? bytes.toString(encoding as BufferEncoding) : bytes
+  if (target instanceof Description) return decoded(readRest(face, target, signal), encoding, signal)
+  if (flags === O_RDONLY && !signal?.aborted) {
+    const bytes = readWholeAtHand(face.core, face.who, absolute(face, target.bytes), READ_BYTES_MAX)
+    if (bytes !== undefined) return decoded(bytes, encoding, undefined)
   }
+  return decoded(readPath(face, target, flags, signal), encoding, signal)
+}
+
+type ReadEncoding = ReadOptions['encoding']
+
+function* decoded(
+  read: Op<Buffer> | Buffer,
+  encoding: ReadEncoding,
+  signal: AbortSignal | undefined,
+): Op<string | Buffer> {
+  assertNotAborted(signal)
+  const bytes = read instanceof Uint8Array ? read : yield* read
+  // 'buffer' is no encoding of text: the error of that is Buffer's own, as in node.
+  return encoding ? bytes.toString(encoding as BufferEncoding) : bytes
 }
 
 const tooLarge = (size: number): Error =>
@@ -102,26 +112,26 @@ function* readSmall(call: Call, inode: Inode): Op<Buffer> {
 }
 
 /** From the position to the end, in pieces. */
-function* readRest(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
-  const { ino, generation } = of.file
-  return yield* located('read', undefined, of.inTurn(whole()))
+function readRest(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
+  return located('read', undefined, of.inTurn(readPieces(face, of, signal)))
+}
 
-  function* whole(): Op<Buffer> {
-    if (!of.file.canRead) throw new FilesystemError('EBADF')
-    const inode = yield* face.core.read(face.who, (call) => call.inode(ino, generation))
-    if (isDirectory(inode)) throw isDirectoryRead()
-    const bytes = Math.max(0, inode.size - of.position)
-    if (bytes > WHOLE_BYTES_MAX) throw tooLarge(inode.size)
-    const into = Buffer.allocUnsafe(bytes)
-    let done = 0
-    while (done < bytes) {
-      assertNotAborted(signal)
-      const read = yield* readOn(face, of, into.subarray(done, done + READ_BYTES_MAX))
-      if (read === 0) break
-      done += read
-    }
-    return into.subarray(0, done)
+function* readPieces(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
+  const { ino, generation, canRead } = of.file
+  if (!canRead) throw new FilesystemError('EBADF')
+  const inode = yield* face.core.read(face.who, (call) => call.inode(ino, generation))
+  if (isDirectory(inode)) throw isDirectoryRead()
+  const bytes = Math.max(0, inode.size - of.position)
+  if (bytes > WHOLE_BYTES_MAX) throw tooLarge(inode.size)
+  const into = Buffer.allocUnsafe(bytes)
+  let done = 0
+  while (done < bytes) {
+    assertNotAborted(signal)
+    const read = yield* readOn(face, of, into.subarray(done, done + READ_BYTES_MAX))
+    if (read === 0) break
+    done += read
   }
+  return into.subarray(0, done)
 }
 
 interface WriteOptions {
@@ -209,18 +219,23 @@ export function writeOpen(
   face: Face,
   of: Description,
   data: Uint8Array,
+  how: Pick<WholeWrite, 'signal' | 'flush'>,
+): Op<void> {
+  return located('write', undefined, of.inTurn(writePieces(face, of, data, how)))
+}
+
+function* writePieces(
+  face: Face,
+  of: Description,
+  data: Uint8Array,
   { signal, flush }: Pick<WholeWrite, 'signal' | 'flush'>,
 ): Op<void> {
-  return located('write', undefined, of.inTurn(pieces()))
-
-  function* pieces(): Op<void> {
-    for (let done = 0; done < data.length; ) {
-      assertNotAborted(signal)
-      const piece = data.subarray(done, done + WRITE_BYTES_MAX)
-      done += yield* writeOn(face, of, piece)
-    }
-    if (flush) yield* face.core.store.barrier()
+  for (let done = 0; done < data.length; ) {
+    assertNotAborted(signal)
+    const piece = data.subarray(done, done + WRITE_BYTES_MAX)
+    done += yield* writeOn(face, of, piece)
   }
+  if (flush) yield* face.core.store.barrier()
 }
 
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
@@ -231,27 +246,29 @@ export function copyFile(face: Face, source: unknown, destination: unknown, mode
   const from = toPath(source, 'src')
   const to = toPath(destination, 'dest')
   const bits = toFlagBits(mode, COPY_MODE_MAX)
-  return located('copyfile', from, copy(), to)
+  return located('copyfile', from, copy(face, from, to, bits), to)
+}
 
-  function* copy(): Op<void> {
-    if ((bits & COPYFILE_FICLONE_FORCE) !== 0) throw new FilesystemError('ENOTSUP')
-    const { core, who } = face
-    const flags = O_WRONLY | O_CREAT | ((bits & COPYFILE_EXCL) !== 0 ? O_EXCL : 0)
-    const isDone = yield* core.run(who, function* (call) {
-      const { inode } = yield* walkPath(call, face, from, 'follow')
-      if (inode === undefined) throw new FilesystemError('ENOENT')
-      yield* prepareOpen(call, inode, O_RDONLY)
-      const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)
-      const cleared = yield* prepareOpen(call, target, target.ino === inode.ino ? flags : flags | O_TRUNC, isNew)
-      if (isDirectory(inode)) throw new FilesystemError('EISDIR')
-      if (target.ino === inode.ino) return true
-      call.edit(cleared, 'ctime').mode = inode.mode
-      if (inode.size > WRITE_BYTES_MAX) return false
-      if (inode.size > 0) yield* writeInode(call, cleared, 0, yield* readSmall(call, inode))
-      return true
-    })
-    if (!isDone) yield* copyLarge(face, from, to)
-  }
+function* copy(face: Face, from: Path, to: Path, bits: number): Op<void> {
+  if ((bits & COPYFILE_FICLONE_FORCE) !== 0) throw new FilesystemError('ENOTSUP')
+  const flags = O_WRONLY | O_CREAT | ((bits & COPYFILE_EXCL) !== 0 ? O_EXCL : 0)
+  const isDone = yield* face.core.run(face.who, (call) => copySmall(call, face, from, to, flags))
+  if (!isDone) yield* copyLarge(face, from, to)
+}
+
+/** Makes the target and copies a small file; answers false when the content is still to be copied. */
+function* copySmall(call: Call, face: Face, from: Path, to: Path, flags: number): Op<boolean> {
+  const { inode } = yield* walkPath(call, face, from, 'follow')
+  if (inode === undefined) throw new FilesystemError('ENOENT')
+  yield* prepareOpen(call, inode, O_RDONLY)
+  const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)
+  const cleared = yield* prepareOpen(call, target, target.ino === inode.ino ? flags : flags | O_TRUNC, isNew)
+  if (isDirectory(inode)) throw new FilesystemError('EISDIR')
+  if (target.ino === inode.ino) return true
+  call.edit(cleared, 'ctime').mode = inode.mode
+  if (inode.size > WRITE_BYTES_MAX) return false
+  if (inode.size > 0) yield* writeInode(call, cleared, 0, yield* readSmall(call, inode))
+  return true
 }
 
 function* copyLarge(face: Face, from: Path, to: Path): Op<void> {

@@ -1,8 +1,9 @@
 /** Operations on open files: open, close, read, write, and their vectors. Positions as POSIX has them. */
+import { readAtHand } from '../core/at-hand.ts'
 import { readFile as readAt, writeFile as writeAt } from '../core/open-file.ts'
 import { fallocate as allocate, type FallocateMode, seekData, seekHole } from '../core/space.ts'
 import { FilesystemError } from '../errors.ts'
-import type { Op } from '../op.ts'
+import { done, type Op } from '../op.ts'
 import { assertInt32, assertInteger, bytesOfView, outOfRange, toMode, wrongType, wrongValue } from './arguments.ts'
 import { type Face, located } from './context.ts'
 import type { Description } from './descriptors.ts'
@@ -79,6 +80,13 @@ export function toReadInto(first: unknown, second?: unknown, third?: unknown, fo
 
 /** Reads; answers how many bytes, 0 at the end. */
 export function read(face: Face, of: Description, { into, position }: ReadInto): Op<number> {
+  if (position !== undefined || !of.isTaken) {
+    const bytes = readAtHand(face.core, of.file, position ?? of.position, into)
+    if (bytes !== undefined) {
+      if (position === undefined) of.position += bytes
+      return done(bytes)
+    }
+  }
   if (position !== undefined)
     return located('read', undefined, of.use(readAt(face.core, face.who, of.file, position, into)))
   return located('read', undefined, of.inTurn(readOn(face, of, into)))
@@ -103,29 +111,28 @@ const toVectorPosition = (position: unknown): number | undefined =>
 export function readv(face: Face, of: Description, buffers: unknown, position?: unknown): Op<number> {
   const views = toViews(buffers)
   const at = toVectorPosition(position)
-  if (at === undefined) return located('read', undefined, of.inTurn(fill((into) => readOn(face, of, into))))
-  let from = at
-  return located(
-    'read',
-    undefined,
-    of.use(
-      fill(function* (into) {
-        const bytes = yield* readAt(face.core, face.who, of.file, from, into)
-        from += bytes
-        return bytes
-      }),
-    ),
-  )
+  if (at === undefined) return located('read', undefined, of.inTurn(fill(face, of, views, undefined)))
+  return located('read', undefined, of.use(fill(face, of, views, at)))
+}
 
-  function* fill(next: (into: Uint8Array) => Op<number>): Op<number> {
-    let total = 0
-    for (const view of views) {
-      const bytes = yield* next(bytesOfView(view))
-      total += bytes
-      if (bytes < view.byteLength) break
-    }
-    return total
+/** One view after the other, from `position` or from the file's own on. */
+function* fill(
+  face: Face,
+  of: Description,
+  views: readonly NodeJS.ArrayBufferView[],
+  position: number | undefined,
+): Op<number> {
+  let total = 0
+  for (const view of views) {
+    const into = bytesOfView(view)
+    const bytes =
+      position === undefined
+        ? yield* readOn(face, of, into)
+        : yield* readAt(face.core, face.who, of.file, position + total, into)
+    total += bytes
+    if (bytes < into.length) break
   }
+  return total
 }
 
 /** What a write takes. */
@@ -165,15 +172,15 @@ const writePosition = (position: unknown): number | undefined =>
 
 /** Writes all of it; answers how many bytes (fewer only when the space ran out). */
 export function write(face: Face, of: Description, { data, position }: WriteFrom): Op<number> {
-  const { core, who } = face
   if (position === undefined && !of.file.append) return located('write', undefined, of.inTurn(writeOn(face, of, data)))
-  return located('write', undefined, of.use(put()))
+  return located('write', undefined, of.use(writeThere(face, of, position, data)))
+}
 
-  function* put(): Op<number> {
-    const { bytes, end } = yield* writeAt(core, who, of.file, position ?? null, data)
-    if (position === undefined) of.position = end
-    return bytes
-  }
+/** Writes at `position`, or where O_APPEND says. */
+function* writeThere(face: Face, of: Description, position: number | undefined, data: Uint8Array): Op<number> {
+  const { bytes, end } = yield* writeAt(face.core, face.who, of.file, position ?? null, data)
+  if (position === undefined) of.position = end
+  return bytes
 }
 
 /** Writes at the file's own position; only for the one whose turn it is. */

@@ -1,5 +1,6 @@
 /** open(2) by path: creating, following links, unnamed files. */
 import { constants } from 'node:fs'
+import { openAtHand } from '../core/at-hand.ts'
 import type { Call } from '../core/call.ts'
 import { createEntry, makeInode } from '../core/create.ts'
 import { assertWritableDirectory } from '../core/directory.ts'
@@ -8,7 +9,7 @@ import { O_DIRECTORY, O_NOFOLLOW, type OpenFile, openInode } from '../core/open-
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { type Face, located, walkPath } from './context.ts'
+import { absolute, type Face, located, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { endsWithSlash, type Path } from './paths.ts'
 
@@ -72,22 +73,23 @@ export function changesNothing(face: Face, flags: number): boolean {
 }
 
 /** Opens `path`; the description has a number. */
-export function* openDescription(face: Face, path: Path, flags: number, mode: number): Op<Description> {
-  const { core, who, descriptors } = face
-  return yield* located('open', path, open())
+export function openDescription(face: Face, path: Path, flags: number, mode: number): Op<Description> {
+  return located('open', path, openNumbered(face, path, flags, mode))
+}
 
-  function* open(): Op<Description> {
-    descriptors.assertRoom()
-    const file: OpenFile = yield* core.run(
-      who,
-      function* (call) {
-        const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
-        return yield* openInode(call, inode, isTemporary(flags) ? flags & ~O_DIRECTORY : flags, isNew)
-      },
-      { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC },
-    )
-    const description = descriptors.add(file, face.session)
-    description.isLinkable = isTemporary(flags) && (flags & O_EXCL) === 0
-    return description
-  }
+function* openNumbered(face: Face, path: Path, flags: number, mode: number): Op<Description> {
+  const { core, who, descriptors, session } = face
+  descriptors.assertRoom()
+  const known = openAtHand(core, who, absolute(face, path.bytes), flags)
+  if (known !== undefined) return descriptors.add(known, session)
+  const how = { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC }
+  const file = yield* core.run(who, (call) => openFileAt(call, face, path, flags, mode), how)
+  const description = descriptors.add(file, session)
+  description.isLinkable = isTemporary(flags) && (flags & O_EXCL) === 0
+  return description
+}
+
+function* openFileAt(call: Call, face: Face, path: Path, flags: number, mode: number): Op<OpenFile> {
+  const { inode, isNew } = yield* openPath(call, face, path, flags, mode)
+  return yield* openInode(call, inode, isTemporary(flags) ? flags & ~O_DIRECTORY : flags, isNew)
 }

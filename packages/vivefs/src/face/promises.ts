@@ -12,7 +12,7 @@ import { readFileAsync } from './files.ts'
 import { open } from './io.ts'
 import { byPath } from './operations.ts'
 import type { VivePromises } from './types.ts'
-import { wordedAsync } from './wording.ts'
+import { refuse, wordedAsync } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
 type Operation = (face: Face, ...args: never[]) => Op<unknown>
@@ -42,12 +42,12 @@ export function promisesOf(face: Face): VivePromises {
   const out: Record<string, unknown> = { constants }
   for (const [name, operation] of entries) {
     const holder = {
-      async [name](...args: never[]): Promise<unknown> {
+      [name](...args: never[]): Promise<unknown> {
         let op: Op<unknown>
         try {
           op = operation(face, ...args)
         } catch (error) {
-          throw await wordedAsync(name, args, error)
+          return wordedAsync(name, args, error).then(refuse)
         }
         return runAsync(op)
       },
@@ -55,6 +55,6 @@ export function promisesOf(face: Face): VivePromises {
     out[name] = holder[name]
   }
   const { open: openFile } = out as Record<string, (...args: unknown[]) => Promise<Description>>
-  out.open = async (...args: unknown[]) => new FileHandle(face, await openFile(...args))
+  out.open = (...args: unknown[]) => openFile(...args).then((description) => new FileHandle(face, description))
   return out as unknown as VivePromises
 }

@@ -78,6 +78,11 @@ export function worded(form: 'callback' | 'sync', name: string, args: readonly u
   return error
 }
 
+/** What a promise does with the error that was worded for it. */
+export function refuse(error: unknown): never {
+  throw error
+}
+
 /** As `worded`, of fs.promises. */
 export async function wordedAsync(name: string, args: readonly unknown[], error: unknown): Promise<unknown> {
   const ask = (nodeFs.promises as unknown as Record<string, Anything | undefined>)[name]
