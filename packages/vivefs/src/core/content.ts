@@ -25,6 +25,7 @@ export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
 
 /** Content of at most this many extents is deleted in the operation itself; more becomes a job. */
 const EXTENTS_INLINE_MAX = 64
+const SHARED_INLINE_MAX = 1
 /** An extent whose content ends below this is simply written anew. */
 const REWRITE_BYTES_MAX = 2048
 
@@ -37,8 +38,12 @@ const extentCount = (inode: Inode): number => Math.ceil(inode.size / inode.exten
 const isDense = (inode: Inode): boolean => inode.nextEpoch <= 1 && inode.allocatedBytes === inode.size
 
 /** Whether deleting the content needs a job: many extents, or attributes that only a range read can find. */
-export const isBigContent = (inode: Inode): boolean =>
-  inode.xattrs > 0 || (inode.nextEpoch > 0 && (extentCount(inode) > EXTENTS_INLINE_MAX || inode.epochs.length > 1))
+export const isBigContent = (call: Call, inode: Inode): boolean =>
+  inode.xattrs > 0 || (inode.nextEpoch > 0 && (extentCount(inode) > inlineMax(call, inode) || inode.epochs.length > 1))
+
+/** Of what a snapshot sees too, a copy would have to be kept; a job leaves it where it is. */
+const inlineMax = (call: Call, inode: Inode): number =>
+  call.core.options.shared?.shares(inode.ino) === true ? SHARED_INLINE_MAX : EXTENTS_INLINE_MAX
 
 /** Deletes the rows of content that is not big. */
 export function deleteContent(call: Call, inode: Inode): void {
@@ -274,7 +279,7 @@ function* shrink(call: Call, inode: Inode, size: number): Op<void> {
   const first = within > 0 ? boundary + 1 : boundary
   const last = extentCount(inode) - 1
   if (first > last) return
-  if (last - first < EXTENTS_INLINE_MAX && inode.epochs.length === 1) {
+  if (last - first < inlineMax(call, inode) && inode.epochs.length === 1) {
     yield* deleteExtents(call, inode, first, last)
   } else {
     yield* cutExtents(call, inode, first, wasDense ? Math.max(0, denseHidden) : first === 0 ? inode.allocatedBytes : -1)
@@ -304,8 +309,9 @@ function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes: numbe
   // A trim that counts meets each hidden extent as one row: partial rows on an older epoch's base would count twice.
   for (const tail of inode.tails) if (tail.index < first || hiddenBytes < 0) yield* foldTail(call, inode, tail)
   let dataBytes = hiddenBytes
-  for (const { epoch } of inode.epochs) {
-    call.addJob({ kind: 'trim', ino: inode.ino, epoch, from: first, dataBytes })
+  for (const { epoch, end } of inode.epochs) {
+    const to = end === NO_CUT ? {} : { to: end }
+    call.addJob({ kind: 'trim', ino: inode.ino, epoch, from: first, ...to, dataBytes })
     if (dataBytes > 0) dataBytes = 0
   }
   // The bytes leave the inode now; the volume's counter gives them back while the jobs delete.

@@ -2,9 +2,9 @@
  * Background work of a volume: reclaims what big deletes and truncates left (format/job.ts), in bounded transactions,
  * one job at a time. The rows in the store are the truth; the queue here only saves reading them.
  */
-import { ViveError } from '../errors.ts'
+import { invariant, ViveError } from '../errors.ts'
 import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../format/extent.ts'
-import { decodeJob, encodeJob, type Job } from '../format/job.ts'
+import { type ContentJob, decodeJob, encodeJob, type Job, type PurgeJob, type TrimJob } from '../format/job.ts'
 import {
   extentRange,
   extentsOfInodeRange,
@@ -15,7 +15,7 @@ import {
   parseExtentKey,
 } from '../format/keys.ts'
 import { type Op, runAsync } from '../op.ts'
-import type { Row } from '../store/store.ts'
+import type { Bytes, KeyRange, Row } from '../store/store.ts'
 import type { Call } from './call.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
@@ -27,6 +27,9 @@ const KEYS_PER_STEP = 1024
 /** Rows read with their values in one transaction: more than the parts of one extent, few enough for memory. */
 const ROWS_PER_STEP = 128
 
+/** A step of a job in bounded time and space; answers what is left of it. */
+export type OtherWork = (call: Call, job: Exclude<Job, ContentJob>) => Op<Job | undefined>
+
 export class JobRunner {
   readonly #core: Core
   readonly #queue = new Map<number, Job>()
@@ -34,9 +37,15 @@ export class JobRunner {
   #running: Promise<void> | undefined
   #stopping = false
   #failure: unknown
+  #other: OtherWork | undefined
 
   constructor(core: Core) {
     this.#core = core
+  }
+
+  /** Who does the jobs that do not concern the content of one inode. */
+  handOver(work: OtherWork): void {
+    this.#other = work
   }
 
   /** Takes up a job whose row is committed. */
@@ -95,11 +104,25 @@ export class JobRunner {
     }
   }
 
+  /** One step of a job's work; what is left of it. */
+  #work(call: Call, job: Job): Op<Job | undefined> {
+    switch (job.kind) {
+      case 'purge':
+        return purge(call, job)
+      case 'trim':
+        return trim(call, job)
+      default:
+        invariant(this.#other !== undefined, 'jobs of snapshots need who does them')
+        return this.#other(call, job)
+    }
+  }
+
   #step(id: number, job: Job): Op<Job | undefined> {
+    const steps = (call: Call, of: Job): Op<Job | undefined> => this.#work(call, of)
     return this.#core.run(
       superuser,
       function* (call) {
-        const rest = job.kind === 'purge' ? yield* purge(call, job) : yield* trim(call, job)
+        const rest = yield* steps(call, job)
         const key = jobKey(id)
         if (rest === undefined) call.tx.del(key)
         else if (rest !== job) call.tx.put(key, encodeJob(key, rest))
@@ -110,50 +133,78 @@ export class JobRunner {
   }
 }
 
-type Purge = Extract<Job, { kind: 'purge' }>
-type Trim = Extract<Job, { kind: 'trim' }>
+/** Deletes rows that the volume does not see any more; answers whether some had to stay, for whoever sees them still. */
+function* deleteHidden(call: Call, keys: readonly Bytes[], job: ContentJob): Op<boolean> {
+  const { shared } = call.core.options
+  const stays = shared?.shares(job.ino) === true ? yield* shared.areShared(call.tx, keys, job.since ?? 0) : []
+  for (const [n, key] of keys.entries()) if (stays[n] !== true) call.tx.discard(key)
+  return stays.includes(true)
+}
+
+/** The job after a step that ended at `last`. */
+function goneOn<T extends ContentJob>(job: T, left: boolean, last: Bytes | undefined): T {
+  return (left || job.after !== undefined) && last !== undefined ? { ...job, after: Buffer.from(last) } : job
+}
+
+/** Rows of a range behind what the job has dealt with. */
+const goneOnRange = (range: KeyRange, { after }: ContentJob): KeyRange =>
+  after === undefined || (range.gte !== undefined && Buffer.compare(after, range.gte) < 0)
+    ? range
+    : { ...range, gte: undefined, gt: after }
 
 /** Deletes data first, the rows of the inode last; the volume's counter gives the bytes back at the end. */
-function* purge(call: Call, job: Purge): Op<Job | undefined> {
-  const extents = yield* call.tx.range({ ...extentsOfInodeRange(job.ino, KEYS_PER_STEP), keysOnly: true })
-  for (const { key } of extents) call.tx.del(key)
-  if (extents.length === KEYS_PER_STEP) return job
+function* purge(call: Call, job: PurgeJob): Op<Job | undefined> {
+  const range = goneOnRange(extentsOfInodeRange(job.ino, KEYS_PER_STEP), job)
+  const extents = (yield* call.tx.range({ ...range, keysOnly: true })).map(({ key }) => key)
+  const left = yield* deleteHidden(call, extents, job)
+  if (extents.length === KEYS_PER_STEP) return goneOn(job, left, extents[extents.length - 1])
   const rows = yield* call.tx.range({ ...nodeRange(job.ino), limit: KEYS_PER_STEP, keysOnly: true })
-  for (const { key } of rows) call.tx.del(key)
-  if (rows.length === KEYS_PER_STEP) return job
+  const keys = rows.map(({ key }) => key)
+  const { shared } = call.core.options
+  const stays = shared?.shares(job.ino) === true ? yield* shared.areShared(call.tx, keys, job.since ?? 0) : []
+  // A name or an attribute is small: what somebody still sees of it is kept aside.
+  for (const [n, key] of keys.entries()) {
+    if (stays[n] === true) call.tx.del(key)
+    else call.tx.discard(key)
+  }
+  if (rows.length === KEYS_PER_STEP) return goneOn(job, left, extents[extents.length - 1])
   call.giveBack(job.dataBytes)
   return undefined
 }
 
-function* trim(call: Call, job: Trim): Op<Job | undefined> {
+function* trim(call: Call, job: TrimJob): Op<Job | undefined> {
   if (job.dataBytes < 0) return yield* countingTrim(call, job)
-  const rows = yield* call.tx.range({ ...extentRange(job.ino, job.epoch, job.from, KEYS_PER_STEP), keysOnly: true })
-  for (const { key } of rows) call.tx.del(key)
-  if (rows.length === KEYS_PER_STEP) return job
+  const range = goneOnRange(extentRange(job.ino, job.epoch, job.from, KEYS_PER_STEP), job)
+  const keys = (yield* call.tx.range({ ...range, keysOnly: true })).map(({ key }) => key)
+  const left = yield* deleteHidden(call, keys, job)
+  if (keys.length === KEYS_PER_STEP) return goneOn(job, left, keys[keys.length - 1])
   call.giveBack(job.dataBytes)
   return undefined
 }
 
 /** Deletes whole extents and takes what they held from the inode, as long as the inode still counts that epoch. */
-function* countingTrim(call: Call, job: Trim): Op<Job | undefined> {
-  const rows = yield* call.tx.range(extentRange(job.ino, job.epoch, job.from, ROWS_PER_STEP))
+function* countingTrim(call: Call, job: TrimJob): Op<Job | undefined> {
+  const rows = yield* call.tx.range(goneOnRange(extentRange(job.ino, job.epoch, job.from, ROWS_PER_STEP), job))
   const isLast = rows.length < ROWS_PER_STEP
   const groups = groupByExtent(rows)
   if (!isLast) groups.pop()
   let bytes = 0
+  const keys: Bytes[] = []
   for (const group of groups) {
     const parts: Segments[] = []
     for (const row of group) {
       const verdict = decodeExtent(row.key, row.value)
       if (!verdict.ok) throw corruption(`extent ${Buffer.from(row.key).toString('hex')}`, verdict.fault)
       parts.push(verdict.value)
-      call.tx.del(row.key)
+      keys.push(row.key)
     }
-    bytes += allocatedBytes(applyExtent(undefined, parts))
+    const isCounted = job.to === undefined || (parseExtentKey(group[0].key)?.index ?? 0) < job.to
+    if (isCounted) bytes += allocatedBytes(applyExtent(undefined, parts))
   }
+  const left = yield* deleteHidden(call, keys, job)
   const inode = yield* call.find(job.ino)
   if (inode?.epochs.some(({ epoch }) => epoch === job.epoch)) call.allocate(call.edit(inode), -bytes)
-  return isLast ? undefined : job
+  return isLast ? undefined : goneOn(job, left, keys[keys.length - 1])
 }
 
 function groupByExtent(rows: readonly Row[]): Row[][] {

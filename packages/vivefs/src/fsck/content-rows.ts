@@ -6,14 +6,16 @@ import type { Core } from '../core/core.ts'
 import { S_IFREG } from '../core/mode.ts'
 import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../format/extent.ts'
 import type { Tail } from '../format/inode.ts'
+import type { ContentJob } from '../format/job.ts'
 import { BASE_PART, type ExtentKeyParts, extentKey, PARTS_PER_TIER, parseExtentKey } from '../format/keys.ts'
 import { type Op, runAsync } from '../op.ts'
 import type { Row } from '../store/store.ts'
 import type { Census, Node } from './census.ts'
+import { dropRow } from './drop-row.ts'
 import { addPurge, addTrim, clip, rewriteExtent } from './repair-content.ts'
 import type { Salvage } from './salvage.ts'
 import { SparseBitmap } from './sparse-bitmap.ts'
-import { dropRow, hexOf } from './system-rows.ts'
+import { hexOf } from './system-rows.ts'
 
 /** An extent with partial rows, gathered over the epochs. */
 interface Tailed {
@@ -33,6 +35,11 @@ interface HiddenExtent {
 
 const isNamed = ({ mids, smalls }: Tail, part: number): boolean =>
   part <= PARTS_PER_TIER ? part <= mids : part - PARTS_PER_TIER <= smalls
+
+/** Whether a job has still to deal with a row. */
+const isAhead = (job: ContentJob, at: ExtentKeyParts, key: Uint8Array): boolean =>
+  (job.kind === 'purge' || (job.epoch === at.epoch && job.from <= at.index)) &&
+  (job.after === undefined || Buffer.compare(key, job.after) > 0)
 
 export class ContentRows {
   readonly #census: Census
@@ -94,11 +101,9 @@ export class ContentRows {
   /** A row that no read sees: some job must be about to delete it. */
   #visitHidden(node: Node, at: ExtentKeyParts, row: Row, segments: Segments | undefined, isCounted: boolean): void {
     const { findings } = this.#census
-    const pending = this.#census
-      .jobsOf(node.ino)
-      .find(({ job }) => job.kind === 'purge' || (job.epoch === at.epoch && job.from <= at.index))
+    const pending = this.#census.jobsOf(node.ino).find(({ job }) => isAhead(job, at, row.key))
     if (pending === undefined) {
-      this.#visitStray(node, at)
+      if (!this.#census.snapshots.sees(row.key)) this.#visitStray(node, at)
       return
     }
     if (segments === undefined) {
@@ -109,6 +114,7 @@ export class ContentRows {
     }
     const { job } = pending
     if (node.row !== 'sound' || !isCounted || job.kind !== 'trim' || job.dataBytes >= 0) return
+    if (job.to !== undefined && at.index >= job.to) return
     if (this.#hidden?.epoch !== at.epoch || this.#hidden.index !== at.index) this.#finishHidden()
     this.#hidden ??= { epoch: at.epoch, index: at.index, parts: [] }
     this.#hidden.parts.push(segments)

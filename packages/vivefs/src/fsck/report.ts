@@ -12,6 +12,8 @@ export interface FsckProgress {
 export interface FsckOptions {
   /** Put right what is found. Nothing is deleted that could still be somebody's data (docs/fsck.md). */
   readonly repair?: boolean
+  /** Check what snapshots and forks show as well. Default true; each takes as long as the volume. */
+  readonly snapshots?: boolean
   readonly onProgress?: (progress: FsckProgress) => void
   /** Stops between two pages, or between two repairs; the volume is sound then as it was. */
   readonly signal?: AbortSignal

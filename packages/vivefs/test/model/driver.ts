@@ -124,6 +124,7 @@ export class Driver {
     this.#volume = await this.#open()
     watchJobs(this.#volume.core, (job) => {
       if (job.kind === 'purge') this.#rarities.bigDeletes++
+      else if (job.kind !== 'trim') return
       else if (job.dataBytes < 0) this.#rarities.countingTrims++
       else this.#rarities.cuts++
     })

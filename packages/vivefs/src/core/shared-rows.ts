@@ -1,0 +1,15 @@
+/** What the core asks of whoever keeps rows for others: snapshots of the volume, or the base of a fork. */
+import type { Op } from '../op.ts'
+import type { Bytes, Tx } from '../store/store.ts'
+
+export interface SharedRows {
+  /**
+   * Whether rows of an inode may be another's too: deleting one of them in place means a copy, leaving it where nobody
+   * looks any more costs nothing.
+   */
+  shares(ino: number): boolean
+  /** For jobs (`since`): who is made later does not see what they delete. */
+  readonly stamp: number
+  /** Which of some rows that this volume does not see any more are somebody's still. `keys`: ascending, of one type. */
+  areShared(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly boolean[]>
+}
