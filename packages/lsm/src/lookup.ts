@@ -10,6 +10,15 @@ export const DELETED = 2
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
+/** What has the memory of a value. */
+export interface ValueOwner {
+  /** True: views of the memory may be given away, it keeps what it holds now. False: the memory is used again some time. */
+  lend(): boolean
+}
+
+/** The memory was made for the one value and is whose takes it. */
+export const GIVEN: ValueOwner = { lend: () => true }
+
 /**
  * One point read on its way through the sources, newest first. Every source calls {@link cover} with its newest visible
  * range tombstone over the key, then {@link offer} for its entries of the key in internal order until it answers true.
@@ -23,6 +32,8 @@ export class Lookup {
   valueBytes: Buffer = NOTHING
   valueStart = 0
   valueEnd = 0
+  /** Of the value found; undefined: views of it hold for ever. */
+  owner: ValueOwner | undefined
   /** Merge operands, newest first; copies. Undefined while there are none. */
   operands: Bytes[] | undefined
   /** Greatest visible sequence of the range tombstones over the key met so far; 0 for none. */
@@ -34,6 +45,8 @@ export class Lookup {
   start(sequence: number): this {
     this.sequence = sequence
     this.state = SEARCHING
+    this.kind = PUT
+    this.owner = undefined
     this.operands = undefined
     this.tombstone = 0
     this.hash = -1
@@ -48,7 +61,7 @@ export class Lookup {
     if (tombstone > this.tombstone) this.tombstone = tombstone
   }
 
-  /** Takes a visible entry of the key; true when the read is decided and no older entry matters. */
+  /** Takes a visible entry of the key, whose source has set `owner`; true when the read is decided and no older entry matters. */
   offer(sequence: number, kind: Kind, bytes: Buffer, start: number, end: number): boolean {
     if (sequence < this.tombstone || kind === DELETE) {
       this.state = DELETED

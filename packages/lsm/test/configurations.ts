@@ -74,6 +74,27 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     crash: 'default',
     kill: 'deep',
   },
+  'everything separated': {
+    options: { ...SMALL, separateBytes: 1, logBytes: 32_768 },
+    threaded: true,
+    abstract: 'default',
+    model: 'default',
+    crash: 'default',
+    kill: 'default',
+  },
+  'some separated': {
+    options: {
+      ...SMALL,
+      separateBytes: 200,
+      separation: [{ prefix: 'k', bytes: 40 }],
+      logBytes: 16_384,
+      spaceSoft: 1.2,
+    },
+    abstract: 'deep',
+    model: 'default',
+    crash: 'deep',
+    kill: 'deep',
+  },
   'two media': {
     options: SMALL,
     media: { first: {}, second: {} },

@@ -9,6 +9,8 @@ import { type BlobPointer, readPointer } from './blob-pointer.ts'
 /** Files that stay open; opening one again costs a look into a table. */
 const FILES_MAX = 256
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 /** The pointer in an entry of kind BLOB. LEVEL_CORRUPTION. */
 export function pointerOf(bytes: Buffer, start: number, end: number): BlobPointer {
   const pointer = readPointer(bytes, start, end)
@@ -36,6 +38,7 @@ export class BlobFiles {
 
   /** The value on the spot; undefined: something has to be waited for, drive {@link read}. LEVEL_CORRUPTION, LEVEL_IO_ERROR. */
   readNow(pointer: BlobPointer): Buffer | undefined {
+    if (pointer.length === 0) return NOTHING
     const file = this.#open.get(pointer.file)
     if (file === undefined) return undefined
     const into = Buffer.allocUnsafe(pointer.length)

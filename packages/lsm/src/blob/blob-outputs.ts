@@ -2,7 +2,7 @@ import type { AppendFile } from '@vivefs/pfaof'
 import type { Bytes } from '../bytes.ts'
 import type { BlobFileMeta } from '../manifest/version-edit.ts'
 import type { Op } from '../op.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { CreateOptions, Storage } from '../storage/storage.ts'
 import type { BlobFiles } from './blob-files.ts'
 import { encodeBlobHeader } from './blob-format.ts'
 import type { ValueItem } from './value-sink.ts'
@@ -14,14 +14,14 @@ const APPEND_BYTES = 1 << 20
 export class BlobOutputs {
   readonly #storage: Storage
   readonly #blobs: BlobFiles
-  readonly #bytesExpected: number
+  readonly #create: CreateOptions
   readonly #files = new Map<number, AppendFile>()
   bytesWritten = 0
 
-  constructor(storage: Storage, blobs: BlobFiles, bytesExpected: number) {
+  constructor(storage: Storage, blobs: BlobFiles, create: CreateOptions) {
     this.#storage = storage
     this.#blobs = blobs
-    this.#bytesExpected = bytesExpected
+    this.#create = create
   }
 
   /** Appends entries; values that lie elsewhere are copied from there. LEVEL_CORRUPTION when such a value is not sound. */
@@ -30,7 +30,7 @@ export class BlobOutputs {
     let bytes = 0
     let file = this.#files.get(number)
     if (file === undefined) {
-      file = yield* this.#storage.create('blob', number, { bytesExpected: this.#bytesExpected })
+      file = yield* this.#storage.create('blob', number, this.#create)
       this.#files.set(number, file)
       parts.push(encodeBlobHeader(number))
     }

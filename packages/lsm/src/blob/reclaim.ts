@@ -67,7 +67,7 @@ export class Reclaim {
   }
 }
 
-function spaceOf(blobs: BlobMap): ValueSpace {
+export function spaceOf(blobs: BlobMap): ValueSpace {
   let bytes = 0
   let liveValues = 0
   let liveBytes = 0

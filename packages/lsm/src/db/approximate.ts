@@ -1,22 +1,25 @@
+import { referredBytes } from '../blob/reclaim.ts'
 import { compareBytes } from '../bytes.ts'
 import type { TableCache } from '../cache/table-cache.ts'
 import type { Op } from '../op.ts'
 import type { Version } from '../version/version.ts'
 
-/** Bytes of tables between two keys, by their indexes. Memtables are not counted. */
+/** Bytes of tables between two keys, by their indexes, and of the values that they refer to. Memtables are not counted. */
 export function* approximateBytes(version: Version, tables: TableCache, from: Buffer, to: Buffer): Op<number> {
   let bytes = 0
   version.ref()
   try {
     for (const { meta } of version.tables()) {
       if (compareBytes(meta.largest, from) < 0 || compareBytes(meta.smallest, to) >= 0) continue
-      if (compareBytes(meta.smallest, from) >= 0 && compareBytes(meta.largest, to) < 0) bytes += meta.bytes
+      if (compareBytes(meta.smallest, from) >= 0 && compareBytes(meta.largest, to) < 0)
+        bytes += meta.bytes + referredBytes(meta)
       else {
         const reader = tables.peek(meta.number) ?? (yield* tables.get(meta))
-        bytes += Math.max(0, reader.approximateOffset(to) - reader.approximateOffset(from))
+        const between = Math.max(0, reader.approximateOffset(to) - reader.approximateOffset(from))
+        bytes += between + referredBytes(meta) * (between / meta.bytes)
       }
     }
-    return bytes
+    return Math.round(bytes)
   } finally {
     version.unref()
   }

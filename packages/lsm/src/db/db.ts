@@ -1,10 +1,12 @@
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
+import { separationOf } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
 import { BLOB } from '../kind.ts'
-import { FOUND, Lookup } from '../lookup.ts'
+import { FOUND, Lookup, type ValueOwner } from '../lookup.ts'
 import type { PersistentSnapshot } from '../manifest/version-edit.ts'
 import { type Op, runAsync, runSync } from '../op.ts'
+import { loadPolicy } from '../policy/load-policy.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { hull } from '../version/table-range.ts'
 import { VersionSet } from '../version/version-set.ts'
@@ -12,10 +14,10 @@ import { answer } from './answer.ts'
 import { approximateBytes } from './approximate.ts'
 import { type CheckpointReport, checkpoint } from './checkpoint.ts'
 import { Follower } from './follower.ts'
-import { type LoadedOperator, loadOperator } from './merge-operators.ts'
 import { Following } from './following.ts'
+import { type LoadedOperator, loadOperator } from './merge-operators.ts'
 import { type DbOptions, type DbSettings, settingsOf } from './options.ts'
-import { lookup, lookupNow, resolve } from './point-read.ts'
+import { fetch, fetchNow, isElsewhere, lookup, lookupNow, resolve, type ValuePart } from './point-read.ts'
 import type { ReadView } from './read-view.ts'
 import { Scan, type ScanOptions } from './scan.ts'
 import { Snapshots } from './snapshots.ts'
@@ -23,11 +25,8 @@ import { type DbStats, statsOf } from './stats.ts'
 import { type Tree, treeOf } from './tree.ts'
 import { Writer } from './writer.ts'
 
-/**
- * Makes what a caller wants of the bytes of a value. `reused`: the memory is overwritten some time after the call, so that no view of it
- * may be given away.
- */
-export type TakeValue<T> = (bytes: Buffer, start: number, end: number, reused: boolean) => T
+/** Makes what a caller wants of the bytes of a value. A view of them may only be given away where the owner shares; undefined: so it is. */
+export type TakeValue<T> = (bytes: Buffer, start: number, end: number, owner: ValueOwner | undefined) => T
 
 /** Memory for the places of chunks in the volume, as a part of `memoryBytes`. */
 const PLACES_PART = 16
@@ -43,9 +42,9 @@ export class LsmDb {
   /** What a salvage left out. */
   readonly damage: readonly LevelError[]
   readonly operator: LoadedOperator
-  #following: Following | undefined
   #writer: Writer | undefined
   #follower: Follower | undefined
+  #following: Following | undefined
   readonly #lookup = new Lookup()
   #closed = false
 
@@ -63,9 +62,10 @@ export class LsmDb {
   static async open(location: string, options: DbOptions = {}): Promise<LsmDb> {
     const settings = settingsOf(options)
     const operator = await loadOperator(settings.mergeOperator)
+    const policy = await loadPolicy(options.policy)
     const { readOnly, cacheBytes } = settings
     const places = Math.ceil(settings.memoryBytes / PLACES_PART)
-    const storage = await openStorage({ ...settings, location, cacheBytes: places })
+    const storage = await openStorage({ ...settings, location, policy, cacheBytes: places })
     try {
       const versions = await openVersions(storage, settings, operator)
       const tree = treeOf(storage, versions, cacheBytes)
@@ -81,12 +81,12 @@ export class LsmDb {
   }
 
   static async #follow(settings: DbSettings, tree: Tree, operator: LoadedOperator): Promise<LsmDb> {
-    const follower = new Follower(tree)
+    const follower = new Follower(tree, separationOf(settings.compaction.separation))
     const damage = settings.salvage ? await runAsync(follower.salvage()) : []
     if (!settings.salvage) await runAsync(follower.load())
-    if (!settings.salvage) db.#following = new Following(() => db.#refresh(follower), settings.followMs)
     const db = new LsmDb(settings, tree, operator, damage)
     db.#follower = follower
+    if (!settings.salvage) db.#following = new Following(() => db.#refresh(follower), settings.followMs)
     return db
   }
 
@@ -115,45 +115,56 @@ export class LsmDb {
 
   /**
    * The value of a key as of a sequence number, as `take` makes it; undefined: there is none. The key may be overwritten as soon as the
-   * call returns. A promise only where something has to be waited for.
+   * call returns. A promise only where something has to be waited for. Of a value that lies apart from its key no more than `part` is read.
    */
-  read<T>(key: Buffer, sequence: number, take: TakeValue<T>): T | undefined | Promise<T | undefined> {
+  read<T>(key: Buffer, sequence: number, take: TakeValue<T>, part?: ValuePart): T | undefined | Promise<T | undefined> {
     const found = this.#lookup.start(sequence)
     const view = this.#view
-    if (lookupNow(view, this.tree.tables, key, found)) return this.#taken(view, found, key, take)
-    return answer(this.#readHeld(view, Buffer.from(key), sequence, take))
+    const { tables, blobs } = this.tree
+    if (lookupNow(view, tables, key, found) && (!isElsewhere(found) || fetchNow(found, blobs, part)))
+      return this.#taken(found, key, take, part)
+    return answer(this.#readHeld(view, Buffer.from(key), sequence, take, part))
   }
 
-  *#readHeld<T>(view: ReadView, key: Buffer, sequence: number, take: TakeValue<T>): Op<T | undefined> {
+  *#readHeld<T>(
+    view: ReadView,
+    key: Buffer,
+    sequence: number,
+    take: TakeValue<T>,
+    part: ValuePart | undefined,
+  ): Op<T | undefined> {
     const found = new Lookup().start(sequence)
     view.retain()
     try {
       yield* lookup(view, this.tree.tables, key, found)
-      return this.#taken(view, found, key, take)
+      if (isElsewhere(found)) yield* fetch(found, this.tree.blobs, part)
+      return this.#taken(found, key, take, part)
     } finally {
       view.release()
     }
   }
 
   /** As {@link read}, on the spot. LEVEL_SYNC_UNAVAILABLE. */
-  readNow<T>(key: Buffer, sequence: number, take: TakeValue<T>): T | undefined {
+  readNow<T>(key: Buffer, sequence: number, take: TakeValue<T>, part?: ValuePart): T | undefined {
     const found = this.#lookup.start(sequence)
     const view = this.#view
-    if (!lookupNow(view, this.tree.tables, key, found)) {
+    const { tables, blobs } = this.tree
+    if (!lookupNow(view, tables, key, found)) {
       found.start(sequence)
-      runSync(lookup(view, this.tree.tables, key, found), 'getSync')
+      runSync(lookup(view, tables, key, found), 'getSync')
     }
-    return this.#taken(view, found, key, take)
+    if (isElsewhere(found) && !fetchNow(found, blobs, part)) runSync(fetch(found, blobs, part), 'getSync')
+    return this.#taken(found, key, take, part)
   }
 
-  #taken<T>(view: ReadView, found: Lookup, key: Buffer, take: TakeValue<T>): T | undefined {
-    // An operator may answer with a part of what it was given.
-    const merged = found.operands !== undefined
-    if (merged) resolve(found, key, this.operator.operator)
+  #taken<T>(found: Lookup, key: Buffer, take: TakeValue<T>, part: ValuePart | undefined): T | undefined {
+    if (found.operands !== undefined) resolve(found, key, this.operator.operator)
     if (found.state !== FOUND) return undefined
-    if (found.kind === BLOB)
-      throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
-    return take(found.valueBytes, found.valueStart, found.valueEnd, merged || view.reuses(found.valueBytes))
+    const { valueBytes, valueStart, valueEnd, owner } = found
+    // Of a value that lay elsewhere only the part was read.
+    if (part === undefined || found.kind === BLOB) return take(valueBytes, valueStart, valueEnd, owner)
+    const start = Math.min(valueEnd, valueStart + part.offset)
+    return take(valueBytes, start, Math.min(valueEnd, start + part.bytes), owner)
   }
 
   /** What is visible at a sequence number stays readable until the answer is called. */
@@ -164,7 +175,8 @@ export class LsmDb {
 
   /** Entries of a range as of a sequence number. To be closed. */
   scan(sequence: number, options: ScanOptions): Scan {
-    return new Scan({ tables: this.tree.tables, mergeOperator: this.operator.operator }, this.#view, sequence, options)
+    const { tables, blobs } = this.tree
+    return new Scan({ tables, blobs, mergeOperator: this.operator.operator }, this.#view, sequence, options)
   }
 
   /** An empty batch: fill it, and commit it before anything else is begun. LEVEL_READ_ONLY. */
@@ -253,6 +265,10 @@ export class LsmDb {
   async refresh(): Promise<void> {
     if (this.#following === undefined)
       throw new LevelError('LEVEL_ARGUMENT', 'only a database opened read only is refreshed')
+    await this.#following.refresh()
+  }
+
+  async #refresh(follower: Follower): Promise<void> {
     await runAsync(this.tree.storage.refresh())
     await runAsync(this.tree.versions.refresh())
     await runAsync(follower.load())
@@ -263,14 +279,11 @@ export class LsmDb {
   }
 
   /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */
-    await this.#following.refresh()
-  }
-
-  async #refresh(follower: Follower): Promise<void> {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     try {
+      await this.#following?.close()
       await this.#writer?.close()
       await runAsync(this.tree.versions.close())
       this.tree.tables.clear()
@@ -281,7 +294,6 @@ export class LsmDb {
 }
 
 async function openVersions(
-      await this.#following?.close()
   storage: Tree['storage'],
   settings: DbSettings,
   { operator }: LoadedOperator,

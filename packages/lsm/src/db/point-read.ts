@@ -1,5 +1,8 @@
+import { type BlobFiles, partOf, pointerOf } from '../blob/blob-files.ts'
+import type { BlobPointer } from '../blob/blob-pointer.ts'
 import type { TableCache } from '../cache/table-cache.ts'
-import { FOUND, type Lookup, SEARCHING } from '../lookup.ts'
+import { BLOB, PUT } from '../kind.ts'
+import { FOUND, GIVEN, type Lookup, SEARCHING } from '../lookup.ts'
 import type { MergeOperator } from '../merge-operator.ts'
 import type { Op } from '../op.ts'
 import type { TableMeta } from '../table-meta.ts'
@@ -55,15 +58,55 @@ function* inTable(meta: TableMeta, tables: TableCache, key: Buffer, lookup: Look
   return lookup.state !== SEARCHING
 }
 
+/** Bytes of a value, from one offset on; fewer where it ends before. */
+export interface ValuePart {
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** The value that was found lies apart from its key and was not read yet. */
+export function isElsewhere({ kind, owner }: Lookup): boolean {
+  return kind === BLOB && owner !== GIVEN
+}
+
+/** Where the bytes are that have to be read: under operands all of the value. */
+function wanted({ valueBytes, valueStart, valueEnd, operands }: Lookup, part: ValuePart | undefined): BlobPointer {
+  const pointer = pointerOf(valueBytes, valueStart, valueEnd)
+  return part === undefined || operands !== undefined ? pointer : partOf(pointer, part.offset, part.bytes)
+}
+
+function give(lookup: Lookup, value: Buffer): void {
+  lookup.owner = GIVEN
+  lookup.valueBytes = value
+  lookup.valueStart = 0
+  lookup.valueEnd = value.length
+}
+
+/** Puts the value, or the part of it, in the place of its pointer; false: drive {@link fetch}. */
+export function fetchNow(lookup: Lookup, blobs: BlobFiles, part: ValuePart | undefined): boolean {
+  const value = blobs.readNow(wanted(lookup, part))
+  if (value === undefined) return false
+  give(lookup, value)
+  return true
+}
+
+/** As {@link fetchNow}. The caller holds the view's version. */
+export function* fetch(lookup: Lookup, blobs: BlobFiles, part: ValuePart | undefined): Op<void> {
+  give(lookup, yield* blobs.read(wanted(lookup, part)))
+}
+
 /** Folds merge operands into the value that the lookup holds; false: the key has no value. */
 export function resolve(lookup: Lookup, key: Buffer, operator: MergeOperator | undefined): boolean {
   const { operands } = lookup
   if (operands === undefined) return lookup.state === FOUND
   const { valueBytes, valueStart, valueEnd } = lookup
   const base = lookup.state === FOUND ? valueBytes.subarray(valueStart, valueEnd) : undefined
+  // The answer of an operator may be a part of what it was given.
   const value = mergeFull(operator, key, base, operands.reverse())
+  if (base === undefined || value.buffer !== base.buffer) lookup.owner = undefined
   lookup.operands = undefined
   lookup.state = FOUND
+  lookup.kind = PUT
   lookup.valueBytes = value
   lookup.valueStart = 0
   lookup.valueEnd = value.length

@@ -1,8 +1,11 @@
+import { type BlobFiles, pointerOf } from '../blob/blob-files.ts'
+import type { BlobPointer } from '../blob/blob-pointer.ts'
 import type { Bytes } from '../bytes.ts'
 import type { TableCache } from '../cache/table-cache.ts'
 import type { Cursor } from '../cursor.ts'
 import { LevelCursor } from '../cursors/level-cursor.ts'
 import { MergingCursor } from '../cursors/merging-cursor.ts'
+import type { ValueOwner } from '../lookup.ts'
 import type { MergeOperator } from '../merge-operator.ts'
 import type { Op } from '../op.ts'
 import type { RangeTombstones } from '../range-tombstones.ts'
@@ -11,16 +14,22 @@ import type { ReadView } from './read-view.ts'
 import { type Covering, type ScanBounds, UserCursor } from './user-cursor.ts'
 import { tombstonesOf } from './version-tombstones.ts'
 
+/** Bytes read at once, in the end, from a file that is read in order. */
+const READ_AHEAD_BYTES = 128 << 10
+
 export interface ScanOptions {
   readonly bounds: ScanBounds
   readonly reverse: boolean
   /** Blocks that are read stay in the cache; default true. */
   readonly fillCache?: boolean | undefined
+  /** Views of values are given away, where {@link Scan.lend} says so. */
+  readonly lend?: boolean | undefined
 }
 
 /** What scans need of the database. */
 export interface ScanContext {
   readonly tables: TableCache
+  readonly blobs: BlobFiles
   readonly mergeOperator: MergeOperator | undefined
 }
 
@@ -28,7 +37,7 @@ export interface ScanContext {
  * One scan over one view: what was visible at `sequence`, until it is closed. Nothing is read before the first move. After a move look at
  * `cursor.valid`.
  */
-export class Scan {
+export class Scan implements ValueOwner {
   readonly #context: ScanContext
   readonly #view: ReadView
   readonly #sequence: number
@@ -52,10 +61,10 @@ export class Scan {
     return this.#cursor!
   }
 
-  /** The memory of the value under the cursor is overwritten some time: no view of it may be given away. */
-  get reused(): boolean {
+  /** False: the memory of the value under the cursor is used again some time, so that no view of it may be given away. */
+  lend(): boolean {
     const cursor = this.cursor
-    return cursor.reused || this.#view.reuses(cursor.valueBytes)
+    return this.#options.lend === true && !cursor.reused && !this.#view.reuses(cursor.valueBytes)
   }
 
   /** The next move goes to the first entry at or behind `target` in the direction of travel. Bytes are kept. */
@@ -78,6 +87,12 @@ export class Scan {
     this.#positioned = true
   }
 
+  /** Where the value of the entry lies, when it lies apart from its key. */
+  get pointer(): BlobPointer | undefined {
+    const { elsewhere, valueBytes, valueStart, valueEnd } = this.#cursor!
+    return elsewhere ? pointerOf(valueBytes, valueStart, valueEnd) : undefined
+  }
+
   /** Lets go of the view. Idempotent. */
   close(): void {
     if (this.#closed) return
@@ -94,6 +109,7 @@ export class Scan {
       sequence: this.#sequence,
       covering: yield* this.#covering(),
       merge: this.#context.mergeOperator,
+      blobs: this.#context.blobs,
       bounds,
       reverse,
     })
@@ -102,8 +118,8 @@ export class Scan {
   #children(): Cursor[] {
     const { memtables, version, deepest } = this.#view
     const { tables } = this.#context
-    const { bounds, fillCache } = this.#options
-    const options = { fillCache: fillCache !== false }
+    const { bounds, fillCache, lend } = this.#options
+    const options = { fillCache: fillCache !== false, lend: lend === true, readAheadBytes: READ_AHEAD_BYTES }
     const children: Cursor[] = []
     for (const memtable of memtables) if (memtable.entries > 0) children.push(memtable.cursor())
     for (const meta of version.levels[0]!) {

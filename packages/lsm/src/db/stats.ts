@@ -1,3 +1,4 @@
+import { spaceOf, type ValueSpace } from '../blob/reclaim.ts'
 import type { BlockCacheStats } from '../cache/block-cache.ts'
 import type { CompactionStats } from '../compaction/stats.ts'
 import type { LevelError } from '../error.ts'
@@ -18,6 +19,8 @@ export interface DbStats {
   readonly lastSequence: number
   readonly levels: readonly LevelStats[]
   readonly tables: { readonly count: number; readonly bytes: number; readonly open: number }
+  /** Logs and blob files with values that tables refer to: their sizes, and what is alive in them; the rest is garbage. */
+  readonly blobs: ValueSpace
   readonly cache: BlockCacheStats
   readonly snapshots: number
   readonly keptSnapshots: number
@@ -72,6 +75,7 @@ export function statsOf(
     lastSequence: versions.lastSequence,
     levels,
     tables: { count: sum('tables'), bytes: sum('bytes'), open: tables.size },
+    blobs: spaceOf(versions.blobs),
     cache: cache.stats,
     snapshots: snapshots.size,
     keptSnapshots: versions.pinned.size,

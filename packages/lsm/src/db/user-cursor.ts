@@ -1,7 +1,8 @@
+import { type BlobFiles, pointerOf } from '../blob/blob-files.ts'
+import type { BlobPointer } from '../blob/blob-pointer.ts'
 import type { Bytes } from '../bytes.ts'
 import { compareRanges } from '../bytes.ts'
 import type { Cursor } from '../cursor.ts'
-import { LevelError } from '../error.ts'
 import { BLOB, DELETE, MERGE, SEQUENCE_MAX } from '../kind.ts'
 import type { MergeOperator } from '../merge-operator.ts'
 import type { Op } from '../op.ts'
@@ -37,12 +38,15 @@ export class UserCursor {
   valueBytes: Buffer = Buffer.alloc(0)
   valueStart = 0
   valueEnd = 0
+  /** What stands here is a pointer to the value. */
+  elsewhere = false
   /** The value lies in memory that the next move overwrites; the key always may. */
   reused = false
   readonly #cursor: Cursor
   readonly #sequence: number
   readonly #covering: Covering | undefined
   readonly #merge: MergeOperator | undefined
+  readonly #blobs: BlobFiles
   readonly #bounds: ScanBounds
   readonly #reverse: boolean
   /** The key whose versions are being passed, in `#key[0, #keyBytes)`; none: -1. */
@@ -56,12 +60,18 @@ export class UserCursor {
   #value: Buffer = Buffer.alloc(0)
   #valueLength = 0
   #hasBase = false
+  /** Backward: the value seen is a pointer. */
+  #baseElsewhere = false
+  /** The value that operands have to be applied to, and has to be read first; and what was read. */
+  #wanted: BlobPointer | undefined
+  #fetched: Buffer | undefined
 
   constructor(o: {
     cursor: Cursor
     sequence: number
     covering: Covering | undefined
     merge: MergeOperator | undefined
+    blobs: BlobFiles
     bounds: ScanBounds
     reverse: boolean
   }) {
@@ -69,6 +79,7 @@ export class UserCursor {
     this.#sequence = o.sequence
     this.#covering = o.covering
     this.#merge = o.merge
+    this.#blobs = o.blobs
     this.#bounds = o.bounds
     this.#reverse = o.reverse
   }
@@ -110,6 +121,11 @@ export class UserCursor {
 
   *#settled(): Op<void> {
     while (!this.nextNow()) {
+      if (this.#wanted !== undefined) {
+        this.#fetched = yield* this.#blobs.read(this.#wanted)
+        this.#wanted = undefined
+        continue
+      }
       if (this.#reverse) yield* this.#cursor.prev()
       else yield* this.#cursor.next()
       this.#step = false
@@ -122,6 +138,8 @@ export class UserCursor {
     this.#step = false
     this.#operands = undefined
     this.#hasBase = false
+    this.#wanted = undefined
+    this.#fetched = undefined
   }
 
   #belowLower(key: Buffer, start: number, end: number): boolean {
@@ -188,6 +206,7 @@ export class UserCursor {
           }
         } else if (this.#operands !== undefined) {
           if (this.#isDeleted(cursor)) return this.#passMerged(undefined)
+          if (cursor.kind === BLOB) return this.#passElsewhere(cursor)
           if (cursor.kind !== MERGE) return this.#passMerged(copiedValue(cursor))
           this.#operands.push(copiedValue(cursor))
         }
@@ -203,8 +222,7 @@ export class UserCursor {
 
   /** Gives out the entry under the internal cursor. */
   #give(cursor: Cursor): true {
-    if (cursor.kind === BLOB)
-      throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
+    this.elsewhere = cursor.kind === BLOB
     this.keyBytes = cursor.keyBytes
     this.keyStart = cursor.keyStart
     this.keyEnd = cursor.keyEnd
@@ -223,6 +241,23 @@ export class UserCursor {
     return this.#giveMerged(base)
   }
 
+  /** The base lies apart from its key. False: it has to be read first. */
+  #passElsewhere({ valueBytes, valueStart, valueEnd }: Cursor): boolean {
+    const base = this.#valueAt(valueBytes, valueStart, valueEnd)
+    return base !== undefined && this.#passMerged(base)
+  }
+
+  /** The value that a pointer leads to; undefined: it is wanted, and has to be read first. */
+  #valueAt(bytes: Buffer, start: number, end: number): Buffer | undefined {
+    const fetched = this.#fetched
+    this.#fetched = undefined
+    if (fetched !== undefined) return fetched
+    const pointer = pointerOf(bytes, start, end)
+    const value = this.#blobs.readNow(pointer)
+    if (value === undefined) this.#wanted = pointer
+    return value
+  }
+
   #giveMerged(base: Bytes | undefined): true {
     const operands = this.#operands!
     this.#operands = undefined
@@ -234,6 +269,7 @@ export class UserCursor {
   }
 
   #giveCopy(value: Buffer, bytes: number = value.length): true {
+    this.elsewhere = false
     this.keyBytes = this.#key
     this.keyStart = 0
     this.keyEnd = this.#keyBytes
@@ -276,8 +312,7 @@ export class UserCursor {
       this.#operands ??= []
       this.#operands.push(copiedValue(cursor))
     } else {
-      if (cursor.kind === BLOB)
-        throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
+      this.#baseElsewhere = cursor.kind === BLOB
       const { valueBytes, valueStart, valueEnd } = cursor
       const bytes = valueEnd - valueStart
       if (bytes > this.#value.length) this.#value = Buffer.allocUnsafe(bytes + (bytes >>> 1))
@@ -289,18 +324,24 @@ export class UserCursor {
   }
 
   /** The internal cursor stands on another key already. */
-  #giveCollected(): true {
+  #giveCollected(): boolean {
     const operands = this.#operands
-    const base = this.#hasBase ? this.#value.subarray(0, this.#valueLength) : undefined
+    const elsewhere = this.#hasBase && this.#baseElsewhere
+    let base = this.#hasBase ? this.#value.subarray(0, this.#valueLength) : undefined
+    if (elsewhere && operands !== undefined) {
+      base = this.#valueAt(this.#value, 0, this.#valueLength)
+      if (base === undefined) return false
+    }
     this.#operands = undefined
     this.#hasBase = false
-    if (operands === undefined) this.#giveCopy(this.#value, this.#valueLength)
-    else this.#giveCopy(mergeFull(this.#merge, this.#keyView(), base, operands))
+    if (operands === undefined) {
+      this.#giveCopy(this.#value, this.#valueLength)
+      this.elsewhere = elsewhere
+    } else this.#giveCopy(mergeFull(this.#merge, this.#keyView(), base, operands))
     return true
   }
 }
 
 function copiedValue(cursor: Cursor): Buffer {
-  if (cursor.kind === BLOB) throw new LevelError('LEVEL_FORMAT', 'a value lies in a blob file; this version knows none')
   return Buffer.from(cursor.valueBytes.subarray(cursor.valueStart, cursor.valueEnd))
 }

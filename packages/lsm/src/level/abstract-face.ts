@@ -2,6 +2,7 @@ import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level'
 import type { Bytes } from '../bytes.ts'
 import { LsmDb, type TakeValue } from '../db/db.ts'
 import type { DbOptions } from '../db/options.ts'
+import type { ValuePart } from '../db/point-read.ts'
 import { LevelError } from '../error.ts'
 import { ChainedBatch } from './chained-batch.ts'
 import { clearRange } from './clear.ts'
@@ -82,11 +83,12 @@ export class AbstractFace<K = string, V = string> extends AbstractLevel<LsmForma
 
   async _has(key: string | Bytes, options: ReadOptions): Promise<boolean> {
     const db = this.db
-    return (await db.read(this.#keys.of(key), sequenceOf(options.snapshot) ?? db.lastSequence, present)) === true
+    const sequence = sequenceOf(options.snapshot) ?? db.lastSequence
+    return (await db.read(this.#keys.of(key), sequence, present, NOTHING_OF_IT)) === true
   }
 
   async _hasMany(keys: readonly (string | Bytes)[], options: ReadOptions): Promise<unknown[]> {
-    return this.#many(keys, options, present, false)
+    return this.#many(keys, options, present, false, NOTHING_OF_IT)
   }
 
   /** All keys as of one moment: that of the call. */
@@ -95,6 +97,7 @@ export class AbstractFace<K = string, V = string> extends AbstractLevel<LsmForma
     options: ReadOptions,
     take: TakeValue<T>,
     absent: T | undefined,
+    part?: ValuePart,
   ): Promise<(T | undefined)[]> {
     const db = this.db
     const sequence = sequenceOf(options.snapshot) ?? db.lastSequence
@@ -102,7 +105,7 @@ export class AbstractFace<K = string, V = string> extends AbstractLevel<LsmForma
     try {
       const values = new Array<T | undefined>(keys.length)
       for (let i = 0; i < keys.length; i++) {
-        const value = db.read(this.#keys.of(keys[i]!), sequence, take)
+        const value = db.read(this.#keys.of(keys[i]!), sequence, take, part)
         values[i] = (value instanceof Promise ? await value : value) ?? absent
       }
       return values
@@ -156,3 +159,4 @@ export class AbstractFace<K = string, V = string> extends AbstractLevel<LsmForma
 }
 
 const present = (): true => true
+const NOTHING_OF_IT: ValuePart = { offset: 0, bytes: 0 }

@@ -1,7 +1,9 @@
+import type { BlobFiles } from '../blob/blob-files.ts'
 import type { Bytes } from '../bytes.ts'
 import { boundsOf, type RangeOptions } from '../db/bounds.ts'
 import type { LsmDb } from '../db/db.ts'
 import type { Scan } from '../db/scan.ts'
+import { GIVEN } from '../lookup.ts'
 import type { Op } from '../op.ts'
 import { sequenceOf } from './snapshot.ts'
 import { type Take, takeAs } from './take.ts'
@@ -32,13 +34,16 @@ export class EntryReader {
   readonly #scan: Scan
   readonly #takeKey: Take | undefined
   readonly #takeValue: Take | undefined
+  readonly #blobs: BlobFiles
 
   /** Sees what the database holds now, or what the snapshot in the options does. */
   constructor(db: LsmDb, o: EncodedRangeOptions) {
+    this.#blobs = db.tree.blobs
     this.#takeKey = o.keys === false ? undefined : takeAs(o.keyEncoding)
     this.#takeValue = o.values === false ? undefined : takeAs(o.valueEncoding, o.copy)
     const { reverse = false, fillCache } = o
-    this.#scan = db.scan(sequenceOf(o.snapshot) ?? db.lastSequence, { bounds: boundsOf(o), reverse, fillCache })
+    const options = { bounds: boundsOf(o), reverse, fillCache, lend: o.copy === false }
+    this.#scan = db.scan(sequenceOf(o.snapshot) ?? db.lastSequence, options)
   }
 
   seek(target: Bytes): void {
@@ -49,7 +54,9 @@ export class EntryReader {
   *one(): Op<Entry | undefined> {
     const scan = this.#scan
     if (!scan.nextNow()) yield* scan.next()
-    return scan.cursor.valid ? this.#entry() : undefined
+    const { cursor } = scan
+    if (!cursor.valid) return undefined
+    return cursor.elsewhere && this.#takeValue !== undefined ? yield* this.#entryElsewhere() : this.#entry()
   }
 
   /**
@@ -66,7 +73,10 @@ export class EntryReader {
       const { cursor } = scan
       if (!cursor.valid) break
       bytes += cursor.valueEnd - cursor.valueStart
-      entries.push(this.#entry())
+      if (cursor.elsewhere && this.#takeValue !== undefined) {
+        bytes += scan.pointer!.length
+        entries.push(yield* this.#entryElsewhere())
+      } else entries.push(this.#entry())
     }
     return entries
   }
@@ -75,10 +85,19 @@ export class EntryReader {
     this.#scan.close()
   }
 
+  /** The entry under the cursor, whose value lies apart from its key. */
+  *#entryElsewhere(): Op<Entry> {
+    const pointer = this.#scan.pointer!
+    const value = this.#blobs.readNow(pointer) ?? (yield* this.#blobs.read(pointer))
+    const { keyBytes, keyStart, keyEnd } = this.#scan.cursor
+    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd, undefined)
+    return [key, this.#takeValue?.(value, 0, value.length, GIVEN)]
+  }
+
   #entry(): Entry {
     const scan = this.#scan
     const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = scan.cursor
-    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd, true)
-    return [key, this.#takeValue?.(valueBytes, valueStart, valueEnd, scan.reused)]
+    const key = this.#takeKey?.(keyBytes, keyStart, keyEnd, undefined)
+    return [key, this.#takeValue?.(valueBytes, valueStart, valueEnd, scan)]
   }
 }

@@ -2,6 +2,7 @@ import type { AbstractBatchOperation } from 'abstract-level'
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
 import type { Bytes } from '../bytes.ts'
 import type { CheckpointReport } from '../db/checkpoint.ts'
+import type { ValuePart } from '../db/point-read.ts'
 import type { DbStats } from '../db/stats.ts'
 import { LevelError } from '../error.ts'
 import { AbstractFace, type LsmFormat, type LsmLevelOptions } from './abstract-face.ts'
@@ -14,8 +15,9 @@ import {
   type Operation,
   refuseMerges,
 } from './operations.ts'
-import { LsmSnapshot } from './snapshot.ts'
+import { LsmSnapshot, sequenceOf } from './snapshot.ts'
 import { SyncIterator } from './sync-iterator.ts'
+import { takeAs } from './take.ts'
 
 export interface WriteOptions<K = unknown, V = unknown> {
   /** Survives loss of power when it is acknowledged. Default false. */
@@ -24,6 +26,10 @@ export interface WriteOptions<K = unknown, V = unknown> {
   readonly valueEncoding?: string | object | undefined
   /** Only there so that the types of keys and values can be told. */
   readonly types?: [K, V]
+}
+
+export interface PartOptions extends EncodingOptions {
+  readonly snapshot?: object | undefined
 }
 
 export interface SyncRangeOptions<K = unknown> {
@@ -132,6 +138,24 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
     await this.db.deleteRange(from, to, options?.sync === true)
   }
 
+  /**
+   * Bytes of a value from `offset` on, `length` of them or fewer where it ends before; undefined: there is no such key. Of a value that lies
+   * apart from its key nothing else is read. Bytes as they are stored, without decoding; the memory is the caller's.
+   */
+  async getPart(key: K, offset: number, length: number, options?: PartOptions): Promise<Buffer | undefined> {
+    if (this.status === 'opening') return this.deferAsync(() => this.getPart(key, offset, length, options))
+    const { db } = this
+    const sequence = sequenceOf(options?.snapshot) ?? db.lastSequence
+    return db.read(this.#key(key, options), sequence, takeAs('buffer'), partOf(offset, length)) as Promise<Buffer>
+  }
+
+  /** As {@link getPart}, on the spot. LEVEL_SYNC_UNAVAILABLE. */
+  getPartSync(key: K, offset: number, length: number, options?: PartOptions): Buffer | undefined {
+    const { db } = this
+    const sequence = sequenceOf(options?.snapshot) ?? db.lastSequence
+    return db.readNow(this.#key(key, options), sequence, takeAs('buffer'), partOf(offset, length)) as Buffer
+  }
+
   /** Entries of a range, on the spot, as of now. To be closed. */
   iteratorSync<KOut = K, VOut = V>(options: SyncRangeOptions = {}): SyncIterator<KOut, VOut> {
     if (this.status !== 'open')
@@ -232,6 +256,11 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   #range(start: K, end: K, options: EncodingOptions | undefined): [Buffer, Buffer] {
     return [this.#key(start, options), this.#key(end, options)]
   }
+}
+
+function partOf(offset: number, bytes: number): ValuePart {
+  if (Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(bytes) && bytes >= 0) return { offset, bytes }
+  throw new LevelError('LEVEL_ARGUMENT', `no part of a value: ${bytes} bytes at ${offset}`)
 }
 
 export type { LsmFormat, LsmLevelOptions }

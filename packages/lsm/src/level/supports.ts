@@ -20,6 +20,8 @@ export function MANIFEST(): object {
       deleteRange: true,
       dropSnapshot: true,
       flush: true,
+      getPart: true,
+      getPartSync: true,
       iteratorSync: true,
       keepSnapshot: true,
       keptSnapshots: true,

@@ -1,4 +1,5 @@
 import type { TakeValue } from '../db/db.ts'
+import { GIVEN } from '../lookup.ts'
 
 /** How bytes of the database become what the caller asked for. */
 export type Take = TakeValue<string | Buffer>
@@ -10,14 +11,15 @@ interface Utf8Slice {
 
 const takeText: Take = (bytes, start, end) => (bytes as unknown as Utf8Slice).utf8Slice(start, end)
 
-const takeCopy: Take = (bytes, start, end) => {
+const takeCopy: Take = (bytes, start, end, owner) => {
+  if (owner === GIVEN) return bytes.subarray(start, end)
   const copy = Buffer.allocUnsafe(end - start)
   copy.set(bytes.subarray(start, end))
   return copy
 }
 
-const takeView: Take = (bytes, start, end, reused) =>
-  reused ? takeCopy(bytes, start, end, reused) : bytes.subarray(start, end)
+const takeView: Take = (bytes, start, end, owner) =>
+  owner === undefined || owner.lend() ? bytes.subarray(start, end) : takeCopy(bytes, start, end, owner)
 
 /** @param copy false: bytes may be views of the database's memory, which must not be changed */
 export function takeAs(format: string | undefined, copy = true): Take {
