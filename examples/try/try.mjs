@@ -17,7 +17,8 @@ export function has(program) {
 /** Runs a program to its end; answers what it printed. A failure throws with what it printed. `input` goes to its standard input. */
 export async function run(program, args = [], { input, timeoutMs = 60_000, ...options } = {}) {
   const running = execute(program, args, { timeout: timeoutMs, maxBuffer: 1 << 26, ...options })
-  running.child.stdin.end(input ?? '')
+  // A program may end without reading.
+  running.child.stdin.on('error', () => {}).end(input ?? '')
   try {
     const { stdout, stderr } = await running
     return stdout + stderr
