@@ -1,15 +1,16 @@
 import { pickReclaim, Reclaim } from '../blob/reclaim.ts'
-import { isNoSpace, LevelError } from '../error.ts'
-import type { BlobFileMeta, VersionEdit } from '../manifest/version-edit.ts'
+import { isTransient, LevelError } from '../error.ts'
+import type { BlobFileMeta, VersionEdit, VolatileTable } from '../manifest/version-edit.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { type KeyRange, sumBytes } from '../version/table-range.ts'
 import type { CompactionEngine } from './engine.ts'
 import { JobRunner } from './job-runner.ts'
-import { compactionJob, editOf, flushJob, overlapBytesMax, rewrittenBytes } from './jobs.ts'
+import { compactionJob, editOf, flushJob, overlapBytesMax } from './jobs.ts'
 import { ManualCompaction } from './manual.ts'
 import { isTrivialMove, type Picked, pick } from './picker.ts'
+import { mayStay } from './placements.ts'
 import { CompactionCounters, type CompactionStats } from './stats.ts'
 import { TableFiles } from './table-files.ts'
 import { Task } from './task.ts'
@@ -25,10 +26,20 @@ export interface ValueLog {
   readonly valueBytes: number
 }
 
+/** Where the entries of a flush come from. */
+export interface FlushOrigin {
+  /** Their logs: from `firstLog` to before `endLog`. Without them the table has to survive loss of power. */
+  readonly firstLog: number
+  readonly endLog: number
+  /** The table of level 0 that a volatile medium has forgotten, in whose place the new one comes. */
+  readonly lost?: number
+}
+
 interface FlushRequest {
   readonly memtables: readonly Memtable[]
   readonly logNumber: number
   readonly rewrite: readonly ValueLog[]
+  readonly origin: FlushOrigin | undefined
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -54,6 +65,7 @@ export class Compactor {
   #ended: (() => void) | undefined
   #failure: unknown
   #retry: NodeJS.Timeout | undefined
+  #heldUp: LevelError | undefined
 
   constructor(engine: CompactionEngine) {
     this.#engine = engine
@@ -72,6 +84,11 @@ export class Compactor {
     return tables >= level0Stop ? 'stop' : tables >= level0Slowdown ? 'slow' : 'none'
   }
 
+  /** Why the last compaction could not be done, while that is so. It is tried again. */
+  get heldUp(): LevelError | undefined {
+    return this.#heldUp
+  }
+
   /** A flush or compaction is under way. */
   get busy(): boolean {
     return this.#flushing !== undefined || this.#compacting !== undefined
@@ -80,12 +97,17 @@ export class Compactor {
   /**
    * Makes one table of level 0 of immutable memtables, oldest first. When it resolves, that is durable and logs below `logNumber` are
    * not needed; it has removed nothing of the memtables. Values in the logs of `rewrite` move to blob files; those in other logs stay there, and
-   * these logs are sealed. Flushes take their turns. LEVEL_NO_SPACE: it may be tried again.
+   * these logs are sealed. Flushes take their turns. An error that is `transient` (LEVEL_NO_SPACE): it may be tried again.
    */
-  flush(memtables: readonly Memtable[], logNumber: number, rewrite: readonly ValueLog[] = []): Promise<void> {
+  flush(
+    memtables: readonly Memtable[],
+    logNumber: number,
+    rewrite: readonly ValueLog[] = [],
+    origin?: FlushOrigin,
+  ): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       if (this.#refuses(reject)) return
-      this.#flushes.push({ memtables, logNumber, rewrite, resolve, reject })
+      this.#flushes.push({ memtables, logNumber, rewrite, origin, resolve, reject })
       this.#nextFlush()
     })
   }
@@ -128,6 +150,7 @@ export class Compactor {
     this.#compacting = new Task(op, (error) => {
       this.#compacting = undefined
       this.#counters.compactionMs += performance.now() - started
+      if (error === undefined) this.#heldUp = undefined
       if (error !== undefined) this.#compactionFailed(error)
       this.#engine.relieved?.()
       this.schedule()
@@ -139,7 +162,7 @@ export class Compactor {
     if (this.#failure !== undefined) return undefined
     if (this.#engine.versions.freeCount > 0 && this.#retry === undefined) return this.#sweep()
     const picked = this.#closing ? undefined : this.#pick()
-    return picked === undefined ? undefined : this.#compact(picked)
+    return picked === undefined ? undefined : this.#evading(() => this.#compact(picked))
   }
 
   /** There is nothing more to start. */
@@ -181,56 +204,89 @@ export class Compactor {
     const request = this.#flushes.shift()
     if (request === undefined) return
     const started = performance.now()
-    this.#flushing = new Task(this.#flush(request), (error) => {
-      this.#flushing = undefined
-      this.#counters.flushMs += performance.now() - started
-      if (error === undefined) request.resolve()
-      else {
-        request.reject(error)
-        if (!isNoSpace(error)) this.#failed(error)
-      }
-      this.#engine.relieved?.()
-      this.#nextFlush()
-      this.schedule()
-    })
+    this.#flushing = new Task(
+      this.#evading(() => this.#flush(request)),
+      (error) => {
+        this.#flushing = undefined
+        this.#counters.flushMs += performance.now() - started
+        if (error === undefined) request.resolve()
+        else {
+          request.reject(error)
+          if (!isTransient(error)) this.#failed(error)
+        }
+        this.#engine.relieved?.()
+        this.#nextFlush()
+        this.schedule()
+      },
+    )
     this.#flushing.start()
   }
 
-  *#flush({ memtables, logNumber, rewrite }: FlushRequest): Op<void> {
+  /** Does a job again, elsewhere, when a medium failed that the policy can do without. The last failure is `transient`. */
+  *#evading(job: () => Op<void>): Op<void> {
+    const { placer } = this.#engine.storage
+    for (;;) {
+      try {
+        yield* job()
+        return
+      } catch (error) {
+        if (!placer.failed(error)) throw placer.asTransient(error)
+      }
+    }
+  }
+
+  *#flush({ memtables, logNumber, rewrite, origin }: FlushRequest): Op<void> {
     const { versions, storage, blobs } = this.#engine
     const filled = memtables.filter((memtable) => !memtable.empty)
-    if (filled.length === 0) return yield* versions.apply({ logNumber })
+    const removed = origin?.lost === undefined ? [] : [{ level: 0, number: origin.lost }]
+    if (filled.length === 0) return yield* versions.apply({ logNumber, removed })
     const bytes = filled.reduce((sum, memtable) => sum + memtable.bytes, 0)
     const valueBytes = rewrite.reduce((sum, log) => sum + log.valueBytes, 0)
-    const files = new TableFiles(storage, bytes, { blobs, valueBytes })
     const numbers = rewrite.map(({ number }) => number)
+    const { job, plan } = flushJob(this.#engine, filled, numbers, valueBytes)
+    const files = new TableFiles(storage, plan, blobs)
     const { outputs } = yield* this.#build(files, () =>
       this.#runner.run({
         kind: 'flush',
-        job: flushJob(this.#engine, numbers, valueBytes),
+        job,
         memtables: filled,
         bytes,
         files,
+        reason: 'flush',
         stopped: () => false,
       }),
     )
+    const volatile = yield* this.#keepLogs(files, origin)
     const added = outputs.map((meta) => ({ level: 0, meta }))
     const logs = yield* this.#sealLogs(outputs)
     const named = [...logs, ...files.blobs.metas(this.#engine.now())]
-    yield* this.#install(files, { logNumber, blobs: named, added })
+    yield* this.#install(files, { logNumber, blobs: named, removed, added, volatile })
     this.#counters.flushes++
     this.#counters.bytesFlushed += files.bytesWritten
     this.#counters.bytesRewritten += files.blobs.bytesWritten
     yield* this.#sweep()
   }
 
+  /** What a volatile medium may forget stays in the logs, which have to be durable before anybody relies on that. */
+  *#keepLogs(files: TableFiles, origin: FlushOrigin | undefined): Op<VolatileTable[]> {
+    const { forgotten } = files
+    if (forgotten.length === 0) return []
+    if (origin === undefined) {
+      yield* files.discard()
+      throw new LevelError('LEVEL_ARGUMENT', 'a table without logs was placed where loss of power takes it')
+    }
+    if (this.#engine.syncLogs !== undefined) yield* this.#engine.syncLogs()
+    const { firstLog, endLog } = origin
+    return forgotten.map((table) => ({ table, firstLog, endLog }))
+  }
+
   /** Logs that the new tables refer to stay as files with values: from now on they are durable, and nothing is appended. */
   *#sealLogs(outputs: readonly TableMeta[]): Op<BlobFileMeta[]> {
-    const { storage, now } = this.#engine
+    const { storage, versions, now } = this.#engine
     const logs: BlobFileMeta[] = []
     for (const { blobs } of outputs) {
       for (const { file: number, kind } of blobs ?? []) {
-        if (kind !== 'log' || logs.some((log) => log.number === number)) continue
+        if (kind !== 'log' || versions.blobs.has(number) || logs.some((log) => log.number === number)) continue
         const file = yield* storage.open('log', number)
         yield* file.seal()
         logs.push({ number, kind, bytes: file.size, createdMs: now() })
@@ -244,15 +300,15 @@ export class Compactor {
     const version = versions.current.ref()
     try {
       const inputs = [...picked.inputs, ...picked.overlapped]
-      if (isTrivialMove(version, picked, overlapBytesMax(this.#engine, version, picked.outputLevel))) {
+      const isTrivial = isTrivialMove(version, picked, overlapBytesMax(this.#engine, version, picked.outputLevel))
+      if (isTrivial && mayStay(this.#engine, version, picked)) {
         yield* versions.apply(editOf(picked, picked.inputs))
         this.#counters.moves++
         return
       }
       const empty = this.#toEmpty(inputs)
-      const job = compactionJob(this.#engine, version, picked, empty)
-      const valueBytes = rewrittenBytes(inputs, empty)
-      const files = new TableFiles(storage, job.tableBytes, { blobs, valueBytes })
+      const { job, plan } = compactionJob(this.#engine, version, picked, empty)
+      const files = new TableFiles(storage, plan, blobs)
       const result = yield* this.#build(files, () =>
         this.#runner.run({
           kind: 'compaction',
@@ -260,6 +316,7 @@ export class Compactor {
           memtables: [],
           bytes: sumBytes(inputs),
           files,
+          reason: `compaction-${picked.outputLevel}`,
           stopped: () => this.#closing,
         }),
       )
@@ -305,7 +362,7 @@ export class Compactor {
     try {
       yield* this.#engine.versions.apply(edit)
     } catch (error) {
-      if (isNoSpace(error)) yield* files.discard()
+      if (isTransient(error)) yield* files.discard()
       throw error
     }
   }
@@ -319,10 +376,11 @@ export class Compactor {
 
   /** Full media hold compaction up for a while; whoever waits for it is told. */
   #compactionFailed(error: unknown): void {
-    if (!isNoSpace(error)) {
+    if (!isTransient(error)) {
       this.#failed(error)
       return
     }
+    this.#heldUp = error
     for (const { reject } of [...this.#manual.splice(0), ...this.#waiting.splice(0)]) reject(error)
     if (this.#closing) return
     this.#retry ??= setTimeout(() => {
@@ -369,7 +427,7 @@ export class Compactor {
       bytes: sumBytes(tables),
     }))
     const running = Number(this.#flushing !== undefined) + Number(this.#compacting !== undefined)
-    return { ...this.#counters, running, levels }
+    return { ...this.#counters, heldUp: this.#heldUp?.message, running, levels }
   }
 
   /**

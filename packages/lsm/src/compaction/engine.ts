@@ -3,6 +3,7 @@ import type { SeparationOptions } from '../blob/separation.ts'
 import type { Compression } from '../block/compression.ts'
 import type { TableCache } from '../cache/table-cache.ts'
 import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
+import type { Op } from '../op.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { VersionSet } from '../version/version-set.ts'
 
@@ -57,6 +58,8 @@ export interface CompactionEngine {
   now(): number
   /** A job failed: writes are to be refused from now on, saying why. Called once. */
   failed(error: unknown): void
+  /** Makes everything durable that is in logs. */
+  syncLogs?(): Op<void>
   /** Called after a version was installed or the pressure changed: stalled writers look again. */
   relieved?(): void
 }

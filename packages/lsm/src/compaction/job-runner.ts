@@ -1,6 +1,7 @@
 import { LevelError } from '../error.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
+import type { TrafficReason } from '../storage/traffic.ts'
 import { Lane, WorkerLostError } from '../worker/lane.ts'
 import type { CompactionEngine } from './engine.ts'
 import type { JobResult, MergeJob } from './job.ts'
@@ -25,6 +26,8 @@ export interface RunRequest {
   /** Bytes of the inputs. */
   readonly bytes: number
   readonly files: TableFiles
+  /** What the bytes that are read are counted for. */
+  readonly reason: TrafficReason
   /** True: the result is not wanted any more, the job ends with LEVEL_DATABASE_NOT_OPEN. */
   readonly stopped: () => boolean
 }
@@ -47,10 +50,10 @@ export class JobRunner {
   *run(request: RunRequest): Op<JobResult> {
     const lane = this.#laneFor(request)
     if (lane !== undefined) {
-      const { job, memtables, files, stopped } = request
+      const { job, memtables, files, reason, stopped } = request
       try {
         const shared = { ...job, memtables: memtables.map((memtable) => memtable.share()) }
-        const result = yield* lane.run(shared, files, stopped)
+        const result = yield* lane.run(shared, files, { reason, stopped })
         this.#counters.workerJobs++
         return result
       } catch (error) {

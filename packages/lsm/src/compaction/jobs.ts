@@ -1,14 +1,19 @@
 import { referredBytes } from '../blob/reclaim.ts'
 import { separationOf } from '../blob/separation.ts'
 import type { VersionEdit } from '../manifest/version-edit.ts'
+import type { Memtable } from '../memtable/memtable.ts'
+import type { Placement } from '../policy/media-policy.ts'
+import type { Asked } from '../policy/placer.ts'
+import type { CreateOptions } from '../storage/storage.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { hull, sumBytes } from '../version/table-range.ts'
 import { LEVELS, type Version } from '../version/version.ts'
 import type { DeeperTable } from './deeper-tables.ts'
 import type { CompactionEngine } from './engine.ts'
-import type { MergeJob, TableShape, ValueJob } from './job.ts'
+import type { JobSegment, MergeJob, TableShape, ValueJob } from './job.ts'
 import { levelTargets, tableBytesOf } from './level-targets.ts'
 import type { Picked } from './picker.ts'
+import { flushAsked, knownOf, type OutputPlan, segmentsOf, shapedBy } from './placements.ts'
 
 /** How much below its level one output may overlap, in tables. */
 const OVERLAP_TABLES = 10
@@ -29,8 +34,44 @@ function valueJob(engine: CompactionEngine, rewrite: readonly number[], rewriteB
   return { rewrite, separation, numbers, fileBytes: blobBytes }
 }
 
-/** Immutable memtables become one table of level 0; values in logs of `rewrite`, `rewriteBytes` of them, do not stay there. */
-export function flushJob(engine: CompactionEngine, rewrite: readonly number[], rewriteBytes: number): MergeJob {
+/** A job, and where its files go. */
+export interface PlannedJob {
+  readonly job: MergeJob
+  readonly plan: OutputPlan
+}
+
+/** Where blob files of a job go: as the tables that refer to them would. */
+function blobsAt(engine: CompactionEngine, asked: Asked, bytesExpected: number): CreateOptions {
+  const reason = 'blob-rewrite'
+  if (bytesExpected === 0) return { bytesExpected, reason }
+  const placement = engine.storage.placer.place({ ...asked, file: 'blob', reason, bytesExpected })
+  return { bytesExpected, reason, placement }
+}
+
+/**
+ * Immutable memtables become one table of level 0; values in logs of `rewrite`, `rewriteBytes` of them, do not stay there. LEVEL_ARGUMENT,
+ * LEVEL_NO_SPACE of the policy.
+ */
+export function flushJob(
+  engine: CompactionEngine,
+  memtables: readonly Memtable[],
+  rewrite: readonly number[],
+  rewriteBytes: number,
+): PlannedJob {
+  const bytesExpected = memtables.reduce((sum, memtable) => sum + memtable.bytes, 0)
+  const asked = flushAsked(memtables, bytesExpected)
+  const placement = engine.storage.placer.place(asked)
+  const table: CreateOptions = { bytesExpected, placement, reason: 'flush' }
+  const blobs = blobsAt(engine, asked, rewriteBytes)
+  return { job: flushOf(engine, placement, rewrite, rewriteBytes), plan: { table: () => table, blobs } }
+}
+
+function flushOf(
+  engine: CompactionEngine,
+  placement: Placement,
+  rewrite: readonly number[],
+  rewriteBytes: number,
+): MergeJob {
   return {
     runs: [],
     memtables: [],
@@ -40,7 +81,7 @@ export function flushJob(engine: CompactionEngine, rewrite: readonly number[], r
     tableBytes: 0,
     overlapBytesMax: 0,
     createdMs: engine.now(),
-    shape: shapeOf(engine),
+    shape: shapedBy(placement, shapeOf(engine)),
     values: valueJob(engine, rewrite, rewriteBytes),
     verify: false,
     mergeOperator: engine.mergeOperatorReference,
@@ -51,18 +92,51 @@ export function overlapBytesMax(engine: CompactionEngine, version: Version, outp
   return OVERLAP_TABLES * tableBytesOf(outputLevel + 1, levelTargets(version, engine.options).base, engine.options)
 }
 
-/** `empty`: files with values of which nothing is to be left. */
+/** Where the outputs of a compaction go, run by run between the cuts of the policy. */
+function segmentJobs(engine: CompactionEngine, version: Version, { inputs, overlapped, outputLevel }: Picked) {
+  const { options, versions, storage } = engine
+  const all = [...inputs, ...overlapped]
+  const known = knownOf(engine, version, outputLevel, all)
+  const bytes = tableBytesOf(outputLevel, levelTargets(version, options).base, options)
+  const tables = new Map<number, CreateOptions>()
+  const asked = { ...known, file: 'table', reason: 'compaction', bytesExpected: bytes } as const
+  const segments = segmentsOf(hull(all)!, storage.placer.policy.partition).map(({ from, lowerKey, upperKey }) => {
+    const placement = storage.placer.place({ ...asked, lowerKey, upperKey })
+    const tableBytes = placement.fileBytesTarget ?? bytes
+    const outputs = Math.ceil((2 * sumBytes(all)) / tableBytes) + SPARE_NUMBERS
+    const numbers = Array.from({ length: outputs }, () => versions.newNumber())
+    const create: CreateOptions = { bytesExpected: tableBytes, placement, reason: `compaction-${outputLevel}` }
+    for (const number of numbers) tables.set(number, create)
+    return { from, numbers, tableBytes, shape: shapedBy(placement, shapeOf(engine)) }
+  })
+  const { smallest: lowerKey, largest: upperKey } = hull(all)!
+  return { segments, tables, asked: { ...asked, lowerKey, upperKey } }
+}
+
+/** `empty`: files with values of which nothing is to be left. LEVEL_ARGUMENT, LEVEL_NO_SPACE of the policy. */
 export function compactionJob(
   engine: CompactionEngine,
   version: Version,
   picked: Picked,
   empty: ReadonlySet<number>,
+): PlannedJob {
+  const { segments, tables, asked } = segmentJobs(engine, version, picked)
+  const blobs = blobsAt(engine, asked, rewrittenBytes([...picked.inputs, ...picked.overlapped], empty))
+  const job = compactionOf(engine, version, picked, empty, segments)
+  return { job, plan: { table: (number) => tables.get(number)!, blobs } }
+}
+
+function compactionOf(
+  engine: CompactionEngine,
+  version: Version,
+  picked: Picked,
+  empty: ReadonlySet<number>,
+  segments: readonly (JobSegment & { readonly from: Buffer | undefined })[],
 ): MergeJob {
   const { level, outputLevel, inputs, overlapped } = picked
-  const { options, versions } = engine
+  const { options } = engine
   const all = [...inputs, ...overlapped]
-  const tableBytes = tableBytesOf(outputLevel, levelTargets(version, options).base, options)
-  const outputs = Math.ceil((2 * sumBytes(all)) / tableBytes) + SPARE_NUMBERS
+  const [first, ...later] = segments
   return {
     runs: [
       ...(level === 0 ? inputs.map((table) => [table]) : [inputs]),
@@ -71,11 +145,12 @@ export function compactionJob(
     memtables: [],
     snapshots: [...engine.snapshots()],
     deeper: deeperThan(version, outputLevel, all),
-    numbers: Array.from({ length: outputs }, () => versions.newNumber()),
-    tableBytes,
+    numbers: first!.numbers,
+    tableBytes: first!.tableBytes,
+    shape: first!.shape,
+    segments: later.map((segment) => ({ ...segment, from: segment.from! })),
     overlapBytesMax: overlapBytesMax(engine, version, outputLevel),
     createdMs: Math.min(...all.map(({ createdMs }) => createdMs)),
-    shape: shapeOf(engine),
     values: valueJob(engine, [...empty], rewrittenBytes(all, empty)),
     verify: options.paranoid,
     mergeOperator: engine.mergeOperatorReference,

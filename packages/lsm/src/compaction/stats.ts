@@ -19,6 +19,8 @@ export interface CompactionStats {
   readonly workerJobs: number
   /** Why there is no worker although there should be one; jobs run on the calling thread. */
   readonly workerFailure: string | undefined
+  /** Why the last compaction could not be done, while that is so. It is tried again. */
+  readonly heldUp: string | undefined
   /** Flushes and compactions under way. */
   readonly running: number
   /** Tables and bytes of each level. */

@@ -1,4 +1,5 @@
 import { copyBytes } from '../batch/entry.ts'
+import type { ValueItem } from '../blob/value-sink.ts'
 import { type Bytes, compareRanges } from '../bytes.ts'
 import type { Kind } from '../kind.ts'
 import type { Op } from '../op.ts'
@@ -7,7 +8,7 @@ import { TableBuilder } from '../table/table-builder.ts'
 import type { TableMeta } from '../table-meta.ts'
 import type { DeeperTables } from './deeper-tables.ts'
 import type { EntrySink } from './entry-rules.ts'
-import type { MergeJob } from './job.ts'
+import type { JobSegment, MergeJob } from './job.ts'
 
 /** Where finished bytes go: files on the thread that owns them, or that thread's mailbox. */
 export interface TableStore {
@@ -15,6 +16,8 @@ export interface TableStore {
   write(table: number, parts: readonly Bytes[]): Op<void>
   /** The table is complete. */
   end(meta: TableMeta): Op<void>
+  /** Values that go to the end of a blob file, in order. */
+  values(file: number, items: readonly ValueItem[]): Op<void>
 }
 
 /** Finished bytes at which it is time to hand them on. */
@@ -31,7 +34,11 @@ export class TableWriter implements EntrySink {
   readonly #tombstones: RangeTombstones
   readonly #deeper: DeeperTables | undefined
   readonly #store: TableStore
+  /** Of the numbers of the segment at hand. */
   #used = 0
+  #segment: JobSegment
+  /** Segments that begin behind it. */
+  #later: readonly (JobSegment & { readonly from: Bytes })[]
   #builder: TableBuilder | undefined
   #number = 0
   /** Where the table under way begins; undefined: before every key. */
@@ -49,6 +56,8 @@ export class TableWriter implements EntrySink {
 
   constructor(job: MergeJob, tombstones: RangeTombstones, deeper: DeeperTables | undefined, store: TableStore) {
     this.#job = job
+    this.#segment = job
+    this.#later = job.segments ?? []
     this.#tombstones = tombstones
     this.#deeper = deeper
     this.#store = store
@@ -64,6 +73,7 @@ export class TableWriter implements EntrySink {
     valueStart: number,
     valueEnd: number,
   ): void {
+    if (this.#later.length > 0) this.#enterSegments(keyBytes, keyStart, keyEnd)
     if (this.#due && compareRanges(this.#last, 0, this.#lastBytes, keyBytes, keyStart, keyEnd) !== 0) {
       const from = Buffer.from(keyBytes.subarray(keyStart, keyEnd))
       this.#endTable(from)
@@ -82,19 +92,37 @@ export class TableWriter implements EntrySink {
   }
 
   #isDue(builder: TableBuilder, keyBytes: Buffer, keyStart: number, keyEnd: number): boolean {
-    const { tableBytes, overlapBytesMax, numbers } = this.#job
+    const { tableBytes, numbers } = this.#segment
     if (tableBytes === 0 || this.#used === numbers.length) return false
     if (builder.bytes >= tableBytes) return true
     if (this.entries % OVERLAP_ENTRIES !== 0 || this.#deeper === undefined) return false
     this.#overlapBytes += this.#deeper.passed(keyBytes, keyStart, keyEnd)
-    return this.#overlapBytes > overlapBytesMax
+    return this.#overlapBytes > this.#job.overlapBytesMax
   }
 
   #start(): TableBuilder {
-    const { numbers, shape, createdMs } = this.#job
+    const { createdMs } = this.#job
+    const { numbers, shape } = this.#segment
     this.#number = numbers[this.#used++]!
     this.#builder = new TableBuilder({ ...shape, createdMs, number: this.#number })
     return this.#builder
+  }
+
+  /** Ends the segments that lie before the key. */
+  #enterSegments(keyBytes: Buffer, keyStart: number, keyEnd: number): void {
+    for (let next = this.#later[0]; next !== undefined; next = this.#later[0]) {
+      if (compareRanges(next.from, 0, next.from.length, keyBytes, keyStart, keyEnd) > 0) return
+      this.#enterSegment(next)
+    }
+  }
+
+  #enterSegment(next: JobSegment & { readonly from: Bytes }): void {
+    const from = Buffer.from(next.from)
+    this.#endTable(from)
+    this.#from = from
+    this.#segment = next
+    this.#later = this.#later.slice(1)
+    this.#used = 0
   }
 
   /** Ends the table under way; the next one begins at `to`. Undefined: there is none. */
@@ -138,6 +166,7 @@ export class TableWriter implements EntrySink {
 
   /** Ends the last table. */
   *finish(): Op<void> {
+    for (const next of this.#later) this.#enterSegment(next)
     this.#endTable(undefined)
     yield* this.drain()
   }

@@ -6,6 +6,8 @@ import { COMPACTION_DEFAULTS } from '../compaction/defaults.ts'
 import type { CompactionOptions } from '../compaction/engine.ts'
 import { LevelError } from '../error.ts'
 import type { MergeOperator, MergeOperatorReference } from '../merge-operator.ts'
+import type { MediaPolicy, MediaPolicyReference } from '../policy/media-policy.ts'
+import { type RelocationOptions, type RelocationSettings, relocationOf } from '../policy/relocation.ts'
 
 /**
  * When a write is safe. `group`: when it is acknowledged the operating system has it, so the death of the process loses nothing; `sync`
@@ -29,6 +31,10 @@ export interface DbOptions {
   readonly media?: Readonly<Record<string, Medium>> | undefined
   /** Names of the media that keep the file table; default the first that can. */
   readonly home?: readonly string[] | undefined
+  /** Where files go, or where such a policy is found. Default: the media in the order in which they were given. It may be another at every opening. */
+  readonly policy?: MediaPolicy | MediaPolicyReference | undefined
+  /** How idle files move to where the policy wants them; false: they do not. */
+  readonly relocation?: RelocationOptions | false | undefined
   /** How far a new database in a directory can grow; default 256 GiB. It takes nothing by itself, but opening looks at every 32 MiB of it. */
   readonly capacityBytes?: number | undefined
   /** Default `group`. */
@@ -97,6 +103,7 @@ export interface DbSettings {
   readonly logBytes: number
   readonly mergeOperator: MergeOperator | MergeOperatorReference | undefined
   readonly compaction: CompactionOptions
+  readonly relocation: RelocationSettings | undefined
   readonly now: () => number
 }
 
@@ -140,6 +147,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     logBytes: logBytesOf(o),
     mergeOperator: o.mergeOperator,
     compaction: compactionOf(o),
+    relocation: o.relocation === false ? undefined : relocationOf(o.relocation),
     now: o.now ?? Date.now,
   }
 }

@@ -15,6 +15,7 @@ import type { MemtableSlot } from './memtable-list.ts'
  *   1. Lock the medium, recover the volume: every file ends after a whole append.
  *   2. Read the newest manifest that says anything: it is the tree, and the oldest log still needed.
  *   3. Replay the logs from that one on, in order of their numbers, each into a memtable of its own.
+ *      Tables that a volatile medium has forgotten are written anew from their own logs: see `lost-tables.ts`.
  *   4. Remove what no version and no replay needs.
  *   5. Write the memtables to a table. Its edit says that the new log is the oldest one needed, so the old logs go. Where the media
  *      are full, memtables and logs stay, and the flush is tried again while the database serves: opening needs no space.
@@ -59,7 +60,13 @@ export function neededLogs(storage: Storage, versions: VersionSet): number[] {
 export function* replayLogs(
   storage: Storage,
   versions: VersionSet,
-  o: { salvage: boolean; shared: boolean; separation: Separation | undefined },
+  o: {
+    salvage: boolean
+    shared: boolean
+    separation: Separation | undefined
+    /** Numbers of logs, ascending; default those that no table has. */
+    logs?: readonly number[]
+  },
 ): Op<Replayed> {
   const { separation } = o
   const slots: MemtableSlot[] = []
@@ -68,7 +75,7 @@ export function* replayLogs(
   const damage: LevelError[] = []
   let last = 0
   let ended = false
-  for (const number of neededLogs(storage, versions)) {
+  for (const number of o.logs ?? neededLogs(storage, versions)) {
     const file = yield* storage.open('log', number)
     if (ended || file.size === 0) {
       ended = true

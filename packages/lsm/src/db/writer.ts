@@ -1,9 +1,11 @@
-import { separationOf } from '../blob/separation.ts'
+import { type Separation, separationOf } from '../blob/separation.ts'
 import { Compactor } from '../compaction/compactor.ts'
 import type { CompactionEngine } from '../compaction/engine.ts'
-import { isLevelError, LevelError } from '../error.ts'
-import { type Op, pending, runAsync, runSync } from '../op.ts'
+import { isTransient, LevelError } from '../error.ts'
+import { type Op, pending, runAsync, runSync, wait } from '../op.ts'
+import { Relocator } from '../policy/relocator.ts'
 import { type EndedLog, LogSet } from './log-set.ts'
+import { lostTables, replayLost } from './lost-tables.ts'
 import { MemtableList, type MemtableSlot } from './memtable-list.ts'
 import type { LoadedOperator } from './merge-operators.ts'
 import type { DbSettings } from './options.ts'
@@ -32,7 +34,10 @@ export class Writer implements Pressure {
   readonly memtables: MemtableList
   readonly path: WritePath
   readonly compactor: Compactor
+  readonly relocator: Relocator | undefined
   readonly #tree: Tree
+  /** Logs whose entries are in tables, but only in such as loss of power takes. */
+  #kept: EndedLog[] = []
   #waiters: (() => void)[] = []
   /** Immutable memtables that the compactor has. */
   readonly #handed: Set<MemtableSlot> = new Set()
@@ -53,21 +58,24 @@ export class Writer implements Pressure {
       yield* storage.sync() // before there is a log behind them: see R2
     }
     let writer: Writer | undefined
-    const compactor = new Compactor(
-      engineOf(
-        o,
-        (error) => writer?.failed(error),
-        () => writer?.changed(),
-      ),
+    const engine = engineOf(
+      o,
+      (error) => writer?.failed(error),
+      () => writer?.changed(),
+      () => writer?.logs.sync() ?? Promise.resolve(),
+      () => writer?.logs.syncNow(),
     )
+    const compactor = new Compactor(engine)
     const { memtableBytes, logBytes } = o.settings
     const bytesExpected = separation === undefined ? Math.ceil(memtableBytes * LOG_SLACK) : logBytes
     const current = yield* LogSet.create(storage, versions, bytesExpected)
+    yield* recoverLost(o.tree, compactor, { shared: sharesMemory(o), separation })
     const full = yield* recoveryFlush(o.tree, compactor, replayed, current.number)
-    writer = new Writer(o, compactor, current.number, (failed) => {
+    writer = new Writer(o, { compactor, engine }, current.number, (failed) => {
       return new LogSet({ storage, versions, current, bytesExpected, failed })
     })
     if (full !== undefined) writer.#inherit(replayed, full)
+    writer.#keepOld()
     compactor.schedule()
     return writer
   }
@@ -79,9 +87,18 @@ export class Writer implements Pressure {
     this.memtables.inherit(slots)
   }
 
+  /** Logs that an earlier process kept for tables on volatile media, which have not forgotten them. */
+  #keepOld(): void {
+    const { storage, versions } = this.#tree
+    for (const { kind, number, bytes } of storage.list()) {
+      if (kind !== 'log' || number >= versions.logNumber || !versions.needsLog(number)) continue
+      this.#kept.push({ number, bytes, valueBytes: bytes })
+    }
+  }
+
   private constructor(
     o: WriterOptions,
-    compactor: Compactor,
+    { compactor, engine }: { compactor: Compactor; engine: CompactionEngine },
     logNumber: number,
     logs: (failed: (error: unknown) => void) => LogSet,
   ) {
@@ -90,6 +107,8 @@ export class Writer implements Pressure {
     const failed = (error: unknown) => this.failed(error)
     this.#tree = o.tree
     this.compactor = compactor
+    const { relocation } = o.settings
+    if (relocation !== undefined) this.relocator = new Relocator(engine, o.tree.storage, relocation)
     this.logs = logs(failed)
     this.memtables = new MemtableList({
       versions,
@@ -121,14 +140,18 @@ export class Writer implements Pressure {
 
   /** Why there is no room and none is being made; undefined: wait. */
   get refusal(): LevelError | undefined {
-    return this.#full
+    if (this.#full !== undefined) return this.#full
+    return this.compactor.pressure === 'stop' ? this.compactor.heldUp : undefined
   }
 
   /** The tree changed, or so did the pressure: stalled writers look again. */
   changed(): void {
     this.memtables.changed()
-    const { logNumber } = this.#tree.versions
-    for (const log of this.logs.forget(logNumber)) this.#leaveLog(log)
+    const { versions } = this.#tree
+    const { logNumber } = versions
+    const left = [...this.#kept, ...this.logs.forget(logNumber)]
+    this.#kept = left.filter(({ number }) => versions.needsLog(number))
+    for (const log of left) if (!versions.needsLog(log.number)) this.#leaveLog(log)
     const waiters = this.#waiters
     this.#waiters = []
     for (const wake of waiters) wake()
@@ -183,11 +206,13 @@ export class Writer implements Pressure {
 
   async #flushOne(slot: MemtableSlot, nextLog: number): Promise<void> {
     try {
-      await this.compactor.flush([slot.memtable], nextLog, wasteful(this.logs.between(slot.logNumber, nextLog)))
+      const origin = { firstLog: slot.logNumber, endLog: nextLog }
+      const rewrite = wasteful(this.logs.between(slot.logNumber, nextLog))
+      await this.compactor.flush([slot.memtable], nextLog, rewrite, origin)
       this.#full = undefined
     } catch (error) {
       if (this.#closing) return
-      if (isLevelError(error) && error.code === 'LEVEL_NO_SPACE') this.#tryLater(error)
+      if (isTransient(error)) this.#tryLater(error)
       else this.failed(error)
     } finally {
       this.#handed.delete(slot)
@@ -220,6 +245,7 @@ export class Writer implements Pressure {
   async close(): Promise<void> {
     this.#closing = true
     clearTimeout(this.#retry)
+    await this.relocator?.close()
     await this.path.close()
     await this.compactor.close()
     await this.logs.close()
@@ -237,15 +263,36 @@ function* recoveryFlush(
   if (slots.length === 0) return undefined
   const memtables = slots.map(({ memtable }) => memtable)
   try {
-    yield* pending(compactor.flush(memtables, logNumber, wasteful(logs)))
+    const origin = { firstLog: slots[0]!.logNumber, endLog: logNumber }
+    yield* pending(compactor.flush(memtables, logNumber, wasteful(logs), origin))
   } catch (error) {
-    if (!isLevelError(error) || error.code !== 'LEVEL_NO_SPACE') throw error
+    if (!isTransient(error)) throw error
     // A later sync has to find all before it durable.
     for (const slot of slots) yield* (yield* storage.open('log', slot.logNumber)).sync()
     return error
   }
-  for (const { number } of logs) if (!versions.blobs.has(number)) yield* storage.remove('log', number)
+  for (const { number } of logs) yield* removeUnneeded(storage, versions, number)
   return undefined
+}
+
+function* removeUnneeded(storage: Tree['storage'], versions: Tree['versions'], log: number): Op<void> {
+  if (!versions.needsLog(log) && !versions.blobs.has(log)) yield* storage.remove('log', log)
+}
+
+/** Puts tables that a volatile medium has forgotten into their places again. */
+function* recoverLost(
+  { storage, versions }: Tree,
+  compactor: Compactor,
+  o: { shared: boolean; separation: Separation | undefined },
+): Op<void> {
+  for (const lost of lostTables(storage, versions)) {
+    const { slots, logs } = yield* replayLost(storage, versions, lost, o)
+    const { firstLog, endLog, table } = lost
+    const memtables = slots.map(({ memtable }) => memtable)
+    const origin = { firstLog, endLog, lost: table }
+    yield* pending(compactor.flush(memtables, versions.logNumber, wasteful(logs), origin))
+    for (const { number } of logs) yield* removeUnneeded(storage, versions, number)
+  }
 }
 
 /** Of logs that are being flushed, those that are for the most part something else than values: their values move to a blob file. */
@@ -257,7 +304,13 @@ function sharesMemory(o: WriterOptions): boolean {
   return o.settings.compaction.worker !== false
 }
 
-function engineOf(o: WriterOptions, failed: (error: unknown) => void, relieved: () => void): CompactionEngine {
+function engineOf(
+  o: WriterOptions,
+  failed: (error: unknown) => void,
+  relieved: () => void,
+  syncLogs: () => Promise<void>,
+  syncLogsNow: () => void,
+): CompactionEngine {
   const { storage, versions, tables, blobs } = o.tree
   return {
     versions,
@@ -271,5 +324,6 @@ function engineOf(o: WriterOptions, failed: (error: unknown) => void, relieved: 
     now: o.settings.now,
     failed,
     relieved,
+    syncLogs: () => wait(syncLogs, syncLogsNow),
   }
 }

@@ -51,6 +51,10 @@ export function describeEdit(edit: VersionEdit): string[] {
     for (const { kind, file, values, bytes } of meta.blobs ?? [])
       lines.push(`    ${values} values of ${bytes} bytes in ${fileName(kind, file)}`)
   }
+  for (const { table, firstLog, endLog } of edit.volatile ?? [])
+    lines.push(
+      `  ${fileName('table', table)} is volatile: ${fileName('log', firstLog)} to before ${fileName('log', endLog)}`,
+    )
   for (const name of edit.unpinned ?? []) lines.push(`- snapshot ${name}`)
   for (const { name, sequence } of edit.pinned ?? []) lines.push(`+ snapshot ${name} at ${sequence}`)
   if (edit.mergeOperator !== undefined) lines.push(`merge operator ${edit.mergeOperator}`)

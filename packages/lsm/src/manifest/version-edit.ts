@@ -24,6 +24,13 @@ export interface BlobFileMeta {
   readonly createdMs: number
 }
 
+/** A table where loss of power takes it, and the logs that have its entries: from `firstLog` to before `endLog`. */
+export interface VolatileTable {
+  readonly table: number
+  readonly firstLog: number
+  readonly endLog: number
+}
+
 /** What changes from one version to the next, all of it or nothing. */
 export interface VersionEdit {
   /** Starts from an empty tree: the first edit of a manifest, and no other. */
@@ -38,6 +45,8 @@ export interface VersionEdit {
   readonly nextNumber?: number
   /** Logs with a smaller number are not needed any more. */
   readonly logNumber?: number
+  /** Of the tables added, those on volatile media: their logs stay until they are removed. */
+  readonly volatile?: readonly VolatileTable[]
   readonly pinned?: readonly PersistentSnapshot[]
   readonly unpinned?: readonly string[]
   /** Name of the merge operator that the database is written with. */
@@ -55,6 +64,7 @@ const UNPINNED = 8
 const MERGE_OPERATOR = 9
 const ADDED_WITH_REFERENCES = 10
 const BLOB_FILE = 11
+const VOLATILE = 12
 /** Unknown tags from here on may be skipped. */
 const SKIPPABLE = 128
 
@@ -102,6 +112,9 @@ export function encodeEdit(edit: VersionEdit): Buffer {
       putMeta(body.u8(level), meta)
       if (blobs !== undefined) putReferences(body, blobs)
     })
+  }
+  for (const { table, firstLog, endLog } of edit.volatile ?? []) {
+    field(VOLATILE, (body) => body.varint(table).varint(firstLog).varint(endLog))
   }
   for (const name of edit.unpinned ?? []) field(UNPINNED, (body) => body.text(name))
   for (const { name, sequence, createdMs } of edit.pinned ?? []) {
@@ -188,6 +201,11 @@ function readField(tag: number, body: ByteReader, edit: Draft): boolean {
     case REMOVED: {
       edit.removed ??= []
       edit.removed.push({ level: body.u8(), number: body.varint() })
+      return true
+    }
+    case VOLATILE: {
+      edit.volatile ??= []
+      edit.volatile.push({ table: body.varint(), firstLog: body.varint(), endLog: body.varint() })
       return true
     }
     case PINNED: {

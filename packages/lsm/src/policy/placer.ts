@@ -1,6 +1,6 @@
 import type { Medium } from '@vivefs/media'
 import type { MediumStatus as VolumeMediumStatus } from '@vivefs/pfaof'
-import { LevelError } from '../error.ts'
+import { isLevelError, LevelError, type LevelErrorCode } from '../error.ts'
 import { placementFault } from './check-placement.ts'
 import type { MediaPolicy, MediumStatus, Placement, PlacementRequest } from './media-policy.ts'
 import { requestText } from './request-text.ts'
@@ -17,6 +17,15 @@ export interface PlacerOptions {
   readonly now: () => number
 }
 
+/** What a medium answers that is broken, gone, or somebody else's. */
+const FAILURES: ReadonlySet<LevelErrorCode> = new Set<LevelErrorCode>([
+  'LEVEL_IO_ERROR',
+  'LEVEL_POISONED',
+  'LEVEL_DATABASE_NOT_OPEN',
+  'LEVEL_LOCKED',
+  'LEVEL_READ_ONLY',
+  'LEVEL_MISSING',
+])
 /** How long a medium that failed is left alone. */
 const OFFLINE_MS = 2000
 
@@ -37,12 +46,14 @@ export class Placer {
   /** The file table survives loss of power. */
   readonly durable: boolean
   readonly #home: readonly string[]
+  readonly #hasPolicy: boolean
 
   constructor(o: PlacerOptions) {
     this.#media = o.media
     const names = Object.keys(o.media)
     this.#names = new Set(names)
     this.policy = o.policy ?? { name: 'in order', place: () => ({ media: names as [string, ...string[]] }) }
+    this.#hasPolicy = o.policy !== undefined
     this.#status = o.status
     this.#now = o.now
     this.#home = [...o.status()].filter(([, { home }]) => home).map(([name]) => name)
@@ -142,12 +153,16 @@ export class Placer {
     return one === undefined || one === first ? undefined : [one, ...others]
   }
 
+  get hasPolicy(): boolean {
+    return this.#hasPolicy
+  }
+
   /** The job on this medium failed for its sake, and may do without it: true when that is worth another try now. */
   failed(error: unknown): boolean {
-    const { medium, message } = error as { medium?: unknown; message?: unknown }
-    if (typeof medium !== 'string' || !this.#names.has(medium) || this.#home.includes(medium)) return false
+    const medium = this.#failedMedium(error)
+    if (medium === undefined) return false
     const before = this.#offlineNow(medium)
-    this.#offline.set(medium, { untilMs: this.#now() + OFFLINE_MS, why: String(message) })
+    this.#offline.set(medium, { untilMs: this.#now() + OFFLINE_MS, why: (error as Error).message })
     return before === undefined && this.#names.size > 1
   }
 
@@ -157,10 +172,19 @@ export class Placer {
     return offline.why
   }
 
-  /** It failed for the sake of a medium that the database can do without for a while. */
-  isElsewhere(error: unknown): boolean {
-    const { medium } = error as { medium?: unknown }
-    return typeof medium === 'string' && this.#names.has(medium) && !this.#home.includes(medium)
+  /** The same error, to be tried again where it is for the sake of a medium that may come back. */
+  asTransient(error: unknown): unknown {
+    const medium = this.#failedMedium(error)
+    if (medium === undefined) return error
+    const { code, message } = error as LevelError
+    const help = `it is tried again; bring ${medium} back, or open the database anew`
+    return new LevelError(code, `${message.replace(`${code}: `, '')}; ${help}`, error, { transient: true, medium })
+  }
+
+  /** The medium that failed, when the file table does not lie there. */
+  #failedMedium(error: unknown): string | undefined {
+    if (!isLevelError(error) || error.medium === undefined || !FAILURES.has(error.code)) return undefined
+    return this.#names.has(error.medium) && !this.#home.includes(error.medium) ? error.medium : undefined
   }
 
   #refusal(asked: Asked, call: string, what: string, cause?: unknown): LevelError {

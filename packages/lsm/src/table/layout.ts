@@ -49,6 +49,11 @@ export function encodeFooter(footer: Footer): Buffer {
   return bytes
 }
 
+/** Where everything behind the data blocks begins. */
+export function endOffset(footer: Footer): number {
+  return Math.min(...placesOf(footer).flatMap(({ offset, bytes }) => (bytes > 0 ? [offset] : [])))
+}
+
 function placesOf(footer: Footer): BlockPlace[] {
   return [footer.properties, footer.index, footer.rangeTombstones, footer.filter, footer.prefixFilter]
 }

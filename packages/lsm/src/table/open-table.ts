@@ -4,7 +4,7 @@ import { Filter } from '../filter/bloom.ts'
 import type { Op } from '../op.ts'
 import { RangeTombstones } from '../range-tombstones.ts'
 import type { TableMeta } from '../table-meta.ts'
-import { type BlockPlace, decodeFooter, FOOTER_BYTES, HEADER_BYTES } from './layout.ts'
+import { type BlockPlace, decodeFooter, endOffset, FOOTER_BYTES, HEADER_BYTES } from './layout.ts'
 import { decodeProperties, type TableProperties } from './properties.ts'
 import type { RandomReader } from './random-reader.ts'
 import { decodeRangeTombstones } from './range-tombstone-block.ts'
@@ -32,8 +32,7 @@ export function* openTable(file: RandomReader, meta: Pick<TableMeta, 'number' | 
   if ('damage' in footer) throw damage(footer.damage)
   if ('later' in footer) throw new LevelError('LEVEL_FORMAT', `table-${meta.number}: ${footer.later}`)
 
-  const places = [footer.filter, footer.prefixFilter, footer.rangeTombstones, footer.index, footer.properties]
-  const start = Math.min(...places.filter(({ bytes }) => bytes > 0).map(({ offset }) => offset))
+  const start = endOffset(footer)
   const region = Buffer.allocUnsafeSlow(size - FOOTER_BYTES - start)
   if ((yield* file.read(start, region)) !== region.length) throw damage('it ends before its footer')
   const payload = (place: BlockPlace, what: string): Buffer => {

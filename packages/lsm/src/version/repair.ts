@@ -5,6 +5,7 @@ import { compareBytes } from '../bytes.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { TableCache } from '../cache/table-cache.ts'
 import type { MergeJob, TableShape } from '../compaction/job.ts'
+import { plainPlan } from '../compaction/placements.ts'
 import { runJob } from '../compaction/run-job.ts'
 import { openSources } from '../compaction/sources.ts'
 import { TableFiles } from '../compaction/table-files.ts'
@@ -82,7 +83,7 @@ export function* repair(storage: Storage, o: RepairOptions): Op<RepairReport> {
   next += job.numbers.length
   const blobs = new BlobFiles(storage)
   const tables = new TableCache((number) => openFile(storage, number), cache, Math.max(1, metas.length))
-  const written = new TableFiles(storage, o.tableBytes, { blobs, valueBytes: 0 })
+  const written = new TableFiles(storage, plainPlan(o.tableBytes), blobs)
   let outputs: readonly TableMeta[] = []
   try {
     const sources = yield* openSources(job, memtables, tables)

@@ -1,6 +1,6 @@
 import { type BlobMap, NO_BLOBS, nextBlobs } from '../blob/next-blobs.ts'
 import { SEQUENCE_MAX } from '../kind.ts'
-import type { PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
+import type { PersistentSnapshot, VersionEdit, VolatileTable } from '../manifest/version-edit.ts'
 import { FILE_NUMBER_MAX } from '../storage/storage.ts'
 import { type Levels, NO_TABLES, nextLevels } from './next-levels.ts'
 
@@ -14,6 +14,8 @@ export interface TreeState {
   readonly nextNumber: number
   /** Logs with a smaller number are not needed. */
   readonly logNumber: number
+  /** Tables of level 0 on volatile media, by number. */
+  readonly volatile: ReadonlyMap<number, VolatileTable>
   /** Persistent snapshots by name. */
   readonly pinned: ReadonlyMap<string, PersistentSnapshot>
   readonly mergeOperator: string | undefined
@@ -25,6 +27,7 @@ export const EMPTY_TREE: TreeState = {
   lastSequence: 0,
   nextNumber: 1,
   logNumber: 0,
+  volatile: new Map(),
   pinned: new Map(),
   mergeOperator: undefined,
 }
@@ -42,13 +45,44 @@ export function nextState(state: TreeState, edit: VersionEdit): TreeState | { fa
   if ('fault' in levels) return levels
   const blobs = nextBlobs(state.blobs, state.levels, edit)
   if ('fault' in blobs) return blobs
+  const volatile = nextVolatile(state.volatile, edit, levels, logNumber)
+  if ('fault' in volatile) return volatile
   const pinned = nextPinned(state.pinned, edit, lastSequence)
   if ('fault' in pinned) return pinned
   const { mergeOperator = state.mergeOperator } = edit
   if (state.mergeOperator !== undefined && mergeOperator !== state.mergeOperator) {
     return { fault: `M9 the merge operator ${state.mergeOperator} becomes ${mergeOperator}` }
   }
-  return { levels, blobs, lastSequence, nextNumber, logNumber, pinned, mergeOperator }
+  return { levels, blobs, lastSequence, nextNumber, logNumber, volatile, pinned, mergeOperator }
+}
+
+/** A table that left level 0 needs its logs no more. */
+function nextVolatile(
+  before: ReadonlyMap<number, VolatileTable>,
+  edit: VersionEdit,
+  levels: Levels,
+  logNumber: number,
+): ReadonlyMap<number, VolatileTable> | { fault: string } {
+  if (before.size === 0 && edit.volatile === undefined) return before
+  const all = new Map(before)
+  for (const one of edit.volatile ?? []) all.set(one.table, one)
+  const there = new Set(levels[0]!.map(({ number }) => number))
+  for (const { table } of edit.volatile ?? []) {
+    if (!there.has(table)) return { fault: `M11 table-${table} is volatile, and not in level 0` }
+  }
+  for (const [table, { firstLog, endLog }] of all) {
+    if (!there.has(table)) all.delete(table)
+    else if (firstLog >= endLog || endLog > logNumber)
+      return { fault: `M11 table-${table} has the entries of log-${firstLog} to before log-${endLog}` }
+  }
+  return all
+}
+
+/** The log may be needed: its entries are not all in tables that survive loss of power. */
+export function needsLog({ logNumber, volatile }: TreeState, log: number): boolean {
+  if (log >= logNumber) return true
+  for (const { firstLog, endLog } of volatile.values()) if (log >= firstLog && log < endLog) return true
+  return false
 }
 
 function nextPinned(
@@ -80,6 +114,7 @@ export function baseEdit(state: TreeState): VersionEdit {
     logNumber,
     blobs: [...state.blobs.values()].map(({ number, kind, bytes, createdMs }) => ({ number, kind, bytes, createdMs })),
     added,
+    volatile: [...state.volatile.values()],
     pinned: [...state.pinned.values()],
     ...(mergeOperator === undefined ? {} : { mergeOperator }),
   }

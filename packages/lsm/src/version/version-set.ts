@@ -1,12 +1,12 @@
 import { Turn } from '@vivefs/pfaof'
 import type { BlobMap } from '../blob/next-blobs.ts'
-import { isNoSpace, LevelError } from '../error.ts'
+import { isNoSpace, isTransient, LevelError } from '../error.ts'
 import { ManifestReader } from '../manifest/manifest-reader.ts'
 import { ManifestWriter } from '../manifest/manifest-writer.ts'
 import type { PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
 import type { Op } from '../op.ts'
 import { FILE_NUMBER_MAX, fileName, type Storage, type StoredFile } from '../storage/storage.ts'
-import { EMPTY_TREE, nextState, type TreeState } from './tree-state.ts'
+import { EMPTY_TREE, needsLog, nextState, type TreeState } from './tree-state.ts'
 import type { Version } from './version.ts'
 import { type FreeFile, VersionList } from './version-list.ts'
 
@@ -119,6 +119,11 @@ export class VersionSet {
     return this.#state.blobs
   }
 
+  /** The log is needed for recovery: its entries are not all in tables that survive loss of power. */
+  needsLog(log: number): boolean {
+    return needsLog(this.#state, log)
+  }
+
   /** Persistent snapshots by name. */
   get pinned(): ReadonlyMap<string, PersistentSnapshot> {
     return this.#state.pinned
@@ -147,7 +152,7 @@ export class VersionSet {
       try {
         writer = yield* this.#write(next.edit, next.state)
       } catch (error) {
-        if (!isNoSpace(error)) this.#failure = error
+        if (!isTransient(error)) this.#failure = error
         throw error
       }
       this.#tail = next.state
@@ -274,8 +279,9 @@ export class VersionSet {
     const newest = this.#writer?.number ?? newestManifest(this.#storage)
     const orphans = this.#storage.list().filter(({ kind, number }) => {
       if (kind === 'table') return !live.has(number)
+      if (kind === 'index') return !live.has(number)
       if (kind === 'blob') return !this.blobs.has(number)
-      return kind === 'log' ? number < this.logNumber && !this.blobs.has(number) : number !== newest
+      return kind === 'log' ? !this.needsLog(number) && !this.blobs.has(number) : number !== newest
     })
     for (const { kind, number } of orphans) yield* this.#storage.remove(kind, number)
     return orphans

@@ -6,6 +6,7 @@ import { PolledWait } from '../compaction/task.ts'
 import { LevelError, type LevelErrorCode } from '../error.ts'
 import type { Op } from '../op.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { TrafficReason } from '../storage/traffic.ts'
 import {
   type FromWorker,
   type JobError,
@@ -42,6 +43,8 @@ export class Lane {
   #wake: (() => void) | undefined
   #lost: WorkerLostError | undefined
   busy = false
+  /** What the bytes that the job at hand reads are counted for. */
+  #reason: TrafficReason = 'user'
 
   /** Throws what starting a thread throws. */
   constructor(where: string | URL | undefined, storage: Storage, ownerBell: Int32Array) {
@@ -86,7 +89,9 @@ export class Lane {
   }
 
   /** Does a job; tables that were begun stay in `files` when it fails. WorkerLostError: it may be done again elsewhere. */
-  *run(job: MergeJob, files: TableFiles, stopped: () => boolean): Op<JobResult> {
+  *run(job: MergeJob, files: TableFiles, o: { reason: TrafficReason; stopped: () => boolean }): Op<JobResult> {
+    const { reason, stopped } = o
+    this.#reason = reason
     this.busy = true
     this.#port.ref()
     Atomics.store(this.#shared, OUTSTANDING_BYTES, 0)
@@ -141,7 +146,7 @@ export class Lane {
     const { number } = request
     let file = inputs.get(number)
     if (file === undefined) {
-      file = yield* this.#storage.open(request.file, number)
+      file = yield* this.#storage.open(request.file, number, this.#reason)
       inputs.set(number, file)
     }
     return yield* file.read(request.offset, into)
