@@ -3,12 +3,14 @@
  * the core takes a Call; the inodes it edits are encoded once, at the end.
  */
 import { FilesystemError } from '../errors.ts'
-import { decodeInode, encodeInode, type Inode, type Timespec } from '../format/inode.ts'
+import type { FeedSlot } from '../feed/feed.ts'
+import { decodeInode, encodeInode, type Inode, InodeFlag, type Timespec } from '../format/inode.ts'
 import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
 import type { Op } from '../op.ts'
 import type { Bytes, Tx } from '../store/store.ts'
+import { loadAcl } from './acl.ts'
 import { type Change, type NamedPlace, placeOf, type Reached } from './changes.ts'
 import { deleteContent, isBigContent } from './content.ts'
 import type { Core } from './core.ts'
@@ -32,6 +34,8 @@ export class Call {
   #orphans: Set<number> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
+  /** What the change feed is to hear. */
+  #told: Change[] | undefined
   /** Inode numbers that this operation leased and did not use yet (core.allocateIno). */
   lease: { next: number; readonly end: number } | undefined
   /** Where the last path of this operation led. */
@@ -64,6 +68,7 @@ export class Call {
       inode = verdict.value
       decoded.set(row, inode)
     }
+    if ((inode.flags & InodeFlag.accessAcl) !== 0) inode = yield* loadAcl(this, inode)
     return this.core.lazyTimes.apply(inode)
   }
 
@@ -101,10 +106,14 @@ export class Call {
     return copy
   }
 
-  /** Tells watchers, when the operation is ordered. */
+  /** Tells watchers, when the operation is ordered, and the change feed. */
   tell(change: Change): void {
     const { changes } = this.core
-    if (changes.isWatched) this.tx.onCommit(() => changes.publish(change))
+    if (!changes.isWatched) return
+    this.tx.onCommit(() => changes.publish(change))
+    if (!changes.isRecorded) return
+    this.#told ??= []
+    this.#told.push(change)
   }
 
   /** Tells watchers that a file changed; `place`: the name it is known by, by default the one that was walked to. */
@@ -151,9 +160,11 @@ export class Call {
   }
 
   /** The intent row of work that goes on after this operation. */
-  addJob(job: Job): void {
+  addJob(what: Job): void {
     const id = this.core.nextJobId()
     const key = jobKey(id)
+    const since = this.core.options.shared?.stamp ?? 0
+    const job = since === 0 ? what : { ...what, since }
     this.tx.put(key, encodeJob(key, job))
     this.tx.onCommit(() => this.core.jobs.start(id, job))
   }
@@ -161,8 +172,9 @@ export class Call {
   /**
    * Writes what was edited. What it finds in the table of open files joins the conflict set: when the transaction still
    * has to wait before it is ordered and a file is opened or closed meanwhile, the operation runs again.
+   * `slot`: where the number of its entry in the change feed is to be noted.
    */
-  finish(): void {
+  finish(slot?: FeedSlot): void {
     for (const inode of this.#edits?.values() ?? []) {
       if (inode.nlink === 0 && !this.#staysOpen(inode)) {
         this.#delete(inode)
@@ -179,6 +191,7 @@ export class Call {
       })
       this.tx.putAtCommit(countersKey, () => encodeCounters(counters))
     }
+    if (this.#told !== undefined && slot !== undefined) this.core.feed.record(this, this.#told, slot)
   }
 
   #staysOpen(inode: Inode): boolean {
@@ -199,7 +212,7 @@ export class Call {
     this.#inodesAdded--
     this.tx.del(inodeKey(inode.ino))
     if (this.#orphans?.has(inode.ino)) this.tx.del(orphanKey(inode.ino))
-    if (isBigContent(inode)) {
+    if (isBigContent(this, inode)) {
       this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes })
     } else {
       deleteContent(this, inode)

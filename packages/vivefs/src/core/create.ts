@@ -3,6 +3,7 @@ import { FilesystemError } from '../errors.ts'
 import { freshInode, type Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
+import { inheritedAcl } from './acl.ts'
 import type { Call } from './call.ts'
 import { addEntry, assertName, assertWritableDirectory, findEntry, isDot, isDotDot } from './directory.ts'
 import {
@@ -25,7 +26,7 @@ export const TARGET_BYTES_MAX = 4095
 
 /** What a new inode is. */
 export interface NewInode {
-  /** Type and permissions; the caller's umask is applied here, except to symbolic links. */
+  /** Type and permissions; the directory's default list or the caller's umask is applied here, except to symbolic links. */
   readonly mode: number
   readonly rdevMajor?: number
   readonly rdevMinor?: number
@@ -41,7 +42,8 @@ export function* makeInode(call: Call, directory: Inode, what: NewInode): Op<Ino
   const inheritsGroup = (directory.mode & S_ISGID) !== 0
   const gid = inheritsGroup ? directory.gid : who.gid
   let permissions = what.mode & PERMISSIONS
-  if (type !== S_IFLNK) permissions &= ~who.umask
+  const inherited = type === S_IFLNK ? undefined : yield* inheritedAcl(call, directory, permissions)
+  if (inherited !== undefined) permissions = inherited.permissions
   if (type === S_IFDIR && inheritsGroup) permissions |= S_ISGID
   const isSetGidProgram = type === S_IFREG && (permissions & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)
   if (isSetGidProgram && who.uid !== 0 && !isInGroup(who, gid)) permissions &= ~S_ISGID
@@ -57,6 +59,7 @@ export function* makeInode(call: Call, directory: Inode, what: NewInode): Op<Ino
     inode.size = what.target.length
   }
   call.add(inode)
+  if (inherited?.give !== undefined) yield* inherited.give(inode)
   return inode
 }
 

@@ -12,7 +12,7 @@
 import { decodeDirent } from '../format/dirent.ts'
 import { decodeInode, type Inode, InodeFlag } from '../format/inode.ts'
 import { inodeKey } from '../format/keys.ts'
-import { aclKey, aclOfRow } from './acl.ts'
+import { aclAtHand, aclKey } from './acl.ts'
 import type { Core } from './core.ts'
 import { entryKey } from './directory.ts'
 import { type Credentials, isDirectory, isSymlink, mayAccess, X_OK } from './mode.ts'
@@ -23,6 +23,8 @@ const PATH_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 255
 /** Entries and inodes remembered; beyond it all are forgotten. */
 const REMEMBERED_MAX = 16_384
+/** Names in listings that are remembered. */
+const LISTED_MAX = 65_536
 /** Types of rows in keys (format/keys.ts). */
 const NODE = 0x10
 const KIND_AT = 9
@@ -38,11 +40,19 @@ export interface Parent {
   readonly offset: number
 }
 
+/** A name of a listing, and its inode's S_IFMT bits. */
+export interface ListedName {
+  readonly name: string
+  readonly type: number
+}
+
 export class Lookups {
   readonly #core: Core
   #inodes = new Map<number, Inode>()
   #entries = new Map<number, Map<string, number>>()
   #remembered = 0
+  #listings = new Map<number, readonly ListedName[]>()
+  #listed = 0
 
   constructor(core: Core) {
     this.#core = core
@@ -95,6 +105,30 @@ export class Lookups {
     }
   }
 
+  /** What a directory holds, in the order in which it was given to `rememberNames`. */
+  names(directory: number): readonly ListedName[] | undefined {
+    return this.#listings.get(directory)
+  }
+
+  /** All names of a directory as of the newest commit. */
+  rememberNames(directory: number, names: readonly ListedName[]): void {
+    this.#forgetNames(directory)
+    if (this.#listed + names.length > LISTED_MAX) {
+      this.#listings = new Map()
+      this.#listed = 0
+    }
+    if (names.length > LISTED_MAX) return
+    this.#listings.set(directory, names)
+    this.#listed += names.length
+  }
+
+  #forgetNames(directory: number): void {
+    const names = this.#listings.get(directory)
+    if (names === undefined) return
+    this.#listings.delete(directory)
+    this.#listed -= names.length
+  }
+
   #inode(ino: number): Inode | undefined {
     const known = this.#inodes.get(ino)
     if (known !== undefined) return known
@@ -113,7 +147,9 @@ export class Lookups {
   #withAcl(inode: Inode): Inode | undefined {
     const key = aclKey(inode.ino, 'access')
     const row = this.#core.store.peek(key)
-    return row === undefined || row === null ? undefined : { ...inode, acl: aclOfRow(inode.ino, key, row) }
+    if (row === undefined || row === null) return undefined
+    const acl = aclAtHand(key, row)
+    return acl === undefined ? undefined : { ...inode, acl }
   }
 
   #entry(directory: number, path: Buffer, from: number, to: number): number | undefined {
@@ -153,7 +189,10 @@ export class Lookups {
     const kind = key.charCodeAt(KIND_AT)
     // Whoever writes an access control list writes the inode too.
     if (kind === 0) this.#inodes.delete(ino)
-    else if (kind === 1) this.#entries.get(ino)?.delete(key.slice(NAME_AT))
+    else if (kind === 1) {
+      this.#entries.get(ino)?.delete(key.slice(NAME_AT))
+      if (this.#listed > 0) this.#forgetNames(ino)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Mode bits, and what of a mode each caller may use: POSIX file access permissions. */
 import { constants } from 'node:fs'
+import { permits } from '../acl/acl.ts'
 import type { Inode } from '../format/inode.ts'
 
 export const S_IFMT = 0o170000
@@ -46,7 +47,8 @@ export const isInGroup = (who: Credentials, gid: number): boolean => who.gid ===
 
 /**
  * Whether `who` may use `inode` in the ways of `mask` (R_OK, W_OK, X_OK combined). Exactly one class of bits decides:
- * owner, else group, else other. The superuser may all but execute a file that nobody may execute.
+ * owner, else group, else other; where there is an access control list, it decides about all but the owner. The superuser may
+ * all but execute a file that nobody may execute.
  */
 export function mayAccess(who: Credentials, inode: Inode, mask: number): boolean {
   if (who.uid === 0) {
@@ -54,6 +56,7 @@ export function mayAccess(who: Credentials, inode: Inode, mask: number): boolean
   }
   let bits = inode.mode & 7
   if (who.uid === inode.uid) bits = (inode.mode >>> 6) & 7
+  else if (inode.acl !== undefined) return permits(inode.acl, inode.mode, inode.gid, who, mask)
   else if (isInGroup(who, inode.gid)) bits = (inode.mode >>> 3) & 7
   return (bits & mask) === mask
 }

@@ -21,6 +21,7 @@
  *   I5  a directory's nlink is 2 plus its subdirectories; `entries` is the number of its entries; its size is 0
  *   I6  partial rows exist only where a tail names them
  */
+import type { Acl } from '../acl/acl.ts'
 import type { Bytes } from '../store/store.ts'
 import { asBuffer, check, FRAME_BYTES, frame, RowKind, readU64, seal, type Verdict, writeU64 } from './row.ts'
 
@@ -29,6 +30,14 @@ export const EPOCHS_MAX = 16
 export const TAILS_MAX = 4
 /** The end of a data epoch that nothing was cut from. */
 export const NO_CUT = 2 ** 48 - 1
+
+/** What `flags` says of an inode. On disk: never renumber. */
+export const InodeFlag = {
+  /** An access control list is in its extended attributes (core/acl.ts). */
+  accessAcl: 1 << 0,
+  /** A directory with a default access control list. */
+  defaultAcl: 1 << 1,
+} as const
 
 /** A point in time: whole seconds since 1970, rounded down, and nanoseconds 0..999,999,999 after it. */
 export interface Timespec {
@@ -84,6 +93,8 @@ export interface Inode {
   epochs: readonly DataEpoch[]
   tails: readonly Tail[]
   target: Bytes
+  /** Its access list, where `flags` says that there is one: put here by who loads the inode, not part of the row. */
+  acl?: Acl | undefined
 }
 
 /** A new inode without names, links or content. */
@@ -122,6 +133,7 @@ export function freshInode(
     epochs: [],
     tails: [],
     target: NO_BYTES,
+    acl: undefined,
   }
 }
 
@@ -254,6 +266,7 @@ export function decodeInode(key: Bytes, bytes: Bytes): Verdict<Inode> {
       epochs,
       tails,
       target: targetBytes === 0 ? NO_BYTES : row.subarray(at),
+      acl: undefined,
     },
   }
 }

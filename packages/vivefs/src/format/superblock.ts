@@ -21,10 +21,16 @@ export const RoCompat = {
 export const Incompat = {
   /** Whoever changes a row keeps what a snapshot needs of it (snapshot/). */
   snapshots: 1 << 0,
+  /** Inodes may have access control lists, which decide who may (core/acl.ts). */
+  acls: 1 << 1,
 } as const
 
 /** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
-export const FEATURES_KNOWN: Features = { compat: 0, roCompat: RoCompat.changeFeed, incompat: Incompat.snapshots }
+export const FEATURES_KNOWN: Features = {
+  compat: 0,
+  roCompat: RoCompat.changeFeed,
+  incompat: Incompat.snapshots | Incompat.acls,
+}
 
 /** A new volume uses none: each bit is set in the batch in which its feature is first used. */
 export const FEATURES_NONE: Features = { compat: 0, roCompat: 0, incompat: 0 }
