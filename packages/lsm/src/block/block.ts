@@ -1,6 +1,6 @@
 import { type Bytes, compareRanges } from '../bytes.ts'
 import { BLOB, type Kind } from '../kind.ts'
-import type { Lookup } from '../lookup.ts'
+import type { Lookup, ValueOwner } from '../lookup.ts'
 
 /**
  * A data block in memory, drawn in FORMAT.md ("Data block"):
@@ -100,10 +100,22 @@ function u32(bytes: Buffer, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
-export class Block {
+/** Takes memory of blocks back. */
+export interface MemoryHome {
+  give(memory: ArrayBuffer): void
+}
+
+/**
+ * A block whose memory has a home goes back there when it is neither cached nor held by a cursor. A lookup does not hold: what it found is
+ * used before anything else is read.
+ */
+export class Block implements ValueOwner {
   readonly bytes: Buffer
   /** Met since the cache last looked for room. */
   used = false
+  #cached = false
+  #holders = 0
+  #home: MemoryHome | undefined
   /** Entries lie in `[entriesStart, entriesEnd)`, their values before them. */
   readonly entriesStart: number
   readonly entriesEnd: number
@@ -111,8 +123,9 @@ export class Block {
   readonly #bucketsAt: number
   readonly #buckets: number
 
-  private constructor(bytes: Buffer, restarts: number, buckets: number) {
+  private constructor(bytes: Buffer, restarts: number, buckets: number, home: MemoryHome | undefined) {
     this.bytes = bytes
+    this.#home = home
     this.restarts = restarts
     this.#buckets = buckets
     this.#bucketsAt = bytes.length - TAIL_BYTES - buckets
@@ -120,14 +133,14 @@ export class Block {
     this.entriesStart = this.restartAt(0)
   }
 
-  /** Undefined: the payload is no block. Keeps `payload`. */
-  static decode(payload: Buffer): Block | undefined {
+  /** Undefined: the payload is no block. Keeps `payload`, whose ArrayBuffer goes `home` in the end. */
+  static decode(payload: Buffer, home?: MemoryHome): Block | undefined {
     const tail = payload.length - TAIL_BYTES
     if (tail < 0) return undefined
     const restarts = u32(payload, tail)
     const buckets = u32(payload, tail + 4)
     if (restarts < 1 || restarts * RESTART_BYTES + buckets > tail) return undefined
-    const block = new Block(payload, restarts, buckets)
+    const block = new Block(payload, restarts, buckets, home)
     if (block.valueAt(0) !== 0) return undefined
     let entry = -1
     let value = 0
@@ -137,6 +150,35 @@ export class Block {
       value = block.valueAt(i)
     }
     return entry < block.entriesEnd && value <= block.entriesStart ? block : undefined
+  }
+
+  /** A cursor stands on it. */
+  hold(): void {
+    this.#holders++
+  }
+
+  /** The cursor has moved on. */
+  release(): void {
+    this.#holders--
+    this.#part()
+  }
+
+  /** The cache has it, or has it no more. */
+  set cached(cached: boolean) {
+    this.#cached = cached
+    if (!cached) this.#part()
+  }
+
+  #part(): void {
+    if (this.#home === undefined || this.#cached || this.#holders > 0) return
+    this.#home.give(this.bytes.buffer as ArrayBuffer)
+    this.#home = undefined
+  }
+
+  /** Views of it may be given away: its memory is left to the garbage collector. */
+  lend(): boolean {
+    this.#home = undefined
+    return true
   }
 
   /** Offset of the entry at a restart point. */
@@ -237,6 +279,7 @@ export class Block {
     if (verdict !== DONE || !place.same) return verdict
     const { bytes, entriesStart, entriesEnd } = this
     let { tag, unshared, valueStart, valueEnd } = place
+    lookup.owner = this
     while (!lookup.offer(sequenceAt(bytes, tag), bytes[tag + 7] as Kind, bytes, valueStart, valueEnd)) {
       const at = tag + TAG_BYTES + unshared
       if (at >= entriesEnd) return AT_END

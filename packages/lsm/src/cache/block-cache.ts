@@ -1,5 +1,8 @@
 import type { Block } from '../block/block.ts'
+import { FrameMemory } from './frame-memory.ts'
 
+/** Free memory of the wrong length that is kept for blocks to come while others are evicted. */
+const FREE_BYTES_KEPT = 64 << 10
 /** What a cached block takes beside its bytes, about. */
 const OVERHEAD_BYTES = 256
 
@@ -56,6 +59,8 @@ export class Shelf {
 export interface BlockCacheStats {
   readonly bytes: number
   readonly bytesMax: number
+  /** Of `bytes`: memory of evicted blocks that waits for others. */
+  readonly freeBytes: number
   /** Of `bytes`: filters, indexes and whatever else was charged. */
   readonly chargedBytes: number
   readonly blocks: number
@@ -67,7 +72,7 @@ export interface BlockCacheStats {
 /**
  * Blocks of all tables in one bounded memory. CLOCK: a ring with a hand that passes over what was used since its last turn; a
  * block starts unused, so one long scan does not drive out what is read again and again. Evicted blocks stay alive
- * for whoever still holds them. 0 bytes: nothing is kept.
+ * for whoever still holds them; the memory of the others serves the next blocks. 0 bytes: nothing is kept.
  */
 export class BlockCache {
   #bytesMax: number
@@ -79,6 +84,8 @@ export class BlockCache {
   hits = 0
   misses = 0
   #evictions = 0
+  /** Where blocks that are read from files get their memory. */
+  readonly memory: FrameMemory = new FrameMemory()
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -86,13 +93,14 @@ export class BlockCache {
 
   /** Bytes held, charges included. */
   get bytes(): number {
-    return this.#blockBytes + this.#charged
+    return this.#blockBytes + this.#charged + this.memory.bytes
   }
 
   get stats(): BlockCacheStats {
     return {
       bytes: this.bytes,
       bytesMax: this.#bytesMax,
+      freeBytes: this.memory.bytes,
       chargedBytes: this.#charged,
       blocks: this.#blocks,
       hits: this.hits,
@@ -118,8 +126,21 @@ export class BlockCache {
     return shelf
   }
 
+  /** Memory for a block of `bytes`: of those that went, where the budget is used up. */
+  frame(bytes: number): Buffer {
+    const room = FrameMemory.room(bytes)
+    for (;;) {
+      const frame = this.memory.take(bytes)
+      if (frame !== undefined) return frame
+      if (this.bytes + room <= this.#bytesMax) break
+      if (this.memory.bytes > FREE_BYTES_KEPT) this.memory.drop()
+      else if (!this.#evict()) break
+    }
+    return FrameMemory.make(bytes)
+  }
+
   put(shelf: Shelf, slot: number, block: Block): void {
-    const bytes = block.bytes.length + OVERHEAD_BYTES
+    const bytes = block.bytes.buffer.byteLength + OVERHEAD_BYTES
     if (bytes + this.#charged > this.#bytesMax || this.#shelves.get(shelf.file) !== shelf) return
     if (shelf.frames[slot] !== undefined) return
     this.#shrink(bytes)
@@ -133,6 +154,7 @@ export class BlockCache {
       hand.before = frame
     }
     block.used = false
+    block.cached = true
     shelf.frames[slot] = frame
     shelf.blocks[slot] = block
     this.#blockBytes += bytes
@@ -141,16 +163,24 @@ export class BlockCache {
 
   /** Makes room for `bytes` more. */
   #shrink(bytes: number): void {
-    while (this.#hand !== undefined && this.#blockBytes + this.#charged + bytes > this.#bytesMax) {
-      const frame = this.#hand
-      if (frame.block.used) {
-        frame.block.used = false
-        this.#hand = frame.after
-      } else {
+    while (this.bytes + bytes > this.#bytesMax) {
+      if (this.memory.bytes > 0) this.memory.drop()
+      else if (!this.#evict()) return
+    }
+  }
+
+  /** One block goes; false: there is none. */
+  #evict(): boolean {
+    for (let frame = this.#hand; frame !== undefined; frame = frame.after) {
+      if (!frame.block.used) {
+        this.#hand = frame
         this.#remove(frame)
         this.#evictions++
+        return true
       }
+      frame.block.used = false
     }
+    return false
   }
 
   #remove(frame: Frame): void {
@@ -164,6 +194,7 @@ export class BlockCache {
     frame.shelf.blocks[frame.slot] = undefined
     this.#blockBytes -= frame.bytes
     this.#blocks--
+    frame.block.cached = false
   }
 
   /** Forgets the blocks of a deleted file. */

@@ -14,17 +14,25 @@ export interface TableCursorOptions {
   readonly readAheadBytes?: number
   /** Check the CRC of each block that is read from the file. */
   readonly verify?: boolean
+  /** Views of values are given away: the memory of blocks is not used again. */
+  readonly lend?: boolean
 }
 
-/** Where a cursor gets its blocks: the cache, what it read ahead, the file. */
+/**
+ * Where a cursor gets its blocks: the cache, what it read ahead, the file. The block it was given last is held for it. What was read ahead
+ * goes into two buffers in turns, so that the block of the entry it stands on is there while the next blocks are read.
+ */
 export class BlockSource {
   readonly #reader: TableReader
   readonly #fillCache: boolean
   readonly #readAheadBytes: number
   readonly #verify: boolean
+  readonly #lend: boolean
+  #held: Block | undefined
   /** What was read ahead, and where that starts in the file. */
   #span: Buffer | undefined
   #spanOffset = 0
+  #spare: Buffer | undefined
   #windowBytes = WINDOW_BYTES_MIN
   /** The block that was asked for before. */
   #last = -1
@@ -32,7 +40,9 @@ export class BlockSource {
   constructor(reader: TableReader, options: TableCursorOptions) {
     this.#reader = reader
     this.#fillCache = options.fillCache ?? true
-    this.#readAheadBytes = options.readAheadBytes ?? 0
+    // A span that is used again would change under the views.
+    this.#lend = options.lend ?? false
+    this.#readAheadBytes = reader.file.readsAhead === true || this.#lend ? 0 : (options.readAheadBytes ?? 0)
     this.#verify = options.verify ?? false
   }
 
@@ -45,6 +55,14 @@ export class BlockSource {
       if (block === undefined) return undefined
     }
     this.#last = i
+    return this.#hold(block)
+  }
+
+  #hold(block: Block): Block {
+    if (this.#lend) block.lend()
+    block.hold()
+    this.#held?.release()
+    this.#held = block
     return block
   }
 
@@ -55,13 +73,7 @@ export class BlockSource {
     const start = offsets[i]! - this.#spanOffset
     const end = offsets[i + 1]! - this.#spanOffset
     if (start < 0 || end > span.length) return undefined
-    let frame = span.subarray(start, end)
-    if (this.#fillCache) {
-      // A cached block must not pin the whole span.
-      frame = Buffer.allocUnsafeSlow(end - start)
-      span.copy(frame, 0, start, end)
-    }
-    return this.#reader.decode(i, frame, this.#fillCache, this.#verify)
+    return this.#reader.decodeSpan(i, span, start, end, this.#fillCache, this.#verify)
   }
 
   *get(i: number): Op<Block> {
@@ -73,17 +85,29 @@ export class BlockSource {
     // A block out of order is probably one of a kind: it is read alone.
     if (this.#readAheadBytes === 0 || Math.abs(i - last) !== 1) {
       this.#windowBytes = WINDOW_BYTES_MIN
-      return yield* reader.read(i, this.#fillCache, this.#verify)
+      return this.#hold(yield* reader.read(i, this.#fillCache, this.#verify))
     }
     const [from, to] = this.#window(i, last)
     this.#windowBytes *= 2
     const { offsets } = reader.index
-    const span = Buffer.allocUnsafeSlow(offsets[to]! - offsets[from]!)
+    const span = this.#spanOf(offsets[to]! - offsets[from]!)
     const bytes = yield* reader.file.read(offsets[from]!, span)
     if (bytes !== span.length) throw reader.corruption(from, `the file ends after ${bytes} of ${span.length} bytes`)
+    this.#spare = this.#span
     this.#span = span
     this.#spanOffset = offsets[from]!
-    return this.#fromSpan(i)!
+    return this.#hold(this.#fromSpan(i)!)
+  }
+
+  #spanOf(bytes: number): Buffer {
+    const spare = this.#spare
+    this.#spare = undefined
+    if (spare !== undefined && spare.buffer.byteLength >= bytes) return Buffer.from(spare.buffer, 0, bytes)
+    return Buffer.from(
+      new ArrayBuffer(Math.max(bytes, Math.min(2 * this.#windowBytes, this.#readAheadBytes))),
+      0,
+      bytes,
+    )
   }
 
   /** The blocks `[from, to)` to read at once, of which `i` is the one that is needed now. */
@@ -98,6 +122,9 @@ export class BlockSource {
   }
 
   close(): void {
+    this.#held?.release()
+    this.#held = undefined
     this.#span = undefined
+    this.#spare = undefined
   }
 }

@@ -2,6 +2,7 @@ import { AT_END, Block, FAULT } from '../block/block.ts'
 import { openFrame } from '../block/frame.ts'
 import type { Bytes } from '../bytes.ts'
 import type { BlockCache, Shelf } from '../cache/block-cache.ts'
+import type { FrameMemory } from '../cache/frame-memory.ts'
 import type { Cursor } from '../cursor.ts'
 import { LevelError } from '../error.ts'
 import type { Filter } from '../filter/bloom.ts'
@@ -143,7 +144,9 @@ export class TableReader {
     if (this.file.readNow === undefined) return undefined
     const frame = this.#frameFor(i)
     const bytes = this.file.readNow(this.index.offsets[i]!, frame)
-    return bytes === undefined ? undefined : this.#accept(i, frame, bytes, fillCache, verify)
+    if (bytes !== undefined) return this.#accept(i, frame, bytes, fillCache, verify)
+    this.#cache.memory.give(frame.buffer as ArrayBuffer)
+    return undefined
   }
 
   /** Block `i` from the file. LEVEL_CORRUPTION, LEVEL_FORMAT, errors of the file. */
@@ -154,16 +157,23 @@ export class TableReader {
   }
 
   #frameFor(i: number): Buffer {
-    return Buffer.allocUnsafeSlow(this.index.offsets[i + 1]! - this.index.offsets[i]!)
+    return this.#cache.frame(this.index.offsets[i + 1]! - this.index.offsets[i]!)
   }
 
   #accept(i: number, frame: Buffer, bytes: number, fillCache: boolean, verify: boolean): Block {
     if (bytes !== frame.length) throw this.corruption(i, `it ends after ${bytes} of ${frame.length} bytes`)
-    return this.decode(i, frame, fillCache, verify)
+    return this.#decode(i, frame, fillCache, verify, this.#cache.memory)
   }
 
-  /** The block in `frame`, which it keeps. */
-  decode(i: number, frame: Buffer, fillCache: boolean, verify: boolean): Block {
+  /** The block in a part of `span`, which it keeps or copies: a cached block must not pin the whole span. */
+  decodeSpan(i: number, span: Buffer, start: number, end: number, fillCache: boolean, verify: boolean): Block {
+    if (!fillCache) return this.#decode(i, span.subarray(start, end), false, verify, undefined)
+    const frame = this.#frameFor(i)
+    span.copy(frame, 0, start, end)
+    return this.#decode(i, frame, true, verify, this.#cache.memory)
+  }
+
+  #decode(i: number, frame: Buffer, fillCache: boolean, verify: boolean, home: FrameMemory | undefined): Block {
     const payload = openFrame(frame, verify)
     if (payload === 'unavailable compression')
       throw new LevelError(
@@ -171,7 +181,9 @@ export class TableReader {
         `${this.#place(i)}: this runtime cannot read its compression ${frame.at(-5)}`,
       )
     if (typeof payload === 'string') throw this.corruption(i, payload)
-    const block = Block.decode(payload)
+    const isRaw = payload.buffer === frame.buffer
+    if (!isRaw) home?.give(frame.buffer as ArrayBuffer)
+    const block = Block.decode(payload, isRaw ? home : undefined)
     if (block === undefined) throw this.corruption(i, 'it is no block')
     if (fillCache) this.shelf.put(i, block)
     return block
