@@ -9,6 +9,8 @@ import { openEngine, type Where } from './engine/open.ts'
 import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts'
 import { ViveError } from './errors.ts'
 import { createFs, endSession, type ViveFileSystem } from './face/index.ts'
+import { type ChangeFeedStatus, type ChangesKeep, feedKeep } from './feed/options.ts'
+import { type ChangeEntry, type ChangesOptions, readChanges } from './feed/read.ts'
 import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { isExtentBytes } from './format/superblock.ts'
 import { createFsal } from './fsal/fsal.ts'
@@ -65,6 +67,11 @@ export interface OpenOptions {
    * zero. Default false: such damage throws.
    */
   readonly salvage?: boolean
+  /**
+   * The change feed: `true` (keep 64 MiB) or bounds turn it on for the volume, until `false` turns it off. Default: as it
+   * was. A volume with a feed is read, but not written, by versions that know none.
+   */
+  readonly changes?: boolean | ChangesKeep
   /** Clock and randomness, for tests that replay. */
   readonly runtime?: Runtime
 }
@@ -194,6 +201,10 @@ export class ViveFS {
         if (engine.volumeId !== undefined && core.superblock.volumeId !== engine.volumeId) {
           throw new ViveError('ERR_VIVEFS_CORRUPTION', 'vivefs.json and the database belong to different volumes')
         }
+        const { changes } = options
+        if (changes !== undefined) {
+          await core.feed.configure(changes === false ? false : feedKeep(changes === true ? undefined : changes))
+        }
         return new ViveFS(core, credentials, engine.name, options.durability, () => engine.release())
       } catch (error) {
         await store.close()
@@ -256,14 +267,39 @@ export class ViveFS {
     return new Bulk(this.#core, { credentials: this.credentials, ...options })
   }
 
+  /**
+   * What changed, entry by entry, in the order in which it happened: durable, and resumable by `since` after a restart
+   * (docs/changes.md). The volume keeps it since it was opened with `changes`.
+   *
+   * Errors: ERR_VIVEFS_CHANGES_OFF; ERR_VIVEFS_CHANGES_GONE (what follows `since` was trimmed; `error.first` is the oldest
+   * that is there); ERR_VIVEFS_OPTION.
+   */
+  changes(options: ChangesOptions = {}): AsyncGenerator<ChangeEntry, void> {
+    return readChanges(this.#core, options)
+  }
+
+  /** What the change feed holds; undefined when it was never on. */
+  get changeFeed(): ChangeFeedStatus | undefined {
+    const { state, last } = this.#core.feed
+    if (state === undefined) return undefined
+    const { isOn, keep, first, rows, bytes } = state
+    return { isOn, keep, first, last, entries: rows, bytes }
+  }
+
+  /** Turns the change feed on, or changes its bounds; `false` turns it off and lets go of what it holds. EROFS. */
+  async keepChanges(keep: boolean | ChangesKeep): Promise<void> {
+    await this.#core.feed.configure(keep === false ? false : feedKeep(keep === true ? undefined : keep))
+  }
+
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */
   sync(): Promise<void> {
     return runAsync(this.#core.store.barrier())
   }
 
-  /** Waits until big deletes and truncates have given their space back. */
-  settle(): Promise<void> {
-    return this.#core.jobs.idle()
+  /** Waits until big deletes and truncates have given their space back, and the change feed is within its bounds. */
+  async settle(): Promise<void> {
+    await this.#core.jobs.idle()
+    await this.#core.feed.idle()
   }
 
   /**

@@ -80,6 +80,14 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     // First the jobs that are there: an orphan's purge takes a number above theirs.
     await runAsync(core.jobs.resume())
     await runAsync(reclaimOrphans(core))
+  attachRegistry(core, registry)
+  const { rollback } = registry.state
+  if (rollback !== undefined && !salvage) {
+    // Half of one is nothing to look at: the snapshot it goes to is what it will end in.
+    if (options.readOnly) return openViewAlone(core, rollback.tag)
+    await proceed(core)
+  }
+  if (!salvage) await runAsync(core.feed.mount())
   }
   return core
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { cat } from './commands/cat.ts'
 import { cp, ln, mkdir, mv, rm } from './commands/change.ts'
+import { changes } from './commands/changes.ts'
 import { find } from './commands/find.ts'
 import { fsck } from './commands/fsck.ts'
 import { ls, stat, tree } from './commands/list.ts'
@@ -71,6 +72,7 @@ export async function run(
     du,
     df,
     find,
+    changes,
     fsck,
     mount,
     umount,

@@ -38,8 +38,12 @@ export class Changes {
   /** Where files that are open were moved to meanwhile: an open file goes with its name. */
   readonly #moved = new Map<number, NamedPlace>()
 
+  /** Whether commits tell the change feed (feed/). */
+  isRecorded = false
+
+  /** Whether anybody wants to know. */
   get isWatched(): boolean {
-    return this.#listeners.size > 0
+    return this.#listeners.size > 0 || this.isRecorded
   }
 
   /** `listener` is called at commit, in the order of commits, and must not throw. The answer ends it. */

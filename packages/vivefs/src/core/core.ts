@@ -2,6 +2,7 @@
  * The state of an open volume that all operations share, and the one way to run an operation: `core.run`.
  */
 import { FilesystemError, ViveError } from '../errors.ts'
+import { Feed, type FeedSlot } from '../feed/feed.ts'
 import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
 import { LockTable } from '../lock/lock-table.ts'
@@ -53,6 +54,8 @@ export class Core {
   /** Advisory locks of all who use the volume. */
   readonly locks = new LockTable()
   /** Refuses changes that must not be made now; transactions set it while they run (transaction/). */
+  /** What outlives them: the change feed. */
+  readonly feed: Feed
   guard: ((who: Credentials) => void) | undefined
   /** How many want it. */
   guards = 0
@@ -79,6 +82,7 @@ export class Core {
 
   /**
    * Runs `body` as one transaction in the name of `who`. The body may run again: it changes nothing but through the
+    this.feed = new Feed(this)
    * call. Errors: what the body throws; EROFS for changes of a read-only volume; ERR_VIVEFS_CLOSED.
    */
   *run<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions = {}): Op<T> {
@@ -99,13 +103,23 @@ export class Core {
     } finally {
       if (--this.#changing === 0) this.#frozen?.settle()
     }
+      if (this.changes.isRecorded) return yield* this.#runRecorded(who, body, options)
   }
 
   /** One run of a body. */
-  *#attempt<T>(tx: Tx, who: Credentials, body: (call: Call) => Op<T>, readOnly: boolean): Op<T> {
+  *#attempt<T>(tx: Tx, who: Credentials, body: (call: Call) => Op<T>, readOnly: boolean, slot?: FeedSlot): Op<T> {
+    while (this.#sealed !== undefined) yield* pending(this.#sealed)
     const call = new Call(this, tx, who)
     const result = yield* body(call)
-    if (!readOnly) call.finish()
+  /** As `run`, with an entry in the change feed. */
+  *#runRecorded<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions): Op<T> {
+    const slot: FeedSlot = { seq: 0 }
+    const result = yield* this.store.transact((tx) => this.#attempt(tx, who, body, false, slot), options)
+    this.feed.acknowledge(slot.seq)
+    return result
+  }
+
+    if (!readOnly) call.finish(slot)
     return result
   }
 
@@ -215,3 +229,4 @@ export class Core {
     }
   }
 }
+      await this.feed.stop()

@@ -8,6 +8,7 @@ export const ORPHAN = 0x08
 export const JOB = 0x09
 export const SNAPSHOT = 0x0c
 export const FORK = 0x0d
+export const FEED = 0x0e
 export const NODE = 0x10
 export const META_HISTORY = 0x18
 export const META_FORK = 0x1c

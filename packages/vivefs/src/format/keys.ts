@@ -3,12 +3,13 @@
  * can cut between them; inode, directory entries and extended attributes of one inode are contiguous.
  *
  *     00                                        the store's barrier marker (store/key.ts)
- *     01 what                                   superblock, counters, inode lease, snapshot state
+ *     01 what                                   superblock, counters, inode lease, snapshot and feed state
  *     02 uid32 | 03 gid32                       users, groups
  *     04 name  | 05 name                        their names
  *     08 ino64                                  orphans: no name left, still open
  *     09 id64                                   jobs: work too big for one batch
  *     0c tag32 | 0d tag32                       snapshots, forks
+ *     0e seq64                                  entries of the change feed
  *     10 ino64 00                               inode
  *     10 ino64 01 hash48 name                   directory entry
  *     10 ino64 02 name                          extended attribute
@@ -21,6 +22,7 @@ import {
   DATA_FORK,
   DATA_HISTORY,
   EXTENT,
+  FEED,
   FORK,
   GROUP,
   GROUP_NAME,
@@ -49,6 +51,7 @@ export const superblockKey: Bytes = Buffer.of(SYSTEM, 0x00)
 export const countersKey: Bytes = Buffer.of(SYSTEM, 0x01)
 export const inodeLeaseKey: Bytes = Buffer.of(SYSTEM, 0x02)
 export const snapshotStateKey: Bytes = Buffer.of(SYSTEM, 0x03)
+export const feedStateKey: Bytes = Buffer.of(SYSTEM, 0x04)
 
 function withU32(type: number, value: number): Buffer {
   const key = Buffer.allocUnsafe(5)
@@ -81,7 +84,14 @@ export const orphanKey = (ino: number): Buffer => withU64(ORPHAN, ino)
 export const orphanRange: KeyRange = { gte: Buffer.of(ORPHAN), lt: Buffer.of(ORPHAN + 1) }
 export const jobKey = (id: number): Buffer => withU64(JOB, id)
 export const jobRange: KeyRange = { gte: Buffer.of(JOB), lt: Buffer.of(JOB + 1) }
-/** The number behind the type byte of an orphan's or a job's key. */
+export const feedKey = (seq: number): Buffer => withU64(FEED, seq)
+/** Entries of the change feed with numbers above `after`. */
+export const feedRange = (after: number, limit?: number): KeyRange => ({
+  gt: feedKey(after),
+  lt: Buffer.of(FEED + 1),
+  ...(limit === undefined ? {} : { limit }),
+})
+/** The number behind the type byte of an orphan's, a job's or a feed entry's key. */
 export const numberOfKey = (key: Bytes): number => readU64(asBuffer(key), 1)
 
 function nodeKey(ino: number, sub: number, tailBytes: number): Buffer {
@@ -199,6 +209,8 @@ export type KeyKind =
   | 'snapshotState'
   | 'snapshot'
   | 'fork'
+  | 'feedState'
+  | 'feedEntry'
   | 'history'
   | 'forked'
   | 'user'
@@ -220,6 +232,7 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [JOB]: { kind: 'job', bytes: 9 },
   [SNAPSHOT]: { kind: 'snapshot', bytes: 5 },
   [FORK]: { kind: 'fork', bytes: 5 },
+  [FEED]: { kind: 'feedEntry', bytes: 9 },
   [NODE]: { kind: 'node' },
   [META_HISTORY]: { kind: 'history' },
   [DATA_HISTORY]: { kind: 'history' },
@@ -228,7 +241,7 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [EXTENT]: { kind: 'extent', bytes: EXTENT_KEY_BYTES },
 }
 
-const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease', 'snapshotState']
+const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease', 'snapshotState', 'feedState']
 
 /** What a key names, or undefined for a key of no kind of ours. */
 export function kindOfKey(key: Bytes): KeyKind | undefined {

@@ -31,6 +31,8 @@ export const RowKind = {
   snapshot: 0x31,
   fork: 0x32,
   absent: 0x33,
+  feedState: 0x38,
+  feedEntry: 0x39,
 } as const
 
 export type RowKind = (typeof RowKind)[keyof typeof RowKind]

@@ -10,8 +10,9 @@ import { check, RowKind } from '../format/row.ts'
 import { isExtentBytes } from '../format/superblock.ts'
 import type { Bytes, Row } from '../store/store.ts'
 import type { Census, Node } from './census.ts'
+import { dropRow } from './drop-row.ts'
 import { dropEntryRow, rekeyEntry } from './repair-tree.ts'
-import { dropRow, hexOf } from './system-rows.ts'
+import { hexOf } from './system-rows.ts'
 
 const TYPES: readonly number[] = [S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK]
 const SLASH = 0x2f

@@ -14,21 +14,16 @@ import { check, FRAME_BYTES, RowKind } from '../format/row.ts'
 import { decodeCounters, decodeInodeLease, decodeSuperblock, encodeSuperblock } from '../format/superblock.ts'
 import type { Row } from '../store/store.ts'
 import type { Census } from './census.ts'
+import { dropRow } from './drop-row.ts'
+import { FeedRows } from './feed-rows.ts'
 import type { Fix } from './finding.ts'
-
-/** A row that nobody can use goes; what it said is lost either way. */
-export const dropRow = (row: Row): Fix => {
-  const key = Buffer.from(row.key)
-  return function* (call) {
-    call.tx.del(key)
-  }
-}
 
 export const hexOf = (key: Uint8Array): string => Buffer.from(key).toString('hex')
 
 /** Collects what the rows say; `finish` compares. */
 export class SystemRows {
   readonly #census: Census
+  readonly #feed: FeedRows
   readonly #accounts = { user: new Map<number, string>(), group: new Map<number, string>() }
   readonly #names = { user: new Map<string, number>(), group: new Map<string, number>() }
   #seen = new Set<string>()
@@ -37,6 +32,7 @@ export class SystemRows {
 
   constructor(census: Census) {
     this.#census = census
+    this.#feed = new FeedRows(census)
   }
 
   visit(row: Row): void {
@@ -65,6 +61,21 @@ export class SystemRows {
         return
       case 'job':
         this.#visitJob(row)
+        return
+      case 'snapshotState':
+        this.#census.snapshots.visitState(row)
+        return
+      case 'snapshot':
+        this.#census.snapshots.visitSnapshot(row)
+        return
+      case 'fork':
+        this.#census.snapshots.visitFork(row)
+        return
+      case 'feedState':
+        this.#feed.visitState(row)
+        return
+      case 'feedEntry':
+        this.#feed.visitEntry(row)
         return
       default:
         this.#census.findings.add('ROW_UNKNOWN', undefined, `a row of no known kind, key ${hexOf(row.key)}`)
@@ -153,6 +164,8 @@ export class SystemRows {
     if (!this.#seen.has('superblock')) {
       findings.add('SUPERBLOCK', undefined, 'the superblock is missing', 'rows', putSuperblock)
     }
+    this.#census.snapshots.finishSystem()
+    this.#feed.finish()
     for (const kind of ['user', 'group'] as const) {
       const accounts = this.#accounts[kind]
       const names = this.#names[kind]

@@ -327,8 +327,10 @@ export class LevelStore implements TransactionalStore {
     this.#ordering = true
     try {
       for (const effect of tx.effects) attempt(effect)
-      for (const { key, make } of tx.lateRows) {
+      for (const late of tx.lateRows) {
         attempt(() => {
+          const { make } = late
+          const key = typeof late.key === 'function' ? late.key() : late.key
           const row: WriteRow = { type: 'put', key, value: make() }
           const text = keyText(key)
           this.#queue.join(batch!, text, row)

@@ -46,9 +46,10 @@ export interface Tx {
   relyOn(holds: () => boolean): void
   /**
    * Writes a row whose value is made at the instant the transaction is ordered, after all `onCommit` effects ran. It
-   * stays outside the conflict set: for hot counters, whose truth lives in memory. `make` must not throw.
+   * stays outside the conflict set: for hot counters, whose truth lives in memory. `make` must not throw. A key that
+   * depends on the order is made then too, before the value.
    */
-  putAtCommit(key: Bytes, make: () => Bytes): void
+  putAtCommit(key: Bytes | (() => Bytes), make: () => Bytes): void
   /**
    * Runs once, synchronously, at the instant the transaction is ordered among the others (before it is acknowledged).
    * Never for a run of the body that is thrown away. The only place for side effects. It sees the commit; what it

@@ -15,7 +15,7 @@ import type { Bytes, KeepTx, KeyRange, Row, Tx } from './store.ts'
 
 /** A row whose value is made when the transaction is ordered. */
 export interface LateRow {
-  readonly key: Bytes
+  readonly key: Bytes | (() => Bytes)
   readonly make: () => Bytes
 }
 
@@ -153,7 +153,7 @@ export class Transaction implements Tx, KeepTx, ReadSet {
     return this.#conditions?.every((holds) => holds()) ?? true
   }
 
-  putAtCommit(key: Bytes, make: () => Bytes): void {
+  putAtCommit(key: Bytes | (() => Bytes), make: () => Bytes): void {
     this.#assertWritable()
     this.#lateRows ??= []
     this.#lateRows.push({ key, make })

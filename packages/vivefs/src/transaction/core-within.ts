@@ -106,6 +106,7 @@ class ChangesWithin extends Changes {
     this.#later = later
   }
 
+  /** The feed hears of it by the transaction, which is one entry. */
   override get isWatched(): boolean {
     return this.#outer.changes.isWatched
   }

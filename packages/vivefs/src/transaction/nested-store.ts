@@ -22,7 +22,8 @@ import type {
 import { StagedRows } from './staged-rows.ts'
 
 /** A row whose value is made when the volume's transaction is ordered. */
-type LateRow = readonly [key: Bytes, make: () => Bytes]
+type LateKey = Bytes | (() => Bytes)
+type LateRow = readonly [key: LateKey, make: () => Bytes]
 
 /** The transaction of one operation. */
 class NestedTx implements Tx {
@@ -69,7 +70,7 @@ class NestedTx implements Tx {
     this.#store.below.relyOn(holds)
   }
 
-  putAtCommit(key: Bytes, make: () => Bytes): void {
+  putAtCommit(key: LateKey, make: () => Bytes): void {
     this.#assertWritable()
     this.lateRows.push([key, make])
   }

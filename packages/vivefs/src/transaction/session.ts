@@ -83,7 +83,7 @@ export class Session {
   /** The counters are the volume's own, which went on meanwhile; every other late row is as its operation made it. */
   #finishLateRows(): void {
     const { tx } = this.#call
-    const late = new Map<Bytes, () => Bytes>(this.#store.lateRows)
+    const late = new Map<Bytes | (() => Bytes), () => Bytes>(this.#store.lateRows)
     const { volume } = this
     tx.onCommit(() => this.#core.settle())
     if (late.delete(countersKey)) tx.putAtCommit(countersKey, () => encodeCounters(volume.counters))
