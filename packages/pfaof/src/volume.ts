@@ -16,6 +16,7 @@ import { type ScrubFinding, type ScrubOptions, scrubVolume } from './scrub.ts'
 import { dropSnapshot, openInSnapshot, type SnapshotInfo, takeSnapshot } from './snapshot.ts'
 import { type FileInfo, fileInfo, type MediumStatus, mediaStatus } from './status.ts'
 import { volumeIdText } from './superblock.ts'
+import { isUnfinishedCreation } from './unfinished.ts'
 import { VolumeCore } from './volume-core.ts'
 
 export interface VolumeOptions {
@@ -70,7 +71,9 @@ export class Volume {
     this.#follower = follower
   }
 
-  /** Makes a new volume. PFAOF_EXISTS, PFAOF_MEDIUM_UNFIT, PFAOF_IO. */
+  /**
+   * Makes a new volume, also where an earlier creation did not come to its end. PFAOF_EXISTS, PFAOF_MEDIUM_UNFIT, PFAOF_FORMAT, PFAOF_IO.
+   */
   static create(options: CreateVolumeOptions): Promise<Volume> {
     return runAsync(Volume.#create(options))
   }
@@ -91,7 +94,8 @@ export class Volume {
     if (home.length === 0) throw new PfaofError('PFAOF_MEDIUM_UNFIT', 'no medium can keep the file table')
     for (const name of home)
       if (options.media[name] === undefined) throw new PfaofError('PFAOF_ARGUMENT', `no medium ${name}`)
-    const media = yield* newSet(options.media, home, volumeId, options.force === true)
+    const force = options.force === true || (yield* isUnfinishedCreation(options.media))
+    const media = yield* newSet(options.media, home, volumeId, force)
     const records = recordsOf(media)
     for (const medium of media) {
       if (medium.keyed || !medium.home) yield* putLabel(medium, labelOf(records, medium.number, volumeId))
