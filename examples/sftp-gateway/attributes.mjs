@@ -1,5 +1,5 @@
 /** What SFTP version 3 says of a file (draft-ietf-secsh-filexfer-02, section 5), from what node:fs says of it. */
-const TYPE_LETTERS = { 11: 's', 9: 'l', 7: '-', 6: 'b', 4: 'd', 2: 'c', 1: 'p' }
+const TYPE_LETTERS = { 12: 's', 10: 'l', 8: '-', 6: 'b', 4: 'd', 2: 'c', 1: 'p' }
 
 /** Of Stats. */
 export function attributesOf({ mode, uid, gid, size, atime, mtime }) {
