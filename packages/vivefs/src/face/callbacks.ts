@@ -2,6 +2,7 @@
 import { promisify } from 'node:util'
 import { FilesystemError } from '../errors.ts'
 import { type Op, runAsync } from '../op.ts'
+import { traced } from '../trace.ts'
 import { assertFunction } from './arguments.ts'
 import * as attributes from './attributes.ts'
 import type { Face } from './context.ts'
@@ -130,7 +131,7 @@ function callbackOf(face: Face, name: string, operation: Operation) {
       try {
         const [args, last] = splitCallback(given, name)
         callback = last
-        op = operation(face, ...(args as never[]))
+        op = traced(operation(face, ...(args as never[])), face.core, face.who, 'callback', name, args)
       } catch (error) {
         throw worded('callback', name, given, error)
       }
@@ -157,7 +158,8 @@ function transfer(
         if (description === undefined) deliver(notOpen(syscall), callback, one)
         else {
           const { op, buffer } = start(description, args.slice(1))
-          deliver(op, callback, (count) => [count, buffer])
+          const shown = traced(op, face.core, face.who, 'callback', name, args)
+          deliver(shown, callback, (count) => [count, buffer])
         }
       } catch (error) {
         throw worded('callback', name, given, error)
@@ -218,6 +220,9 @@ function transfersOf(face: Face): Record<string, unknown> {
   }
 }
 
+const existence = (face: Face, path: unknown): Op<boolean> =>
+  traced(attributes.exists(face, path), face.core, face.who, 'callback', 'exists', [path])
+
 /** exists has no error: its callback gets the answer alone. */
 function existsOf(face: Face) {
   const exists = (path: unknown, callback: unknown): void => {
@@ -227,12 +232,12 @@ function existsOf(face: Face) {
       throw worded('callback', 'exists', [path, callback], error)
     }
     const say = callback as (isThere: boolean) => void
-    runAsync(attributes.exists(face, path)).then(
+    runAsync(existence(face, path)).then(
       (isThere) => process.nextTick(say, isThere),
       () => process.nextTick(say, false),
     )
   }
-  Object.defineProperty(exists, promisify.custom, { value: (path: unknown) => runAsync(attributes.exists(face, path)) })
+  Object.defineProperty(exists, promisify.custom, { value: (path: unknown) => runAsync(existence(face, path)) })
   return exists
 }
 
@@ -258,7 +263,8 @@ function closeOf(face: Face) {
     try {
       if (callback !== undefined) assertFunction(callback, 'cb')
       const done = (callback ?? throwing) as Callback
-      deliver(byDescriptor.close(face, ...([fd] as never[])), done, one)
+      const op = byDescriptor.close(face, ...([fd] as never[]))
+      deliver(traced(op, face.core, face.who, 'callback', 'close', [fd]), done, one)
     } catch (error) {
       throw worded('callback', 'close', [fd, callback], error)
     }

@@ -6,6 +6,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { ReadableStream } from 'node:stream/web'
 import type { LockWait } from '../lock/types.ts'
 import { type Op, runAsync } from '../op.ts'
+import { traced } from '../trace.ts'
 import { assertBoolean, assertObject, coded } from './arguments.ts'
 import * as attributes from './attributes.ts'
 import type { Face } from './context.ts'
@@ -67,7 +68,7 @@ export class FileHandle extends EventEmitter {
     } catch (error) {
       return wordedByHandle(method, args, error).then(refuse)
     }
-    return runAsync(op)
+    return runAsync(traced(op, this.#face.core, this.#face.who, 'handle', method, args))
   }
 
   stat(options?: { bigint?: boolean }) {
@@ -226,7 +227,9 @@ export class FileHandle extends EventEmitter {
   close(): Promise<void> {
     if (this.#fd === -1) return this.#closing ?? Promise.resolve()
     this.#fd = -1
-    this.#closing = runAsync(io.close(this.#face, this.#description)).finally(() => {
+    this.#closing = runAsync(
+      traced(io.close(this.#face, this.#description), this.#face.core, this.#face.who, 'handle', 'close', []),
+    ).finally(() => {
       this.#closing = undefined
     })
     this.emit('close')

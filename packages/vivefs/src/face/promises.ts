@@ -1,6 +1,7 @@
 /** `fs.promises`: the table of operations, driven asynchronously. */
 
 import { type Op, runAsync } from '../op.ts'
+import { traced } from '../trace.ts'
 import { constants } from './constants.ts'
 import type { Face } from './context.ts'
 import { cp } from './cp.ts'
@@ -49,7 +50,7 @@ export function promisesOf(face: Face): VivePromises {
         } catch (error) {
           return wordedAsync(name, args, error).then(refuse)
         }
-        return runAsync(op)
+        return runAsync(traced(op, face.core, face.who, 'promises', name, args))
       },
     }
     out[name] = holder[name]

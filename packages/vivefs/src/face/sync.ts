@@ -1,6 +1,7 @@
 /** The synchronous face. Where the store has no synchronous answer, the call throws ERR_VIVEFS_SYNC_UNAVAILABLE. */
 import { FilesystemError } from '../errors.ts'
 import { type Op, runSync } from '../op.ts'
+import { traced } from '../trace.ts'
 import * as attributes from './attributes.ts'
 import { byDescriptor, open, wholeFiles } from './callbacks.ts'
 import type { Face } from './context.ts'
@@ -41,7 +42,7 @@ function syncOf(face: Face, name: string, operation: Operation) {
       } catch (error) {
         throw worded('sync', name.slice(0, -SUFFIX.length), args, error)
       }
-      return runSync(op, name)
+      return runSync(traced(op, face.core, face.who, 'sync', name, args), name)
     },
   }
   return holder[name]

@@ -49,6 +49,7 @@ import type { Bytes, TransactOptions } from '../store/store.ts'
 import { copyRange } from './copy-range.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
 import { lockOperations } from './locks.ts'
+import { tracedFsal } from './traced.ts'
 import type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal } from './types.ts'
 
 /** The mode of symbolic links; nobody checks it. */
@@ -221,7 +222,7 @@ export function createFsal(core: Core): Fsal {
   const openToRead = operation(READS, open)
   const openToTruncate = operation(RECLAIMS, open)
 
-  return {
+  return tracedFsal(core, {
     ...lockOperations({
       core,
       inoOf: (handle) => decodeHandle(volumeId, handle).ino,

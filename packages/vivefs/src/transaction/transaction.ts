@@ -15,6 +15,7 @@ import { runtimeOnlyPromisesOf } from '../face/runtime-only.ts'
 import { syncFaceOf } from '../face/sync.ts'
 import type { VivePromises, ViveSync } from '../face/types.ts'
 import { type Op, pending, runAsync, runSync } from '../op.ts'
+import { traced } from '../trace.ts'
 import { Session } from './session.ts'
 
 /** What the body of a transaction works with; of no use once the body is done. */
@@ -132,7 +133,7 @@ export function transaction<T>(
     const work = Promise.resolve(body({ fs, attempt }))
     return await (signal === undefined ? work : orAborted(work, signal))
   }
-  return runAsync(run(core, start, options))
+  return runAsync(traced(run(core, start, options), core, options.credentials, 'volume', 'transaction', []))
 }
 
 /** See `ViveFS.transactionSync`. */
@@ -148,7 +149,8 @@ export function transactionSync<T>(
     void Promise.resolve(result).catch(() => {})
     throw new ViveError('ERR_VIVEFS_OPTION', 'the body of a synchronous transaction answers a promise')
   }
-  return runSync(run(core, start, options), 'a transaction')
+  const op = traced(run(core, start, options), core, options.credentials, 'volume', 'transactionSync', [])
+  return runSync(op, 'a transaction')
 }
 
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
