@@ -275,7 +275,7 @@ export function createFsal(core: Core): Fsal {
     listxattr: operation(READS, (call, inode) => listXattrs(call, inode)),
     removexattr: operation(WRITES, (call, inode, { name }) => removeXattr(call, inode, name)),
     statfs: operation(READS, () => done(spaceReport(core))),
-  }
+  })
 }
 
 const verifierOf = (how: CreateMode): number => (typeof how === 'object' ? how.verifier : 0)
