@@ -29,6 +29,12 @@ function textOf(name: Bytes): string {
   return text
 }
 
+/** ERANGE, EINVAL, E2BIG: what the kernel refuses before it looks for the file. */
+export function assertXattr(name: Bytes, value?: Bytes): void {
+  textOf(name)
+  if (value !== undefined && value.length > XATTR_VALUE_BYTES_MAX) throw new FilesystemError('E2BIG')
+}
+
 function assertUser(call: Call, inode: Inode, mask: number): void {
   const isWrite = mask === W_OK
   if (!isFile(inode) && !isDirectory(inode)) throw new FilesystemError(isWrite ? 'EPERM' : 'ENODATA')
@@ -88,8 +94,8 @@ export function* getXattr(call: Call, inode: Inode, name: Bytes): Op<Buffer> {
 
 /** Errors: EEXIST (create), ENODATA (replace), E2BIG, EACCES, EPERM, EINVAL, ERANGE, ENOTSUP. */
 export function* setXattr(call: Call, inode: Inode, name: Bytes, value: Bytes, mode: XattrMode): Op<void> {
+  assertXattr(name, value)
   const text = textOf(name)
-  if (value.length > XATTR_VALUE_BYTES_MAX) throw new FilesystemError('E2BIG')
   const list = aclKindOf(text)
   if (list !== undefined) return yield* setAcl(call, inode, list, aclOfValue(value))
   if (text === CAPABILITY_NAME && !isCapability(value)) throw new FilesystemError('EINVAL')

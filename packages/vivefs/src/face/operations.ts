@@ -2,6 +2,7 @@
  * The table of operations. Each is written once, checks its arguments when it is called, and answers an operation to be
  * driven. The three faces derive from here.
  */
+import * as acls from './acls.ts'
 import * as attributes from './attributes.ts'
 import { readdir, rm } from './directories.ts'
 import * as files from './files.ts'
@@ -16,6 +17,7 @@ export const byPath = {
   chmod: attributes.chmod,
   chown: attributes.chown,
   copyFile: files.copyFile,
+  getAcl: acls.getAcl,
   getxattr: xattrs.getxattr,
   lchmod: attributes.lchmod,
   lchown: attributes.lchown,
@@ -35,6 +37,7 @@ export const byPath = {
   rename: names.rename,
   rm,
   rmdir: names.rmdir,
+  setAcl: acls.setAcl,
   setxattr: xattrs.setxattr,
   stat: attributes.stat,
   statfs: attributes.statfs,

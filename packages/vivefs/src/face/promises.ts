@@ -28,6 +28,8 @@ const own: Record<string, Operation> = {
   writeFile: takingHandles(writeAny as never),
   readFile: takingHandles(readFileAsync as never),
   readdir: readdirAsync as Operation,
+  getAcl: takingHandles(byPath.getAcl as never),
+  setAcl: takingHandles(byPath.setAcl as never),
   getxattr: takingHandles(byPath.getxattr as never),
   setxattr: takingHandles(byPath.setxattr as never),
   listxattr: takingHandles(byPath.listxattr as never),

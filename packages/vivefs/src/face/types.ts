@@ -1,7 +1,9 @@
 /** The types of a face: those of node:fs for what exists, and what POSIX has beyond it. */
 import type fs from 'node:fs'
+import type { Acl } from '../acl/acl.ts'
 import type { RenameFlags } from '../core/rename.ts'
 import type { HeldLock, LockWait } from '../lock/types.ts'
+import type { AclOptions } from './acls.ts'
 import type { FallocateOptions } from './io.ts'
 import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from './locks.ts'
 import type { NodeKind, NodeOptions } from './names.ts'
@@ -45,6 +47,10 @@ export interface PosixPromises {
   ): Promise<void>
   listxattr(file: PathLike | Handle, options?: XattrOptions): Promise<string[]>
   removexattr(file: PathLike | Handle, name: string | Buffer, options?: XattrOptions): Promise<void>
+  /** The access control list; of a file without one that of its mode. `default`: undefined where there is none. */
+  getAcl(file: PathLike | Handle, options?: AclOptions): Promise<Acl | undefined>
+  /** `acl`: entries, or text as setfacl(1) takes it; `null` removes. EPERM, EACCES, ENOTSUP. */
+  setAcl(file: PathLike | Handle, acl: Acl | string | null, options?: AclOptions): Promise<void>
 }
 
 export type ViveConstants = NodeFs['constants'] & { readonly O_TMPFILE: number }
@@ -70,6 +76,8 @@ export interface PosixCallbacks {
   ): void
   listxattr(file: PathLike, done: Done<string[]>): void
   removexattr(file: PathLike, name: string | Buffer, done: fs.NoParamCallback): void
+  getAcl(file: PathLike, options: AclOptions, done: Done<Acl | undefined>): void
+  setAcl(file: PathLike, acl: Acl | string | null, options: AclOptions, done: fs.NoParamCallback): void
   lock(fd: number, options: LockOptions, done: fs.NoParamCallback): void
   testLock(fd: number, options: TestLockOptions, done: Done<HeldLock | undefined>): void
   unlock(fd: number, options: UnlockOptions, done: fs.NoParamCallback): void
@@ -97,6 +105,8 @@ export interface PosixSync {
   ): void
   listxattrSync(file: PathLike, options?: XattrOptions): string[]
   removexattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): void
+  getAclSync(file: PathLike, options?: AclOptions): Acl | undefined
+  setAclSync(file: PathLike, acl: Acl | string | null, options?: AclOptions): void
   /** Throws ERR_VIVEFS_SYNC_UNAVAILABLE where it would have to wait: nothing in this thread could let go of the lock meanwhile. */
   lockSync(fd: number, options?: LockOptions): void
   testLockSync(fd: number, options?: TestLockOptions): HeldLock | undefined

@@ -1,6 +1,6 @@
 /** Extended attributes, beyond node:fs: getxattr(2) and its kin, by path or open file. */
 import type { Call } from '../core/call.ts'
-import { getXattr, listXattrs, removeXattr, setXattr, type XattrMode } from '../core/xattr.ts'
+import { assertXattr, getXattr, listXattrs, removeXattr, setXattr, type XattrMode } from '../core/xattr.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { bytesOfView, wrongType, wrongValue } from './arguments.ts'
@@ -31,13 +31,13 @@ function toValue(value: unknown): Uint8Array {
   throw wrongType('value', 'of type string or an instance of Buffer, TypedArray, or DataView', value)
 }
 
-function* inodeAt(call: Call, face: Face, target: Target, options: XattrOptions | undefined): Op<Inode> {
+export function* inodeAt(call: Call, face: Face, target: Target, options: XattrOptions | undefined): Op<Inode> {
   if (target instanceof Description) return yield* call.inode(target.file.ino, target.file.generation)
   const how = options?.follow === false ? 'nofollow' : 'follow'
   return yield* resolvePath(call, face, target, how)
 }
 
-const named = <T>(syscall: string, target: Target, op: Op<T>): Op<T> =>
+export const named = <T>(syscall: string, target: Target, op: Op<T>): Op<T> =>
   target instanceof Description ? located(syscall, undefined, target.use(op)) : located(syscall, target, op)
 
 /** Errors: ENODATA, EACCES, EINVAL, ERANGE, EOPNOTSUPP (an unknown namespace). */
@@ -45,6 +45,7 @@ export function getxattr(face: Face, file: unknown, name: unknown, options?: Xat
   const target = toTarget(file)
   const key = toName(name)
   const get = face.core.read(face.who, function* (call) {
+    assertXattr(key)
     return yield* getXattr(call, yield* inodeAt(call, face, target, options), key)
   })
   return named('getxattr', target, get)
@@ -64,6 +65,7 @@ export function setxattr(
   const mode = options?.mode ?? 'any'
   if (!['any', 'create', 'replace'].includes(mode)) throw wrongValue('options.mode', mode)
   const set = face.core.run(face.who, function* (call) {
+    assertXattr(key, bytes)
     yield* setXattr(call, yield* inodeAt(call, face, target, options), key, bytes, mode)
   })
   return named('setxattr', target, set)
@@ -74,6 +76,7 @@ export function removexattr(face: Face, file: unknown, name: unknown, options?: 
   const target = toTarget(file)
   const key = toName(name)
   const remove = face.core.run(face.who, function* (call) {
+    assertXattr(key)
     yield* removeXattr(call, yield* inodeAt(call, face, target, options), key)
   })
   return named('removexattr', target, remove)

@@ -26,7 +26,7 @@ const promisedNames = Object.keys(nodeFs.promises).filter(
   (name) =>
     !['constants', 'watch', 'glob', 'mkdtempDisposable', 'open', 'opendir', 'writeFile', 'appendFile'].includes(name),
 )
-const extraNames = ['getxattr', 'setxattr', 'listxattr', 'removexattr', 'mknod', 'mkfifo']
+const extraNames = ['getAcl', 'setAcl', 'getxattr', 'setxattr', 'listxattr', 'removexattr', 'mknod', 'mkfifo']
 const descriptorNames = [
   'close',
   'fchmod',

@@ -51,6 +51,7 @@ def name_of(name):
 
 def access(path, mask):
     if not os.access(path, mask, effective_ids=True):
+        os.stat(path)
         raise OSError(errno.EACCES, '')
 
 
