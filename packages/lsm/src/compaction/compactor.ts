@@ -60,6 +60,8 @@ export class Compactor {
   #compacting: Task<void> | undefined
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
   #closing = false
+  /** Something failed while it was being closed: what is left to remove is an orphan when the database is opened again. */
+  #resting = false
   #closed: Promise<void> | undefined
   /** Called when nothing is under way any more. */
   #ended: (() => void) | undefined
@@ -160,8 +162,8 @@ export class Compactor {
 
   #next(): Op<void> | undefined {
     if (this.#failure !== undefined) return undefined
-    if (this.#engine.versions.freeCount > 0 && this.#retry === undefined) return this.#sweep()
-    const picked = this.#closing ? undefined : this.#pick()
+    if (this.#engine.versions.freeCount > 0 && this.#retry === undefined && !this.#resting) return this.#sweep()
+    const picked = this.#closing || this.flushesOnly ? undefined : this.#pick()
     return picked === undefined ? undefined : this.#evading(() => this.#compact(picked))
   }
 
@@ -378,11 +380,14 @@ export class Compactor {
   #compactionFailed(error: unknown): void {
     if (!isTransient(error)) {
       this.#failed(error)
+    if (this.#closing) {
+      this.#resting = true
+      return
+    }
       return
     }
     this.#heldUp = error
     for (const { reject } of [...this.#manual.splice(0), ...this.#waiting.splice(0)]) reject(error)
-    if (this.#closing) return
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
       this.schedule()

@@ -1,18 +1,26 @@
-/** Power cuts on fixed traces: a sample of points by default (some seconds), every point and random traces with VIVEFS_DEEP=1. */
+/**
+ * Power cuts on fixed and random traces: a sample of points by default (some seconds); with VIVEFS_DEEP=1 every point of the fixed ones, and
+ * of every opening after each. VIVEFS_SEED: the first seed of the random ones.
+ */
 import { describe, expect, test } from 'vitest'
 import { CONFIGURATIONS, configurationsOf } from '../configurations.ts'
 import { CUTS, closeAll, Powered } from '../tree/power.ts'
-import { judge, optionsOf, runTrace, statesOf, tryCut } from './harness.ts'
-import { randomTrace, TRACES } from './traces.ts'
+import { judge, lives, optionsOf, runTrace, statesOf, tryCut, tryRecovery } from './harness.ts'
+import { TRACES } from './traces.ts'
 
 const DEEP = process.env.VIVEFS_DEEP === '1'
 /** By default every so manyth point, from the seed's on. */
 const STRIDE = DEEP ? 1 : 23
 
+const RECOVERY_STRIDE = DEEP ? 1 : 61
+const CYCLES = DEEP ? 10_000 : 30
+/** Cycles that one database goes through. */
+const LIFE_CYCLES = 5
+
 const configurations = configurationsOf('crash')
 
 describe.each(configurations)('power cuts, %s', (name, configuration) => {
-  test.each(Object.entries(TRACES))('%s', { timeout: 3_600_000 }, async (_name, trace) => {
+  test.each(Object.entries(TRACES))('%s', { timeout: 3_600_000 }, async (title, trace) => {
     const states = statesOf(trace)
     let points = 0
     for (let cutAt = 1 + (name.length % STRIDE); ; cutAt += STRIDE) {
@@ -22,20 +30,38 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
       points++
     }
     expect(points).toBeGreaterThan(0)
+    if (DEEP) console.log(`crash, ${name}, ${title}: ${points} points, ${CUTS.length} kinds of cut at each`)
   })
+
+  test.each(Object.entries(TRACES))(
+    '%s, and again while it is opened',
+    { timeout: 3_600_000 },
+    async (title, trace) => {
+      const states = statesOf(trace)
+      let seconds = 0
+      const stride = DEEP ? 1 : 7
+      for (let cutAt = 1 + (name.length % RECOVERY_STRIDE); ; cutAt += RECOVERY_STRIDE) {
+        const { cut, recoveries, complaints } = await tryRecovery(trace, states, { cutAt, stride, configuration })
+        expect(complaints).toEqual([])
+        if (!cut) break
+        seconds += recoveries
+      }
+      expect(seconds).toBeGreaterThan(0)
+      if (DEEP) console.log(`crash in recovery, ${name}, ${title}: ${seconds} points`)
+    },
+  )
 })
 
-test('random traces, cut anywhere', { timeout: 3_600_000 }, async () => {
-  const seeds = DEEP ? 500 : 3
-  for (let seed = 1; seed <= seeds; seed++) {
-    const trace = randomTrace(seed, 40)
+test(`${CYCLES} cycles of random steps, cut anywhere`, { timeout: 3_600_000 }, async () => {
+  const first = Number(process.env.VIVEFS_SEED ?? 1)
+  let cuts = 0
+  let seed = first
+  for (let cycles = 0; cycles < CYCLES; cycles += LIFE_CYCLES, seed++) {
     const [, configuration] = configurations[seed % configurations.length]!
-    const states = statesOf(trace)
-    for (const cutAt of [20 + seed * 7, 60 + seed * 11, 150 + seed * 3]) {
-      const { complaints } = await tryCut(trace, states, { cutAt, seed, cuts: CUTS, configuration })
-      expect(complaints, `trace ${seed}`).toEqual([])
-    }
+    cuts += await lives(seed, LIFE_CYCLES, configuration)
   }
+  expect(cuts).toBeGreaterThan(CYCLES / 2)
+  console.log(`crash: seeds ${first} to ${seed - 1}, ${CYCLES} cycles, ${cuts} of them cut`)
 })
 
 test('a promise that is not kept is seen', async () => {

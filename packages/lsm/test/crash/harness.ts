@@ -2,11 +2,12 @@
  * Power cuts against the whole database. A trace runs on a medium whose power goes at its nth change; what the cut left is opened again,
  * and must be the state after a prefix of the batches: at least those that were promised, at most those that were begun.
  */
-import type { Medium } from '@vivefs/media'
+import { type Medium, SeededRandom } from '@vivefs/media'
 import { LsmLevel } from '../../src/index.ts'
 import { type Configuration, type Options, TINY } from '../configurations.ts'
 import { APPEND, SortedMap, type Step } from '../model/oracle.ts'
-import { type Cut, closeAll, Powered } from '../tree/power.ts'
+import { CUTS, type Cut, closeAll, Powered } from '../tree/power.ts'
+import { randomTrace } from './traces.ts'
 
 export type TraceStep =
   | { readonly do: 'batch'; readonly steps: readonly Step[]; readonly sync?: boolean; readonly now?: boolean }
@@ -33,9 +34,8 @@ export interface Reached {
 
 const writes = (step: TraceStep): boolean => step.do === 'batch' || step.do === 'deleteRange'
 
-/** What the database holds after each number of writing steps, as text that can be compared. */
-export function statesOf(trace: readonly TraceStep[]): string[] {
-  const map = new SortedMap()
+/** What the database holds after each number of writing steps, as text that can be compared; `map` is what it holds before, and changes. */
+export function statesOf(trace: readonly TraceStep[], map: SortedMap = new SortedMap()): string[] {
   const states = [textOf(map.range({}))]
   for (const step of trace) {
     if (step.do === 'batch') map.apply(step.steps)
@@ -70,8 +70,13 @@ function promises(step: TraceStep, options: Options): boolean {
   return step.do !== 'drop'
 }
 
-/** Runs a trace on a medium until its end or the power cut. Any other failure is thrown. */
-export async function runTrace(trace: readonly TraceStep[], powered: Powered, options: Options): Promise<Reached> {
+/** Runs a trace until its end or the power cut; `opened` may look at the database before. Any other failure is thrown. */
+export async function runTrace(
+  trace: readonly TraceStep[],
+  powered: Powered,
+  options: Options,
+  opened: (level: LsmLevel) => void = () => {},
+): Promise<Reached> {
   const open = async (): Promise<LsmLevel> => {
     const level = new LsmLevel('crash', { ...options, media: powered.media })
     await level.open()
@@ -81,6 +86,7 @@ export async function runTrace(trace: readonly TraceStep[], powered: Powered, op
   let level: LsmLevel | undefined
   try {
     level = await open()
+    opened(level)
     for (const step of trace) {
       if (writes(step)) reached.begun++
       if (step.do === 'reopen') {
@@ -99,6 +105,15 @@ export async function runTrace(trace: readonly TraceStep[], powered: Powered, op
   }
 }
 
+/** What is wrong with rows that were found after a cut; undefined: nothing. */
+export function misfit(rows: [string, string][], states: readonly string[], reached: Reached): string | undefined {
+  const found = textOf(rows)
+  // A state can occur twice: the newest that fits counts.
+  const at = states.lastIndexOf(found, reached.begun)
+  if (at < 0) return `no prefix of ${reached.begun} steps: ${found.slice(0, 300)}`
+  return at < reached.durable ? `${reached.durable} steps were promised, ${at} are there` : undefined
+}
+
 /** Opens what a cut left and says what is wrong with it; undefined: nothing. Afterwards the database has to take writes. */
 export async function judge(
   media: Readonly<Record<string, Medium>>,
@@ -109,11 +124,8 @@ export async function judge(
   const level = new LsmLevel('crash', { ...options, media })
   try {
     await level.open()
-    const found = textOf(level.iteratorSync().nextv(1_000_000))
-    const at = states.lastIndexOf(found, reached.begun)
-    if (at < 0) return `no prefix of ${reached.begun} steps: ${found.slice(0, 300)}`
-    // A state can occur twice: the newest that fits counts.
-    if (at < reached.durable) return `${reached.durable} steps were promised, ${at} are there`
+    const complaint = misfit(level.iteratorSync().nextv(1_000_000), states, reached)
+    if (complaint !== undefined) return complaint
     await level.put('~after', 'the crash', { sync: true } as never)
     await level.close()
     await level.open()
@@ -149,4 +161,78 @@ export async function tryCut(
   } finally {
     await powered.close()
   }
+}
+
+/**
+ * Cuts the power at one point, and again at every so manyth change that opening what is left makes, until one opening comes to its end;
+ * answers with complaints and the number of second cuts.
+ */
+export async function tryRecovery(
+  trace: readonly TraceStep[],
+  states: readonly string[],
+  o: { cutAt: number; stride: number; configuration: Configuration },
+): Promise<{ cut: boolean; recoveries: number; complaints: string[] }> {
+  const options = optionsOf(o.configuration)
+  const powered = Powered.empty(o.cutAt, o.cutAt, o.configuration.media)
+  const complaints: string[] = []
+  let recoveries = 0
+  try {
+    const reached = await runTrace(trace, powered, options)
+    for (let again = 1, cut = reached.cut; cut; again += o.stride) {
+      const first = CUTS[(o.cutAt + again) % CUTS.length]!
+      const second = CUTS[again % CUTS.length]!
+      const opening = new Powered(await powered.after(first, o.cutAt), again, again)
+      cut = (await runTrace([], opening, options)).cut
+      const media = await opening.after(second, again)
+      const complaint = await judge(media, states, reached, options)
+      await closeAll(media)
+      await opening.close()
+      recoveries++
+      if (complaint === undefined) continue
+      complaints.push(
+        `cut at ${o.cutAt} ${JSON.stringify(first)}, then ${again} ${JSON.stringify(second)}: ${complaint}`,
+      )
+    }
+    return { cut: reached.cut, recoveries, complaints }
+  } finally {
+    await powered.close()
+  }
+}
+
+/**
+ * One database through several power cuts, each anywhere in opening, writing and closing: after every one of them it holds a prefix of
+ * what it was told, with all that was promised. Answers with the number of cuts; throws what is wrong.
+ */
+export async function lives(seed: number, cycles: number, configuration: Configuration): Promise<number> {
+  const random = new SeededRandom(seed)
+  const options = optionsOf(configuration)
+  let media: Readonly<Record<string, Medium>> | undefined
+  let states: readonly string[] = [textOf([])]
+  let reached: Reached = { begun: 0, acknowledged: 0, durable: 0, cut: false }
+  let cuts = 0
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const cutAt = 1 + random.below(random.below(3) === 0 ? 30 : 300)
+    const powered: Powered =
+      media === undefined ? Powered.empty(seed, cutAt, configuration.media) : new Powered(media, seed + cycle, cutAt)
+    const trace = randomTrace(random.below(2 ** 31), 40)
+    let before: SortedMap | undefined
+    const now = await runTrace(trace, powered, options, (level) => {
+      const rows = level.iteratorSync().nextv(1_000_000)
+      const complaint = misfit(rows, states, reached)
+      if (complaint !== undefined) throw new Error(`seed ${seed}, cycle ${cycle}: ${complaint}`)
+      before = new SortedMap(new Map(rows))
+    }).catch((error: Error & { cause?: unknown }) => {
+      throw new Error(`seed ${seed}, cycle ${cycle}: ${error.message} ${String(error.cause ?? '')}`, { cause: error })
+    })
+    // A cut while it was being opened: what was allowed before is allowed now.
+    if (before !== undefined) {
+      states = statesOf(trace, before)
+      reached = now
+    }
+    if (now.cut) cuts++
+    media = await powered.after(CUTS[random.below(CUTS.length)]!, seed + cycle)
+    await powered.close()
+  }
+  await closeAll(media!)
+  return cuts
 }
