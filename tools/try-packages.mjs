@@ -3,19 +3,13 @@
  * Packs every publishable package, installs the tarballs into an empty project as a user would, and uses them from ESM,
  * from CommonJS and from TypeScript.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { call, packAll } from './pack.mjs'
 import { root } from './steps.mjs'
 
-const packages = ['media', 'pfaof', 'lsm', 'vivefs', 'fuse']
-const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const project = mkdtempSync(join(tmpdir(), 'vivefs-packed-'))
-const shell = process.platform === 'win32'
-const env = { ...process.env, npm_config_loglevel: 'error', npm_config_update_notifier: 'false' }
-const call = (command, args, cwd) =>
-  execFileSync(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'inherit'] })
 
 const esm = `
 import assert from 'node:assert/strict'
@@ -84,12 +78,7 @@ export async function use(): Promise<Fsal> {
 `
 
 try {
-  const tarballs = join(project, 'tarballs')
-  for (const name of packages) {
-    call('npx', ['--yes', packageManager, 'pack', '--pack-destination', tarballs], join(root, 'packages', name))
-  }
-  const files = readdirSync(tarballs).map((file) => `./tarballs/${file}`)
-  const dependencies = Object.fromEntries(files.map((file) => [nameOf(file), `file:${file}`]))
+  const dependencies = packAll(join(project, 'tarballs'))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, dependencies, overrides: dependencies }))
   call('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], project)
   writeFileSync(join(project, 'use.mjs'), esm)
@@ -134,10 +123,4 @@ try {
   console.log('commands ok')
 } finally {
   rmSync(project, { recursive: true, force: true })
-}
-
-/** The package name behind a tarball: pnpm names `@scope/name` as `scope-name`. */
-function nameOf(file) {
-  const base = file.replace(/^.*\//, '').replace(/-\d+\.\d+\.\d+.*$/, '')
-  return base.startsWith('vivefs-') ? `@vivefs/${base.slice('vivefs-'.length)}` : base
 }
