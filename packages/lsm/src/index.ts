@@ -15,4 +15,18 @@ export { LsmLevel, type LsmLevelOptions, type SyncRangeOptions, type WriteOption
 export type { Operation } from './level/operations.ts'
 export type { LsmSnapshot } from './level/snapshot.ts'
 export type { SyncIterator } from './level/sync-iterator.ts'
+export type { FileView, MediaMap, MediumView } from './media-map/media-map.ts'
 export type { MergeOperator, MergeOperatorReference } from './merge-operator.ts'
+export { type ArchiveOptions, archive } from './policy/archive.ts'
+export { ladder } from './policy/ladder.ts'
+export type {
+  MediaPolicy,
+  MediaPolicyReference,
+  MediumStatus,
+  Placement,
+  PlacementRequest,
+} from './policy/media-policy.ts'
+export type { RelocationOptions } from './policy/relocation.ts'
+export type { RelocationReport } from './policy/relocator.ts'
+export { single } from './policy/single.ts'
+export type { TrafficBytes, TrafficReason } from './storage/traffic.ts'

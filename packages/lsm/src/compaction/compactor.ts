@@ -67,6 +67,8 @@ export class Compactor {
   #ended: (() => void) | undefined
   #failure: unknown
   #retry: NodeJS.Timeout | undefined
+  /** Flushes only: not all tables can be read yet. */
+  flushesOnly = false
   #heldUp: LevelError | undefined
 
   constructor(engine: CompactionEngine) {
@@ -378,12 +380,12 @@ export class Compactor {
 
   /** Full media hold compaction up for a while; whoever waits for it is told. */
   #compactionFailed(error: unknown): void {
-    if (!isTransient(error)) {
-      this.#failed(error)
     if (this.#closing) {
       this.#resting = true
       return
     }
+    if (!isTransient(error)) {
+      this.#failed(error)
       return
     }
     this.#heldUp = error

@@ -5,8 +5,10 @@ import { LevelError } from '../error.ts'
 import { BLOB } from '../kind.ts'
 import { FOUND, Lookup, type ValueOwner } from '../lookup.ts'
 import type { PersistentSnapshot } from '../manifest/version-edit.ts'
+import { type MediaMap, mapOf } from '../media-map/media-map.ts'
 import { type Op, runAsync, runSync } from '../op.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
+import type { RelocationReport } from '../policy/relocator.ts'
 import { openStorage } from '../storage/open-storage.ts'
 import { hull } from '../version/table-range.ts'
 import { VersionSet } from '../version/version-set.ts'
@@ -276,6 +278,17 @@ export class LsmDb {
 
   stats(): DbStats {
     return statsOf(this.tree, this.#writer ?? this.#following, this.snapshots, this.damage)
+  }
+
+  /** Where everything is. */
+  map(): MediaMap {
+    return mapOf(this.tree, this.settings.now())
+  }
+
+  /** Moves files that lie elsewhere than the policy wants them. `force`: all of them now, else as the timer does. LEVEL_READ_ONLY. */
+  async relocate(force: boolean): Promise<RelocationReport> {
+    const { relocator } = this.writer
+    return relocator === undefined ? { files: 0, bytes: 0 } : await relocator.round(force)
   }
 
   /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */

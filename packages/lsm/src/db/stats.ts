@@ -2,6 +2,7 @@ import { spaceOf, type ValueSpace } from '../blob/reclaim.ts'
 import type { BlockCacheStats } from '../cache/block-cache.ts'
 import type { CompactionStats } from '../compaction/stats.ts'
 import type { LevelError } from '../error.ts'
+import { type MediumView, mediaOf } from '../media-map/media-map.ts'
 import { Following, type FollowStats } from './following.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Tree } from './tree.ts'
@@ -22,6 +23,10 @@ export interface DbStats {
   /** Logs and blob files with values that tables refer to: their sizes, and what is alive in them; the rest is garbage. */
   readonly blobs: ValueSpace
   readonly cache: BlockCacheStats
+  /** Name of the policy that says where files go. */
+  readonly policy: string
+  /** Space and health of every medium, and bytes by reason. */
+  readonly media: readonly MediumView[]
   readonly snapshots: number
   readonly keptSnapshots: number
   /** What a salvage left out. */
@@ -48,6 +53,8 @@ export interface DbStats {
     readonly poisoned: string | undefined
     /** Why the newest flush could not be done; it is tried again, and what it would write is safe in the log. */
     readonly full: string | undefined
+    /** Why the last round of moves ended early. */
+    readonly relocation: string | undefined
   }
   readonly compaction?: CompactionStats
   /** Of a database opened read only. */
@@ -77,6 +84,8 @@ export function statsOf(
     tables: { count: sum('tables'), bytes: sum('bytes'), open: tables.size },
     blobs: spaceOf(versions.blobs),
     cache: cache.stats,
+    policy: tree.storage.placer.policy.name,
+    media: mediaOf(tree),
     snapshots: snapshots.size,
     keptSnapshots: versions.pinned.size,
     damage: damage.map(({ message }) => message),
@@ -90,7 +99,7 @@ function statsOfHalf(half: Writer | Following | undefined): Pick<DbStats, 'write
   return { writes: writesOf(half), compaction: half.compactor.stats() }
 }
 
-function writesOf({ path, logs, memtables, pressure, refusal }: Writer): NonNullable<DbStats['writes']> {
+function writesOf({ path, logs, memtables, pressure, refusal, relocator }: Writer): NonNullable<DbStats['writes']> {
   const why = path.poisoned
   return {
     batches: path.batches,
@@ -106,5 +115,6 @@ function writesOf({ path, logs, memtables, pressure, refusal }: Writer): NonNull
     pressure,
     poisoned: why === undefined ? undefined : why instanceof Error ? why.message : String(why),
     full: refusal?.message,
+    relocation: relocator?.failure?.message,
   }
 }

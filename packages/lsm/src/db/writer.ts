@@ -115,7 +115,6 @@ export class Writer implements Pressure {
       bytesMax: memtableBytes,
       shared: sharesMemory(o),
       logNumber,
-      charge: (bytes) => (bytes < 0 ? cache.release(-bytes) : cache.charge(bytes)),
       immutable: () => this.#flush(),
     })
     const { logs: logSet, memtables } = this
@@ -285,6 +284,7 @@ function* recoverLost(
   compactor: Compactor,
   o: { shared: boolean; separation: Separation | undefined },
 ): Op<void> {
+  compactor.flushesOnly = true
   for (const lost of lostTables(storage, versions)) {
     const { slots, logs } = yield* replayLost(storage, versions, lost, o)
     const { firstLog, endLog, table } = lost
@@ -293,6 +293,7 @@ function* recoverLost(
     yield* pending(compactor.flush(memtables, versions.logNumber, wasteful(logs), origin))
     for (const { number } of logs) yield* removeUnneeded(storage, versions, number)
   }
+  compactor.flushesOnly = false
 }
 
 /** Of logs that are being flushed, those that are for the most part something else than values: their values move to a blob file. */

@@ -5,6 +5,8 @@ import type { CheckpointReport } from '../db/checkpoint.ts'
 import type { ValuePart } from '../db/point-read.ts'
 import type { DbStats } from '../db/stats.ts'
 import { LevelError } from '../error.ts'
+import type { MediaMap } from '../media-map/media-map.ts'
+import type { RelocationReport } from '../policy/relocator.ts'
 import { AbstractFace, type LsmFormat, type LsmLevelOptions } from './abstract-face.ts'
 import type { EncodedRangeOptions } from './entry-reader.ts'
 import {
@@ -243,6 +245,20 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   /** Counters and sizes. LEVEL_DATABASE_NOT_OPEN. */
   stats(): DbStats {
     return this.db.stats()
+  }
+
+  /** Every file with its level, medium, size, garbage, age and heat. LEVEL_DATABASE_NOT_OPEN. */
+  map(): MediaMap {
+    return this.db.map()
+  }
+
+  /**
+   * Moves tables to where the policy's `relocate` wants them, as happens by itself from time to time. `force`: all of them now, without regard
+   * to the allowance of bytes and to how long they have been where they are.
+   */
+  async relocate(options: { readonly force?: boolean } = {}): Promise<RelocationReport> {
+    if (this.status === 'opening') return this.deferAsync(() => this.relocate(options))
+    return await this.db.relocate(options.force === true)
   }
 
   #key(key: K, options: EncodingOptions | undefined): Buffer {

@@ -50,12 +50,14 @@ export function archive(o: ArchiveOptions): MediaPolicy {
     fileBytesTarget: TAPE_FILE_BYTES,
     blockBytesTarget: TAPE_BLOCK_BYTES,
   }
-  const isMetadata = ({ upperKey }: Pick<PlacementRequest, 'upperKey'>): boolean => {
-    return metadataBelow !== undefined && compareBytes(upperKey, metadataBelow) < 0
+  // A file that was cut at the key ends before it; one that begins there is data.
+  const isMetadata = ({ lowerKey, upperKey }: Pick<PlacementRequest, 'lowerKey' | 'upperKey'>): boolean => {
+    if (metadataBelow === undefined) return false
+    return compareBytes(lowerKey, metadataBelow) < 0 && compareBytes(upperKey, metadataBelow) <= 0
   }
-  const place = ({ file, lastLevel, upperKey, ageMsMin, heat }: PlacementRequest): Placement => {
+  const place = ({ file, lastLevel, lowerKey, upperKey, ageMsMin, heat }: PlacementRequest): Placement => {
     if (file === 'log' || file === 'manifest' || !lastLevel) return onHot
-    if (isMetadata({ upperKey })) return onHot
+    if (isMetadata({ lowerKey, upperKey })) return onHot
     if (ageMsMin < coldMs || heat >= hotReads) return onHot
     return tape !== undefined && ageMsMin >= tapeMs ? onTape : onCold
   }

@@ -36,7 +36,7 @@ export interface PlacementRequest {
   readonly bytesExpected: number
   /** The keys of the file lie from here ... */
   readonly lowerKey: Bytes
-  /** ... to here. Both are empty where nothing is known (log, manifest). */
+  /** ... to here; where files are cut at a key of `partition`, this is that key, and it is not among them. Both are empty where nothing is known (log, manifest). */
   readonly upperKey: Bytes
   /** How long ago the youngest and the oldest data in it were flushed. */
   readonly ageMsMin: number
