@@ -63,7 +63,7 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     options: { ...SMALL, durability: 'relaxed' },
     abstract: 'deep',
     model: 'default',
-    crash: 'default',
+    crash: 'deep',
     kill: 'deep',
   },
   strict: {
@@ -71,11 +71,11 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     inMemory: true,
     abstract: 'deep',
     model: 'default',
-    crash: 'default',
+    crash: 'deep',
     kill: 'deep',
   },
   'everything separated': {
-    options: { ...SMALL, separateBytes: 1, logBytes: 32_768 },
+    options: { ...SMALL, separateBytes: 1, logBytes: 8192 },
     threaded: true,
     abstract: 'default',
     model: 'default',

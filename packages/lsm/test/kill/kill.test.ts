@@ -1,4 +1,4 @@
-/** kill -9 under load: nothing acknowledged is lost, batches are whole. 3 kills by default, 100 with VIVEFS_DEEP=1. */
+/** kill -9 under load: nothing acknowledged is lost, batches are whole. 3 kills by default; 100 with VIVEFS_DEEP=1, 20 of the configurations beside. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -6,7 +6,10 @@ import { LsmLevel } from '../../src/index.ts'
 import { type Bundled, bundle, run } from '../bundle.ts'
 import { type Configuration, configurationsOf, directoryMedia } from '../configurations.ts'
 
-const KILLS = process.env.VIVEFS_DEEP === '1' ? 100 : 3
+const DEEP = process.env.VIVEFS_DEEP === '1'
+/** Of a configuration that is in every run, and of one that is not. */
+const KILLS = DEEP ? 100 : 3
+const KILLS_DEEP = 20
 
 let bundled: Bundled
 beforeAll(async () => {
@@ -32,13 +35,14 @@ async function rowsOf(chosen: Configuration, location: string): Promise<Map<stri
   return rows
 }
 
-test.each(configurationsOf('kill'))(`%s: ${KILLS} kills`, { timeout: 3_600_000 }, async (name, chosen) => {
+test.each(configurationsOf('kill'))('%s', { timeout: 3_600_000 }, async (name, chosen) => {
+  const kills = chosen.kill === 'default' ? KILLS : KILLS_DEEP
   const seed = Date.now() % 1000
   const location = mkdtempSync(join(bundled.directory, 'db-'))
   // A database that is relaxed may lose what it held back; never more, and never out of order.
   const mayLose = chosen.options.durability === 'relaxed'
   let before = 0
-  for (let kill = 0; kill < KILLS; kill++) {
+  for (let kill = 0; kill < kills; kill++) {
     let acknowledged = before
     const target = before + 50 + ((kill * 97 + seed) % 400)
     const running = run(bundled.program, [name, location, bundled.worker, String(seed)], (line) => {
@@ -56,5 +60,5 @@ test.each(configurationsOf('kill'))(`%s: ${KILLS} kills`, { timeout: 3_600_000 }
     expect(rows, `seed ${seed}, kill ${kill}`).toEqual(expected(count, seed))
     before = count
   }
-  console.log(`kill, ${name}: seed ${seed}, ${KILLS} kills, ${before} batches`)
+  console.log(`kill, ${name}: seed ${seed}, ${kills} kills, ${before} batches`)
 })
