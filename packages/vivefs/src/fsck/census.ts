@@ -3,9 +3,11 @@
  */
 import type { Core } from '../core/core.ts'
 import type { DataEpoch, Inode, Tail } from '../format/inode.ts'
-import type { Job } from '../format/job.ts'
+import type { ContentJob } from '../format/job.ts'
+import { AclRows } from './acl-rows.ts'
 import type { Findings } from './finding.ts'
 import { type FsckCounts, noCounts } from './report.ts'
+import { SnapshotRows } from './snapshot-rows.ts'
 
 /** An inode as its own row tells it, beside what other rows say about it. */
 export interface Node {
@@ -44,7 +46,7 @@ export interface Node {
 
 export interface PendingJob {
   readonly id: number
-  readonly job: Job
+  readonly job: ContentJob
 }
 
 const NONE: readonly never[] = []
@@ -59,12 +61,19 @@ export class Census {
   /** Entries that need a second look once all inodes are known. */
   suspectEntries = 0
   highestIno = 0
+  /** Sweeps that are not done yet, and forks whose rows are being deleted. */
+  sweeps = 0
+  readonly unforks = new Set<number>()
+  readonly snapshots: SnapshotRows
+  readonly acls: AclRows
   /** Bytes that jobs give back to the volume's counter at their end. */
   jobBytes = 0
 
   constructor(core: Core, findings: Findings) {
     this.core = core
     this.findings = findings
+    this.acls = new AclRows(findings)
+    this.snapshots = new SnapshotRows(this)
   }
 
   node(ino: number): Node {

@@ -32,6 +32,7 @@ export const SEVERITIES = {
   XATTR_COUNT: 'error',
   XATTR_NAME: 'error',
   XATTR_STRAY: 'warning',
+  ACL: 'error',
   SYMLINK_TARGET: 'error',
   EPOCHS: 'error',
   TAIL: 'error',

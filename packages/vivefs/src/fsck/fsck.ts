@@ -13,6 +13,7 @@ import { FilesystemError } from '../errors.ts'
 import { allExtentsRange, allNodesRange, countersKey, inodeLeaseKey } from '../format/keys.ts'
 import { encodeCounters, encodeInodeLease } from '../format/superblock.ts'
 import { runAsync } from '../op.ts'
+import { forksOf, viewsOf } from '../snapshot/mount.ts'
 import { Census } from './census.ts'
 import { ContentRows } from './content-rows.ts'
 import { type Finding, Findings, type FixStage } from './finding.ts'
@@ -20,7 +21,7 @@ import { visitNodeRow } from './node-rows.ts'
 import type { FsckOptions, FsckReport } from './report.ts'
 import { Salvage } from './salvage.ts'
 import { pages } from './scan.ts'
-import { hexOf, SystemRows } from './system-rows.ts'
+import { SystemRows } from './system-rows.ts'
 import { checkNode, checkRings, recheckEntry, setFields } from './tree.ts'
 
 const FINDINGS_KEPT = 10_000
@@ -54,8 +55,20 @@ export async function runFsck(core: Core, options: FsckOptions = {}): Promise<Fs
       const census = await checkOnce(core, options)
       findingsTotal += census.findings.total
       findings.push(...census.findings.kept.slice(0, FINDINGS_KEPT - findings.length))
+      for (const { name, view } of options.snapshots === false ? [] : viewsOf(core)) {
+        const kept = (await checkOnce(view, { signal: options.signal })).findings.kept.filter(isOfView)
+        findingsTotal += kept.length
+        const room = FINDINGS_KEPT - findings.length
+        findings.push(...kept.slice(0, room).map((each) => named(each, name)))
+      }
       const isRepaired = options.repair === true && (await repair(core, census.findings, options))
       if (!isRepaired || pass === PASSES_MAX) {
+        for (const { name, fork } of options.snapshots === false ? [] : await forksOf(core)) {
+          const report = await runFsck(fork, { repair: options.repair, signal: options.signal })
+          findingsTotal += report.findingsTotal
+          const room = FINDINGS_KEPT - findings.length
+          findings.push(...report.findings.slice(0, room).map((each) => named(each, name)))
+        }
         return {
           clean: findingsTotal === 0,
           findings,
@@ -70,6 +83,11 @@ export async function runFsck(core: Core, options: FsckOptions = {}): Promise<Fs
   }
 }
 
+const named = (finding: Finding, name: string): Finding => ({ ...finding, message: `${name}: ${finding.message}` })
+
+/** What a view has of content and attributes that are nobody's, some job of the volume was about to delete. */
+const isOfView = ({ code }: Finding): boolean => code !== 'EXTENT_STRAY' && code !== 'XATTR_STRAY'
+
 /** One pass over all rows. */
 async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
   const { onProgress, signal } = options
@@ -79,9 +97,6 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
   const salvage = new Salvage(census)
   const system = new SystemRows(census)
   const content = new ContentRows(census, salvage)
-  const unknown = (key: Uint8Array): void => {
-    findings.add('ROW_UNKNOWN', undefined, `a row of no known kind, key ${hexOf(key)}`)
-  }
   const expected = { inodes: core.counters.inodes, dataBytes: core.counters.dataBytes }
   const firstNode = allNodesRange.gte as Uint8Array
   const firstExtent = allExtentsRange.gte as Uint8Array
@@ -96,17 +111,21 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
     onProgress?.({ phase: 'metadata', loaded: census.counts.inodes, total: expected.inodes })
   }
   for await (const rows of pages(core, allNodesRange.lt, firstExtent, ROWS_PER_PAGE, signal)) {
-    for (const { key } of rows) unknown(key)
+    for (const row of rows) census.snapshots.visit(row)
   }
   for await (const rows of pages(core, firstExtent, allExtentsRange.lt, extentRows, signal)) {
     for (const row of rows) content.visit(row)
     onProgress?.({ phase: 'data', loaded: content.bytes, total: expected.dataBytes })
   }
-  for await (const rows of pages(core, allExtentsRange.lt, LAST_KEY, ROWS_PER_PAGE, signal)) {
-    for (const { key } of rows) unknown(key)
+  for await (const rows of pages(core, allExtentsRange.lt, LAST_KEY, extentRows, signal)) {
+    for (const row of rows) census.snapshots.visit(row)
   }
   await content.finish()
 
+  census.acls.check((ino) => {
+    const node = census.nodes.get(ino)
+    return node?.row === 'sound' ? node.type : undefined
+  })
   let hasDangling = false
   for (const node of census.nodes.values()) {
     if (node.names > 0 && node.row === 'missing') hasDangling = true

@@ -46,6 +46,7 @@ function visitInode(census: Census, ino: number, row: Row): void {
   // An entry may have named it already.
   const entryType = node.names > 0 ? node.type : type
   census.describe(node, inode, type)
+  census.acls.claim(ino, inode.flags)
   if (entryType !== type) suspect(census, node)
   if (type === S_IFDIR) counts.directories++
   else if (type === S_IFREG) counts.files++
@@ -160,6 +161,7 @@ function visitXattr(census: Census, ino: number, row: Row): void {
     findings.add('ROW_DAMAGED', ino, `the attribute ${printName(name)} is damaged (${fault})`, 'rows', dropRow(row))
     return
   }
+  if (!census.acls.see(ino, Buffer.from(name).toString('latin1'), row)) return
   counts.xattrs++
   census.node(ino).xattrs++
   if (name.length > XATTR_NAME_BYTES_MAX || name.includes(0)) {
