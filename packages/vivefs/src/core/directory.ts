@@ -108,18 +108,31 @@ const tagOf = (name: Bytes): number => (hashName({ high: 0x2545f491, low: 0x4f6c
  * gone and another name has the same 48-bit hash, that other name may be listed again.
  */
 export function* listEntries(call: Call, directory: Inode, cookie: bigint, limit: number): Op<ListedEntry[]> {
+  const entries = yield* listNames(call, directory, cookie, limit)
+  return entries.map((entry) => ({ ...entry, cookie: cookieOf(call.core, entry.name) }))
+}
+
+/** An entry without the place where a listing goes on behind it, which `cookieOf` tells. */
+export type NamedEntry = Omit<ListedEntry, 'cookie'>
+
+/** As `listEntries`, without a cookie for each. */
+export function* listNames(call: Call, directory: Inode, cookie: bigint, limit: number): Op<NamedEntry[]> {
   const fromHash = Number(cookie >> TAG_BITS)
   const fromTag = Number(cookie & BigInt(TAG_MASK))
   const rows = yield* call.tx.range(direntRange(directory.ino, fromHash, limit + (fromTag === 0 ? 0 : 8)))
-  let listed: ListedEntry[] = []
+  let listed: NamedEntry[] = []
   for (const { key, value } of rows) {
     const verdict = decodeDirent(key, value)
     if (!verdict.ok) throw corruption(`entry of directory ${directory.ino}`, verdict.fault)
     const name = nameOfDirentKey(key)
-    const hash = hashOfDirentKey(key)
-    const tag = tagOf(name)
-    listed.push({ name, ...verdict.value, cookie: (BigInt(hash) << TAG_BITS) | BigInt(tag) })
-    if (hash === fromHash && tag === fromTag) listed = []
+    listed.push({ name, ino: verdict.value.ino, type: verdict.value.type })
+    if (fromTag !== 0 && hashOfDirentKey(key) === fromHash && tagOf(name) === fromTag) listed = []
   }
-  return listed.slice(0, limit)
+  return listed.length > limit ? listed.slice(0, limit) : listed
+}
+
+/** Where a listing goes on behind this name. */
+export function cookieOf({ superblock }: Core, name: Bytes): bigint {
+  const hash = hashName({ high: superblock.nameSeedHigh, low: superblock.nameSeedLow }, name)
+  return (BigInt(hash) << TAG_BITS) | BigInt(tagOf(name))
 }

@@ -58,14 +58,24 @@ function inspectPath<T>(
 ): Op<T> {
   const known = face.core.lookups.find(face.who, absolute(face, path.bytes), how === 'follow')
   if (known !== undefined) return inspectKnown(face, path, syscall, known, look, isForgiving)
-  const inspect = face.core.read(face.who, function* (call) {
-    const { inode } = yield* walkPath(call, face, path, how)
-    if (inode !== undefined) return look(call.who, inode)
-    if (isForgiving) return undefined as T
-    // The most frequent refusal: made once, with its place.
-    throw new FilesystemError('ENOENT', { syscall, path: path.shown })
-  })
+  const inspect = face.core.read(face.who, (call) => lookAt(call, face, path, how, syscall, look, isForgiving))
   return located(syscall, path, inspect)
+}
+
+function* lookAt<T>(
+  call: Call,
+  face: Face,
+  path: Path,
+  how: Following,
+  syscall: string,
+  look: (who: Credentials, inode: Inode) => T,
+  isForgiving: boolean,
+): Op<T> {
+  const { inode } = yield* walkPath(call, face, path, how)
+  if (inode !== undefined) return look(call.who, inode)
+  if (isForgiving) return undefined as T
+  // The most frequent refusal: made once, with its place.
+  throw new FilesystemError('ENOENT', { syscall, path: path.shown })
 }
 
 /** The same for what needs no walk. */
@@ -89,16 +99,20 @@ function* inspectKnown<T>(
 }
 
 const changePath = (face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> =>
-  face.core.run(face.who, function* (call) {
-    yield* changeAttributes(call, yield* resolvePath(call, face, path, how), changes)
-  })
+  face.core.run(face.who, (call) => changeAt(call, face, path, how, changes))
+
+function* changeAt(call: Call, face: Face, path: Path, how: Following, changes: AttributeChanges): Op<void> {
+  yield* changeAttributes(call, yield* resolvePath(call, face, path, how), changes)
+}
 
 function changeOpen(face: Face, of: Description, syscall: string, changes: AttributeChanges): Op<void> {
-  const { ino, generation } = of.file
-  const change = face.core.run(face.who, function* (call) {
-    yield* changeAttributes(call, yield* call.inode(ino, generation), changes, false, placeOfOpen(call, of.file))
-  })
+  const change = face.core.run(face.who, (call) => changeFile(call, of, changes))
   return located(syscall, undefined, of.use(change))
+}
+
+function* changeFile(call: Call, { file }: Description, changes: AttributeChanges): Op<void> {
+  const inode = yield* call.inode(file.ino, file.generation)
+  yield* changeAttributes(call, inode, changes, false, placeOfOpen(call, file))
 }
 
 export interface BigOption {
@@ -254,17 +268,18 @@ function toLength(length: unknown): number {
 export function truncate(face: Face, path: unknown, length?: unknown): Op<void> {
   const at = toPath(path)
   const size = toLength(length)
-  const { core, who } = face
-  return located('open', at, cut())
+  return located('open', at, cut(face, at, size))
+}
 
-  function* cut(): Op<void> {
-    const ino = yield* inspectPath(face, at, 'follow', 'open', (_call, inode) => inode.ino)
-    yield* truncateInode(core, who, ino, function* (call) {
-      const inode = yield* resolvePath(call, face, at, 'follow')
-      if (!isFile(inode) && !isDirectory(inode)) throw new FilesystemError('ENXIO')
-      yield* changeAttributes(call, inode, { size })
-    })
-  }
+function* cut(face: Face, path: Path, size: number): Op<void> {
+  const ino = yield* inspectPath(face, path, 'follow', 'open', (_call, inode) => inode.ino)
+  yield* truncateInode(face.core, face.who, ino, (call) => cutAt(call, face, path, size))
+}
+
+function* cutAt(call: Call, face: Face, path: Path, size: number): Op<void> {
+  const inode = yield* resolvePath(call, face, path, 'follow')
+  if (!isFile(inode) && !isDirectory(inode)) throw new FilesystemError('ENXIO')
+  yield* changeAttributes(call, inode, { size })
 }
 
 export function ftruncate(face: Face, of: Description, length?: unknown): Op<void> {

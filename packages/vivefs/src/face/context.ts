@@ -45,7 +45,7 @@ const SLASH = 0x2f
 const SLASH_BYTES = Buffer.from('/')
 
 /** The bytes to walk from the root: a relative path begins at the view's current directory. */
-export function absolute({ cwd }: Face, bytes: Buffer): Buffer {
+export function absolute({ cwd }: Pick<Face, 'cwd'>, bytes: Buffer): Buffer {
   if (cwd === undefined || bytes.length === 0 || bytes[0] === SLASH) return bytes
   return Buffer.concat([cwd, SLASH_BYTES, bytes])
 }

@@ -2,14 +2,15 @@
 import { constants as os } from 'node:os'
 import { types } from 'node:util'
 import type { Call } from '../core/call.ts'
-import { type ListedEntry, listEntries } from '../core/directory.ts'
+import { cookieOf, type ListedEntry, listEntries, listNames, type NamedEntry } from '../core/directory.ts'
 import { removeDirectory, unlinkEntry } from '../core/link.ts'
+import type { ListedName } from '../core/lookups.ts'
 import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../core/mode.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertBoolean, assertInteger, assertObject, systemError, toOptions } from './arguments.ts'
-import { type Face, located, resolvePath, walkPath } from './context.ts'
+import { absolute, type Face, located, resolvePath, walkPath } from './context.ts'
 import { Dirent } from './dirent.ts'
 import { type Path, toPath } from './paths.ts'
 
@@ -29,24 +30,61 @@ export function* listPage(call: Call, directory: Inode, cookie: bigint, limit: n
   return entries
 }
 
-/** All entries of the directory at `path`, by pages; rights are checked once, as for an open directory. */
-function* listPath(face: Face, path: Path): Op<ListedEntry[]> {
-  const { core, who } = face
-  const first = yield* core.read(who, function* (call) {
-    const directory = yield* resolvePath(call, face, path, 'follow')
-    assertReadable(call, directory)
-    return { ino: directory.ino, entries: yield* listPage(call, directory, 0n, PAGE_ENTRIES) }
-  })
-  const all = first.entries
-  for (let page = all; page.length === PAGE_ENTRIES; ) {
-    const { cookie } = page[page.length - 1]
-    page = yield* core.read(who, function* (call) {
-      const directory = yield* call.find(first.ino)
-      return directory === undefined ? [] : yield* listPage(call, directory, cookie, PAGE_ENTRIES)
-    })
-    all.push(...page)
+/** A page of a directory as readdir wants it. */
+function* namesPage(call: Call, directory: Inode, cookie: bigint): Op<NamedEntry[]> {
+  const entries = directory.entries === 0 ? [] : yield* listNames(call, directory, cookie, PAGE_ENTRIES)
+  call.tx.onCommit(() => call.core.lazyTimes.touch(directory, call.now))
+  return entries
+}
+
+function* firstPage(call: Call, face: Face, path: Path, encoding: NameEncoding): Op<{ ino: number; all: Listing }> {
+  const directory = yield* resolvePath(call, face, path, 'follow')
+  assertReadable(call, directory)
+  const { ino } = directory
+  const entries = yield* namesPage(call, directory, 0n)
+  if (entries.length === PAGE_ENTRIES) return { ino, all: { entries, names: undefined } }
+  const names = named(entries, encoding)
+  if (isUtf8(encoding)) {
+    call.tx.onCommit(() => call.core.lookups.rememberNames(ino, names as readonly ListedName[]))
   }
-  return all
+  return { ino, all: { entries, names } }
+}
+
+function* nextPage(call: Call, ino: number, cookie: bigint): Op<NamedEntry[]> {
+  const directory = yield* call.find(ino)
+  return directory === undefined ? [] : yield* namesPage(call, directory, cookie)
+}
+
+/** A directory: `names` when they are all there. */
+interface Listing {
+  readonly entries: NamedEntry[]
+  readonly names: readonly ListedAs[] | undefined
+}
+
+/** All names of the directory at `path`, by pages; rights are checked once, as for an open directory. */
+function* listPath(face: Face, path: Path, encoding: NameEncoding): Op<readonly ListedAs[]> {
+  const { core, who } = face
+  const known = isUtf8(encoding) ? namesAtHand(face, path) : undefined
+  if (known !== undefined) return known
+  const { ino, all } = yield* core.read(who, (call) => firstPage(call, face, path, encoding))
+  if (all.names !== undefined) return all.names
+  const { entries } = all
+  for (let page = entries; page.length === PAGE_ENTRIES; ) {
+    const cookie = cookieOf(core, page[page.length - 1].name)
+    page = yield* core.read(who, (call) => nextPage(call, ino, cookie))
+    for (const entry of page) entries.push(entry)
+  }
+  return named(entries, encoding)
+}
+
+/** Without a transaction (core/at-hand.ts). */
+function namesAtHand({ core, who, cwd }: Face, { bytes }: Path): readonly ListedName[] | undefined {
+  const directory = core.lookups.find(who, absolute({ cwd }, bytes), true)
+  if (directory === undefined || directory === null || !isDirectory(directory)) return undefined
+  const names = core.lookups.names(directory.ino)
+  if (names === undefined || !mayAccess(who, directory, R_OK)) return undefined
+  core.lazyTimes.touch(directory, core.runtime.now())
+  return names
 }
 
 interface ReaddirOptions {
@@ -55,14 +93,18 @@ interface ReaddirOptions {
 }
 
 /** An entry with its name as the caller wants it. */
-interface NamedEntry {
+interface ListedAs {
   readonly name: string | Buffer
   readonly type: number
 }
 
+type NameEncoding = BufferEncoding | 'buffer' | null | undefined
+
+const isUtf8 = (encoding: NameEncoding): boolean => !encoding || encoding === 'utf8' || encoding === 'utf-8'
+
 /** Sorted by the bytes of the names, as libuv does it. */
-function named(entries: ListedEntry[], encoding: BufferEncoding | 'buffer' | null | undefined): NamedEntry[] {
-  if (!encoding || encoding === 'utf8' || encoding === 'utf-8') {
+function named(entries: NamedEntry[], encoding: NameEncoding): ListedAs[] {
+  if (isUtf8(encoding)) {
     let isAscii = true
     const out = entries.map(({ name, type }) => {
       const text = name.toString()
@@ -105,29 +147,37 @@ export function readdir(face: Face, path: unknown, options?: unknown): Op<string
   /** As the caller gave it. */
   const parentOf = (of: Path): string | Buffer => (types.isUint8Array(path) ? of.bytes : of.shown)
   if (recursive !== undefined && recursive !== null) assertBoolean(recursive, 'options.recursive')
-  return located('scandir', at, recursive ? deep() : flat())
+  const how = { encoding, withFileTypes: Boolean(withFileTypes), parentOf }
+  return located('scandir', at, recursive ? deep(face, at, how) : flat(face, at, how))
+}
 
-  function* flat(): Op<string[] | Buffer[] | Dirent[]> {
-    const entries = named(yield* listPath(face, at), encoding)
-    if (!withFileTypes) return entries.map(({ name }) => name) as string[]
-    return entries.map(({ name, type }) => new Dirent(name, parentOf(at), type))
-  }
+interface How {
+  readonly encoding: NameEncoding
+  readonly withFileTypes: boolean
+  parentOf(of: Path): string | Buffer
+}
 
-  function* deep(): Op<string[] | Buffer[] | Dirent[]> {
-    const names: (string | Buffer)[] = []
-    const dirents: Dirent[] = []
-    const queue: { path: Path; below: string | Buffer }[] = [{ path: at, below: '' }]
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { path, below } = next
-      for (const { name, type } of named(yield* listPath(face, path), encoding)) {
-        const relative = joined(below, name)
-        if (withFileTypes) dirents.push(new Dirent(name, parentOf(path), type))
-        else names.push(relative)
-        if (type === S_IFDIR) queue.push({ path: toEntryPath(path, name), below: relative })
-      }
+function* flat(face: Face, path: Path, how: How): Op<string[] | Buffer[] | Dirent[]> {
+  const entries = yield* listPath(face, path, how.encoding)
+  if (!how.withFileTypes) return entries.map(({ name }) => name) as string[]
+  const parent = how.parentOf(path)
+  return entries.map(({ name, type }) => new Dirent(name, parent, type))
+}
+
+function* deep(face: Face, top: Path, { encoding, withFileTypes, parentOf }: How): Op<string[] | Buffer[] | Dirent[]> {
+  const names: (string | Buffer)[] = []
+  const dirents: Dirent[] = []
+  const queue: { path: Path; below: string | Buffer }[] = [{ path: top, below: '' }]
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const { path, below } = next
+    for (const { name, type } of yield* listPath(face, path, encoding)) {
+      const relative = joined(below, name)
+      if (withFileTypes) dirents.push(new Dirent(name, parentOf(path), type))
+      else names.push(relative)
+      if (type === S_IFDIR) queue.push({ path: toEntryPath(path, name), below: relative })
     }
-    return withFileTypes ? dirents : (names as string[])
   }
+  return withFileTypes ? dirents : (names as string[])
 }
 
 interface RmOptions {
@@ -158,30 +208,29 @@ export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
   assertBoolean(recursive, 'options.recursive')
   assertInteger(maxRetries, 'options.maxRetries', 0, 0xffff_ffff)
   assertInteger(retryDelay, 'options.retryDelay', 0, 0x7fff_ffff)
-  return remove()
+  return remove(face, at, recursive, force)
+}
 
-  function* remove(): Op<void> {
-    const { core, who } = face
-    const type = yield* located('lstat', at, lookAt(face, at))
-    if (type === undefined) {
-      if (force) return
-      throw new FilesystemError('ENOENT', { syscall: 'lstat', path: at.shown })
-    }
-    if (type === S_IFDIR) {
-      if (!recursive) throw isDirectoryError(at.shown)
-      yield* located('rmdir', at, assertRemovable(face, at))
-      return yield* removeTree(face, at)
-    }
-    const unlinking = core.run(
-      who,
-      function* (call) {
-        const { directory, name } = yield* walkPath(call, face, at, 'parent')
-        yield* unlinkEntry(call, directory, name)
-      },
-      { reclaims: true },
-    )
-    yield* located('unlink', at, unlinking)
+const RECLAIMS = { reclaims: true }
+
+function* remove(face: Face, path: Path, recursive: boolean, force: boolean): Op<void> {
+  const type = yield* located('lstat', path, lookAt(face, path))
+  if (type === undefined) {
+    if (force) return
+    throw new FilesystemError('ENOENT', { syscall: 'lstat', path: path.shown })
   }
+  if (type === S_IFDIR) {
+    if (!recursive) throw isDirectoryError(path.shown)
+    yield* located('rmdir', path, assertRemovable(face, path))
+    return yield* removeTree(face, path)
+  }
+  const unlinking = face.core.run(face.who, (call) => removeFile(call, face, path), RECLAIMS)
+  yield* located('unlink', path, unlinking)
+}
+
+function* removeFile(call: Call, face: Face, path: Path): Op<void> {
+  const { directory, name } = yield* walkPath(call, face, path, 'parent')
+  yield* unlinkEntry(call, directory, name)
 }
 
 /** The type of what is there; undefined when nothing is. */

@@ -63,13 +63,15 @@ export function mkdir(face: Face, path: unknown, options?: unknown): Op<string |
   }
   mode = S_IFDIR | (mode & PERMISSIONS)
   if (isRecursive) return located('mkdir', at, makeDirectories(face, at, mode))
-  const make = face.core.run(face.who, function* (call) {
-    const place = yield* walkTo(call, face, at)
-    assertFree(place, true)
-    yield* createEntry(call, place.directory, place.name, { mode })
-    return undefined
-  })
+  const make = face.core.run(face.who, (call) => makeDirectory(call, face, at, mode))
   return located('mkdir', at, make)
+}
+
+function* makeDirectory(call: Call, face: Face, path: Path, mode: number): Op<undefined> {
+  const place = yield* walkTo(call, face, path)
+  assertFree(place, true)
+  yield* createEntry(call, place.directory, place.name, { mode })
+  return undefined
 }
 
 /** mkdir -p in one transaction; answers the first directory that was made, as the caller wrote it. */
@@ -131,54 +133,54 @@ function parentEnd(bytes: Buffer, end: number): number {
 
 export function rmdir(face: Face, path: unknown): Op<void> {
   const at = toPath(path)
-  const remove = face.core.run(
-    face.who,
-    function* (call) {
-      const place = yield* walkTo(call, face, at)
-      if (place.last === 'root') throw new FilesystemError('EBUSY')
-      yield* removeDirectory(call, place.directory, place.name)
-    },
-    RECLAIMS,
+  return located(
+    'rmdir',
+    at,
+    face.core.run(face.who, (call) => removeAt(call, face, at), RECLAIMS),
   )
-  return located('rmdir', at, remove)
+}
+
+function* removeAt(call: Call, face: Face, path: Path): Op<void> {
+  const place = yield* walkTo(call, face, path)
+  if (place.last === 'root') throw new FilesystemError('EBUSY')
+  yield* removeDirectory(call, place.directory, place.name)
 }
 
 export function unlink(face: Face, path: unknown): Op<void> {
   const at = toPath(path)
-  const remove = face.core.run(
-    face.who,
-    function* (call) {
-      const place = yield* walkTo(call, face, at)
-      if (place.last !== 'name') throw new FilesystemError('EISDIR')
-      if (place.trailingSlash && place.inode !== undefined) {
-        throw new FilesystemError(isDirectory(place.inode) ? 'EISDIR' : 'ENOTDIR')
-      }
-      yield* unlinkEntry(call, place.directory, place.name)
-    },
-    RECLAIMS,
+  return located(
+    'unlink',
+    at,
+    face.core.run(face.who, (call) => unlinkAt(call, face, at), RECLAIMS),
   )
-  return located('unlink', at, remove)
+}
+
+function* unlinkAt(call: Call, face: Face, path: Path): Op<void> {
+  const place = yield* walkTo(call, face, path)
+  if (place.last !== 'name') throw new FilesystemError('EISDIR')
+  if (place.trailingSlash && place.inode !== undefined) {
+    throw new FilesystemError(isDirectory(place.inode) ? 'EISDIR' : 'ENOTDIR')
+  }
+  yield* unlinkEntry(call, place.directory, place.name)
 }
 
 export function rename(face: Face, oldPath: unknown, newPath: unknown, flags?: RenameFlags): Op<void> {
   const from = toPath(oldPath, 'oldPath')
   const to = toPath(newPath, 'newPath')
   const how = flags ?? {}
-  const move = face.core.run(
-    face.who,
-    function* (call) {
-      if (how.noReplace && how.exchange) throw new FilesystemError('EINVAL')
-      const source = yield* walkTo(call, face, from)
-      const target = yield* walkTo(call, face, to)
-      if (source.last !== 'name') throw new FilesystemError('EBUSY')
-      if (target.last !== 'name') throw new FilesystemError(how.noReplace ? 'EEXIST' : 'EBUSY')
-      if (source.inode === undefined) throw new FilesystemError('ENOENT')
-      assertSlashes(source, target, how)
-      yield* renameEntry(call, source, target, how)
-    },
-    RECLAIMS,
-  )
+  const move = face.core.run(face.who, (call) => renameAt(call, face, from, to, how), RECLAIMS)
   return located('rename', from, move, to)
+}
+
+function* renameAt(call: Call, face: Face, from: Path, to: Path, how: RenameFlags): Op<void> {
+  if (how.noReplace && how.exchange) throw new FilesystemError('EINVAL')
+  const source = yield* walkTo(call, face, from)
+  const target = yield* walkTo(call, face, to)
+  if (source.last !== 'name') throw new FilesystemError('EBUSY')
+  if (target.last !== 'name') throw new FilesystemError(how.noReplace ? 'EEXIST' : 'EBUSY')
+  if (source.inode === undefined) throw new FilesystemError('ENOENT')
+  assertSlashes(source, target, how)
+  yield* renameEntry(call, source, target, how)
 }
 
 /** Only a directory may be named with a slash behind it. */
@@ -243,12 +245,17 @@ export function symlink(face: Face, target: unknown, path: unknown, type?: unkno
 export function readlink(face: Face, path: unknown, options?: unknown): Op<string | Buffer> {
   const { encoding } = toOptions(options, {})
   const at = toPath(path, 'oldPath')
-  const read = face.core.read(face.who, function* (call) {
-    const inode = yield* resolvePath(call, face, at, 'nofollow')
-    if (!isSymlink(inode)) throw new FilesystemError('EINVAL')
-    return encoded(Buffer.from(inode.target), encoding)
-  })
-  return located('readlink', at, read)
+  return located(
+    'readlink',
+    at,
+    face.core.read(face.who, (call) => targetOf(call, face, at, encoding)),
+  )
+}
+
+function* targetOf(call: Call, face: Face, path: Path, encoding: Parameters<typeof encoded>[1]): Op<string | Buffer> {
+  const inode = yield* resolvePath(call, face, path, 'nofollow')
+  if (!isSymlink(inode)) throw new FilesystemError('EINVAL')
+  return encoded(Buffer.from(inode.target), encoding)
 }
 
 /** Kinds of nodes that mknod makes. */
