@@ -1,5 +1,6 @@
 /** The program `vivefs`: all commands, and what becomes of their errors. */
 import { Command, CommanderError } from 'commander'
+import { getfacl, setfacl } from './commands/acl.ts'
 import { cat } from './commands/cat.ts'
 import { cp, ln, mkdir, mv, rm } from './commands/change.ts'
 import { changes } from './commands/changes.ts'
@@ -69,6 +70,8 @@ export async function run(
     mkdir,
     chmod,
     chown,
+    getfacl,
+    setfacl,
     du,
     df,
     find,
