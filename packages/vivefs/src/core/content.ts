@@ -194,7 +194,7 @@ function* writeExtent(call: Call, inode: Inode, index: number, segment: Segment)
 }
 
 /** A new base row instead of all visible rows of the extent; none when there is nothing to hold. */
-function putBase(call: Call, inode: Inode, index: number, segments: Segments, tail: Tail | undefined): void {
+export function putBase(call: Call, inode: Inode, index: number, segments: Segments, tail: Tail | undefined): void {
   const key = extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART)
   const data = segments.filter((segment) => segment.data !== undefined)
   if (data.length === 0) call.tx.del(key)
@@ -304,7 +304,7 @@ function* deleteExtents(call: Call, inode: Inode, first: number, last: number): 
  * Hides extents from `first` on in all data epochs and opens a new epoch for what comes. `hiddenBytes` is what they
  * hold, or -1 when nobody knows; then the trims count.
  */
-function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes: number): Op<void> {
+export function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes: number): Op<void> {
   if (inode.epochs.length >= EPOCHS_MAX && first > 0) throw new FilesystemError('EBUSY')
   // A trim that counts meets each hidden extent as one row: partial rows on an older epoch's base would count twice.
   for (const tail of inode.tails) if (tail.index < first || hiddenBytes < 0) yield* foldTail(call, inode, tail)

@@ -9,19 +9,8 @@ import { type NamedPlace, placeOf } from './changes.ts'
 import { consolidate, needsConsolidation } from './consolidate.ts'
 import { readContent, resize, writeContent } from './content.ts'
 import type { Core } from './core.ts'
-import {
-  type Credentials,
-  isDirectory,
-  isFile,
-  isOwner,
-  isSymlink,
-  mayAccess,
-  R_OK,
-  superuser,
-  W_OK,
-  withoutSetId,
-} from './mode.ts'
-import { dropCapability } from './xattr.ts'
+import { type Credentials, isDirectory, isFile, isOwner, isSymlink, mayAccess, R_OK, superuser, W_OK } from './mode.ts'
+import { dropPowers } from './powers.ts'
 
 const {
   O_ACCMODE = 3,
@@ -101,14 +90,6 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   yield* dropPowers(call, edited)
   call.tellOf(inode, 'modify')
   return edited
-}
-
-/** Who changes a program takes its powers: set-id bits (but the superuser leaves them) and capabilities. */
-function* dropPowers(call: Call, edited: Inode, place?: NamedPlace): Op<void> {
-  const { mode, xattrs } = edited
-  if (call.who.uid !== 0) edited.mode = withoutSetId(mode)
-  if (xattrs > 0) yield* dropCapability(call, edited)
-  if (edited.mode !== mode || edited.xattrs !== xattrs) call.tellOf(edited, 'attrib', place)
 }
 
 /** Opens an inode. `isNew` and the errors as for `prepareOpen`. */

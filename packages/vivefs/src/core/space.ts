@@ -2,11 +2,13 @@
 import { FilesystemError } from '../errors.ts'
 import type { Segments } from '../format/extent.ts'
 import type { Inode } from '../format/inode.ts'
-import { extentRange, parseExtentKey } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Call } from './call.ts'
 import { FILE_BYTES_MAX, punch, readExtent } from './content.ts'
 import type { Core } from './core.ts'
+import { nextExtent } from './next-extent.ts'
+import { dropPowers } from './powers.ts'
+import { collapseRange, insertRange } from './shift.ts'
 
 /** The first allocated byte at or after `offset`. ENXIO when there is none before the end of the file. */
 export function* seekData(call: Call, inode: Inode, offset: number): Op<number> {
@@ -44,25 +46,20 @@ function endOfData(segments: Segments, from: number): number {
   return at
 }
 
-/** The next extent at or after `index` that has any row. */
-function* nextExtent(call: Call, inode: Inode, index: number): Op<number | undefined> {
-  let found: number | undefined
-  for (const { epoch, end } of inode.epochs) {
-    const [row] = yield* call.tx.range({ ...extentRange(inode.ino, epoch, index, 1), keysOnly: true })
-    const at = row === undefined ? undefined : parseExtentKey(row.key)?.index
-    if (at !== undefined && at < end && (found === undefined || at < found)) found = at
-  }
-  return found
-}
-
 /**
  * `allocate`: makes the file at least offset + length long (unless `keepSize`). Space is not set aside: the store writes
  * every version elsewhere, so a later write may still meet ENOSPC. `punch`: makes a hole, the size stays. `zero`: the
- * range reads as zeros, by a hole.
+ * range reads as zeros, by a hole. `collapse` takes whole extents out, `insert` puts a hole of whole extents in; what is
+ * behind moves (core/shift.ts), and `keepSize` means nothing.
  */
-export type FallocateMode = 'allocate' | 'punch' | 'zero'
+export type FallocateMode = (typeof FALLOCATE_MODES)[number]
 
-/** Errors: EINVAL (an empty or negative range), EFBIG. */
+export const FALLOCATE_MODES = ['allocate', 'punch', 'zero', 'collapse', 'insert'] as const
+
+/** Whether it cuts the file, so that it is run by `truncateInode`. */
+export const isShift = (mode: FallocateMode): boolean => mode === 'collapse' || mode === 'insert'
+
+/** Errors: EINVAL (an empty or negative range; those of core/shift.ts), EFBIG, EBUSY. */
 export function* fallocate(
   call: Call,
   inode: Inode,
@@ -76,8 +73,13 @@ export function* fallocate(
   }
   if (offset + length > FILE_BYTES_MAX) throw new FilesystemError('EFBIG')
   const edited = call.edit(inode, 'mtime')
-  if (mode !== 'allocate') yield* punch(call, edited, offset, length)
-  if (mode !== 'punch' && !keepSize) edited.size = Math.max(edited.size, offset + length)
+  if (mode === 'collapse') yield* collapseRange(call, edited, offset, length)
+  else if (mode === 'insert') yield* insertRange(call, edited, offset, length)
+  else {
+    if (mode !== 'allocate') yield* punch(call, edited, offset, length)
+    if (mode !== 'punch' && !keepSize) edited.size = Math.max(edited.size, offset + length)
+  }
+  yield* dropPowers(call, edited)
   call.tellOf(inode, 'modify')
   return edited
 }

@@ -1,7 +1,15 @@
 /** Operations on open files: open, close, read, write, and their vectors. Positions as POSIX has them. */
 import { readAtHand } from '../core/at-hand.ts'
-import { readFile as readAt, writeFile as writeAt } from '../core/open-file.ts'
-import { fallocate as allocate, type FallocateMode, seekData, seekHole } from '../core/space.ts'
+import type { Call } from '../core/call.ts'
+import { readFile as readAt, truncateInode, writeFile as writeAt } from '../core/open-file.ts'
+import {
+  fallocate as allocate,
+  FALLOCATE_MODES,
+  type FallocateMode,
+  isShift,
+  seekData,
+  seekHole,
+} from '../core/space.ts'
 import { FilesystemError } from '../errors.ts'
 import { done, type Op } from '../op.ts'
 import { assertInt32, assertInteger, bytesOfView, outOfRange, toMode, wrongType, wrongValue } from './arguments.ts'
@@ -216,7 +224,7 @@ export interface FallocateOptions {
   readonly keepSize?: boolean
 }
 
-/** fallocate(2). EBADF when not open for writing, EINVAL, EFBIG. */
+/** fallocate(2). EBADF when not open for writing, EINVAL, EFBIG (a size, or more than 32 MiB that have to move). */
 export function fallocate(
   face: Face,
   of: Description,
@@ -228,15 +236,15 @@ export function fallocate(
   assertInteger(length, 'length', 1)
   const { mode = 'allocate' } = options
   const { keepSize = mode === 'punch' } = options
-  if (!['allocate', 'punch', 'zero'].includes(mode)) throw wrongValue('options.mode', mode)
+  if (!FALLOCATE_MODES.includes(mode)) throw wrongValue('options.mode', mode)
   const { ino, generation, canWrite } = of.file
-  const change = face.core.run(
-    face.who,
-    function* (call) {
-      if (!canWrite) throw new FilesystemError('EBADF')
-      yield* allocate(call, yield* call.inode(ino, generation), mode, offset, length, keepSize)
-    },
-    { reclaims: mode === 'punch' },
-  )
+  const { core, who } = face
+  const body = function* (call: Call): Op<void> {
+    if (!canWrite) throw new FilesystemError('EBADF')
+    yield* allocate(call, yield* call.inode(ino, generation), mode, offset, length, keepSize)
+  }
+  const change = isShift(mode)
+    ? truncateInode(core, who, ino, body)
+    : core.run(who, body, { reclaims: mode === 'punch' })
   return located('fallocate', undefined, of.use(change))
 }

@@ -40,7 +40,7 @@ import {
   writeFile,
 } from '../core/open-file.ts'
 import { type RenameFlags, renameEntry } from '../core/rename.ts'
-import { type FallocateMode, fallocate, seekData, seekHole, spaceReport } from '../core/space.ts'
+import { type FallocateMode, fallocate, isShift, seekData, seekHole, spaceReport } from '../core/space.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from '../core/xattr.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
@@ -267,7 +267,12 @@ export function createFsal(core: Core): Fsal {
       if (!isFile(inode)) throw new FilesystemError('EINVAL')
       return what === 'data' ? seekData(call, inode, offset) : seekHole(call, inode, offset)
     }),
-    fallocate: operation(WRITES, allocate),
+    fallocate: (who, handle, args) => {
+      const body = (call: Call): Op<Attributes> => onInode(call, handle, allocate, args)
+      return isShift(args.mode)
+        ? truncateInode(core, who, decodeHandle(volumeId, handle).ino, body)
+        : core.run(who, body, args.mode === 'punch' ? RECLAIMS : WRITES)
+    },
     getxattr: operation(READS, (call, inode, { name }) => getXattr(call, inode, name)),
     setxattr: operation(WRITES, (call, inode, { name, value, mode = 'any' }) =>
       setXattr(call, inode, name, value, mode),
