@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -43,6 +43,17 @@ function digest(paths) {
     else visit(path)
   }
   return hash.digest('hex')
+}
+
+/** Removes what earlier builds left: chunks whose names changed. What runs meanwhile keeps the files that it needs until now. */
+function removeOlder(startMs) {
+  for (const name of packages) {
+    const dist = join(root, `packages/${name}/dist`)
+    for (const entry of readdirSync(dist, { withFileTypes: true })) {
+      const path = join(dist, entry.name)
+      if (entry.isFile() && statSync(path).mtimeMs < startMs) rmSync(path)
+    }
+  }
 }
 
 /** Runs the pinned pnpm; npx fetches it on first use and keeps it in npm's own cache. */
@@ -86,7 +97,9 @@ if (process.argv.includes('--build')) {
   const complete = packages.every((name) => existsSync(join(root, `packages/${name}/dist/index.d.cts`)))
   if (stamp.built !== sources || !complete) {
     console.log('Building the packages ...')
+    const startMs = Date.now()
     pnpm(['--recursive', '--workspace-concurrency=1', '--reporter=append-only', 'run', 'build'])
+    removeOlder(startMs)
     remember({ built: sources })
   }
 }

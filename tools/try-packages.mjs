@@ -3,9 +3,9 @@
  * Packs every publishable package, installs the tarballs into an empty project as a user would, and uses them from ESM,
  * from CommonJS and from TypeScript.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { call, packAll } from './pack.mjs'
 import { root } from './steps.mjs'
 
@@ -79,6 +79,7 @@ export async function use(): Promise<Fsal> {
 
 try {
   const dependencies = packAll(join(project, 'tarballs'))
+  for (const address of Object.values(dependencies)) checkPackage(address.replace(/^file:/, ''))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, dependencies, overrides: dependencies }))
   call('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], project)
   writeFileSync(join(project, 'use.mjs'), esm)
@@ -123,4 +124,16 @@ try {
   console.log('commands ok')
 } finally {
   rmSync(project, { recursive: true, force: true })
+}
+
+/** publint and are-the-types-wrong on one tarball (Node 20 and newer know `exports`: the profile node16), and what it weighs. */
+function checkPackage(tarball) {
+  const tool = (path, args) => call(process.execPath, [join(root, 'node_modules', path), ...args], project).toString()
+  const lint = tool('publint/src/cli.js', [tarball, '--strict'])
+  if (!lint.includes('All good!')) throw new Error(lint)
+  tool('@arethetypeswrong/cli/dist/index.js', [tarball, '--profile', 'node16', '--quiet'])
+  const bytes = statSync(tarball).size
+  console.log(
+    `${basename(tarball).padEnd(28)} ${String(Math.ceil(bytes / 1024)).padStart(6)} KiB packed; publint and types are clean`,
+  )
 }
