@@ -12,10 +12,10 @@ const DEEP = process.env.VIVEFS_DEEP === '1'
 /** By default every so manyth point, from the seed's on. */
 const STRIDE = DEEP ? 1 : 23
 
-const RECOVERY_STRIDE = DEEP ? 1 : 61
+/** Cuts during openings: every change that opening makes, at every so manyth point of the trace; fewer where the configuration is beside. */
+const recoveryStrides = ({ crash }: Configuration): { points: number; changes: number } =>
+  DEEP ? { points: crash === 'default' ? 2 : 8, changes: 1 } : { points: 61, changes: 7 }
 
-/** Every change that recovery makes, where the configuration is in every run; a third of them, another third at the next point, elsewhere. */
-const strideOf = ({ crash }: Configuration): number => (!DEEP ? 7 : crash === 'default' ? 1 : 3)
 const CYCLES = DEEP ? 10_000 : 30
 /** Cycles that one database goes through. */
 const LIFE_CYCLES = 5

@@ -178,7 +178,7 @@ export async function tryRecovery(
   let recoveries = 0
   try {
     const reached = await runTrace(trace, powered, options)
-    for (let again = 1 + (o.cutAt % o.stride), cut = reached.cut; cut; again += o.stride) {
+    for (let again = 1, cut = reached.cut; cut; again += o.stride) {
       const first = CUTS[(o.cutAt + again) % CUTS.length]!
       const second = CUTS[again % CUTS.length]!
       const opening = new Powered(await powered.after(first, o.cutAt), again, again)
