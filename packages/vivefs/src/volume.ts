@@ -2,12 +2,13 @@
 
 import { type AtimePolicy, Core } from './core/core.ts'
 import { corruption } from './core/corruption.ts'
-import { isDirectory, S_IFDIR, superuser } from './core/mode.ts'
-import { reclaimOrphan } from './core/open-file.ts'
+import { S_IFDIR } from './core/mode.ts'
+import { reclaimOrphans } from './core/reclaim.ts'
 import type { Engine } from './engine/engine.ts'
-import { FilesystemError, ViveError } from './errors.ts'
+import { ViveError } from './errors.ts'
+import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { encodeInode, freshInode } from './format/inode.ts'
-import { countersKey, inodeKey, inodeLeaseKey, numberOfKey, orphanRange, superblockKey } from './format/keys.ts'
+import { countersKey, inodeKey, inodeLeaseKey, superblockKey } from './format/keys.ts'
 import {
   type Counters,
   decodeCounters,
@@ -22,6 +23,8 @@ import {
 } from './format/superblock.ts'
 import { type Op, runAsync } from './op.ts'
 import type { Runtime } from './runtime.ts'
+import { attachRegistry, openRegistry, openViewAlone } from './snapshot/mount.ts'
+import { proceed } from './snapshot/rollback.ts'
 import type { TransactionalStore, Tx } from './store/store.ts'
 
 export const ROOT_INO = 1
@@ -45,11 +48,18 @@ export interface MountOptions {
   readonly mustBeNew: boolean
   /** Mount in spite of damage, for fsck: no background work starts, unreadable counters are zero. */
   readonly salvage: boolean
+  /** The identity of a volume whose superblock cannot be read, for a salvage. */
+  readonly volumeId?: string | undefined
+  /** Told what a salvage does without. */
+  readonly onLost?: (what: string) => void
 }
 
 interface Found {
   readonly superblock: Superblock
   readonly counters: Counters
+  /** What a salvage does without. */
+  readonly lost: readonly string[]
+  readonly isSeedLost: boolean
 }
 
 /**
@@ -66,6 +76,7 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     }
     found = await runAsync(makeVolume(store, runtime, create))
   }
+  const registry = await openRegistry(store, found.superblock, options)
   const core = new Core({
     store,
     superblock: found.superblock,
@@ -75,11 +86,10 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     readOnly: options.readOnly,
     extentCacheBytes: options.extentCacheBytes,
     freeBytes: engine.freeBytes,
+    shared: registry.keeper,
+    isSeedLost: found.isSeedLost,
   })
-  if (!options.readOnly && !salvage) {
-    // First the jobs that are there: an orphan's purge takes a number above theirs.
-    await runAsync(core.jobs.resume())
-    await runAsync(reclaimOrphans(core))
+  for (const what of found.lost) options.onLost?.(what)
   attachRegistry(core, registry)
   const { rollback } = registry.state
   if (rollback !== undefined && !salvage) {
@@ -88,6 +98,10 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     await proceed(core)
   }
   if (!salvage) await runAsync(core.feed.mount())
+  if (!options.readOnly && !salvage) {
+    // First the jobs that are there: an orphan's purge takes a number above theirs.
+    await runAsync(core.jobs.resume())
+    await runAsync(reclaimOrphans(core))
   }
   return core
 }
@@ -96,23 +110,47 @@ function* readVolume(store: TransactionalStore, options: MountOptions): Op<Found
   return yield* store.transact((tx) => findVolume(tx, options), { readOnly: true })
 }
 
-function* findVolume(tx: Tx, { readOnly, salvage }: MountOptions): Op<Found | undefined> {
+function* findVolume(tx: Tx, options: MountOptions): Op<Found | undefined> {
+  const { readOnly, salvage } = options
+  const lost: string[] = []
   const row = yield* tx.get(superblockKey)
-  if (row === undefined) {
+  const mayDoWithout = salvage && readOnly && options.volumeId !== undefined
+  if (row === undefined && !mayDoWithout) {
     // The store's own marker apart, nothing may be there: a stranger's database is not ours to fill.
     const [stranger] = yield* tx.range({ gt: Buffer.of(0), lt: Buffer.of(0xff, 0xff), limit: 1, keysOnly: true })
     if (stranger === undefined) return undefined
     throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', 'the database holds data, but no ViveFS volume')
   }
-  const superblock = decodeSuperblock(row)
-  if (!superblock.ok) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${superblock.fault}`)
-  assertSupported(superblock.value, readOnly)
+  const verdict = row === undefined ? { ok: false as const, fault: 'missing' } : decodeSuperblock(row)
+  let superblock: Superblock
+  if (verdict.ok) superblock = verdict.value
+  else {
+    if (!mayDoWithout) throw new ViveError('ERR_VIVEFS_CORRUPTION', `the superblock is damaged: ${verdict.fault}`)
+    superblock = stopgap(options.volumeId)
+    lost.push(`the superblock (${verdict.fault}): names are found by looking through directories`)
+  }
+  assertSupported(superblock, readOnly)
+  const isSeedLost = !verdict.ok
   const countersRow = yield* tx.get(countersKey)
   const counters = countersRow === undefined ? undefined : decodeCounters(countersRow)
-  if (counters?.ok) return { superblock: superblock.value, counters: counters.value }
-  if (salvage) return { superblock: superblock.value, counters: { inodes: 0, dataBytes: 0 } }
-  throw corruption('counters', counters?.fault ?? 'missing')
+  if (counters?.ok) return { superblock, counters: counters.value, lost, isSeedLost }
+  if (!salvage) throw corruption('counters', counters?.fault ?? 'missing')
+  lost.push(`the counters (${counters?.fault ?? 'missing'}): space in use is not known`)
+  return { superblock, counters: { inodes: 0, dataBytes: 0 }, lost, isSeedLost }
 }
+
+/** In the place of a superblock that cannot be read: what reading needs of it. */
+const stopgap = (volumeId: string): Superblock => ({
+  format: FORMAT_VERSION,
+  volumeId,
+  createdMs: 0,
+  extentBytes: EXTENT_BYTES_DEFAULT,
+  nameSeedHigh: 0,
+  nameSeedLow: 0,
+  rootIno: ROOT_INO,
+  features: FEATURES_NONE,
+  label: '',
+})
 
 function assertSupported({ format, features }: Superblock, readOnly: boolean): void {
   const refuse = (message: string, found: number, supported: number): never => {
@@ -164,14 +202,5 @@ function* makeVolume(store: TransactionalStore, runtime: Runtime, what: NewVolum
     },
     { durable: true },
   )
-  return { superblock, counters }
-}
-
-/** Files that were deleted while open when the last session ended. */
-function* reclaimOrphans(core: Core): Op<void> {
-  const rows = yield* core.read(superuser, (call) => call.tx.range(orphanRange))
-  for (const { key } of rows) yield* reclaimOrphan(core, numberOfKey(key))
-  const root = yield* core.read(superuser, (call) => call.find(core.superblock.rootIno))
-  if (root === undefined || !isDirectory(root))
-    throw new FilesystemError('EIO', { cause: corruption('root', 'missing') })
+  return { superblock, counters, lost: [], isSeedLost: false }
 }

@@ -18,6 +18,7 @@ import { LazyTimes } from './lazy-times.ts'
 import { Lookups } from './lookups.ts'
 import type { Credentials } from './mode.ts'
 import { OpenFiles } from './open-files.ts'
+import type { SharedRows } from './shared-rows.ts'
 
 /** How access times are kept: as Linux does by default, at every read, or never. */
 export type AtimePolicy = 'relatime' | 'strictatime' | 'noatime'
@@ -32,6 +33,12 @@ export interface CoreOptions {
   readonly extentCacheBytes: number
   /** Bytes that the place below the volume can still take; undefined when nobody knows. */
   readonly freeBytes?: () => number | undefined
+  /** The secret of the name hash is lost: directories are looked through. For reading only. */
+  readonly isSeedLost?: boolean
+  /** Tells what a snapshot or a fork shows from its volume: 32 hexadecimal digits. Default: the volume's id. */
+  readonly identity?: string
+  /** Who else may see rows of this volume. */
+  readonly shared?: SharedRows
 }
 
 const LEASE_INODES = 4096
@@ -51,17 +58,19 @@ export class Core {
   readonly jobs: JobRunner
   /** What watchers listen to. */
   readonly changes = new Changes()
+  /** What outlives them: the change feed. */
+  readonly feed: Feed
   /** Advisory locks of all who use the volume. */
   readonly locks = new LockTable()
   /** Refuses changes that must not be made now; transactions set it while they run (transaction/). */
-  /** What outlives them: the change feed. */
-  readonly feed: Feed
   guard: ((who: Credentials) => void) | undefined
   /** How many want it. */
   guards = 0
   #nextIno = 0
   #leaseEnd = 0
   #nextJob = 0
+  readonly #ends: (() => Promise<void>)[] = []
+  #sealed: Promise<void> | undefined
   #frozen: { promise: Promise<void>; thaw: () => void; settle: () => void } | undefined
   /** Changes that have begun and are not over. */
   #changing = 0
@@ -78,11 +87,11 @@ export class Core {
     this.lazyTimes = new LazyTimes(this)
     this.lookups = new Lookups(this)
     this.jobs = new JobRunner(this)
+    this.feed = new Feed(this)
   }
 
   /**
    * Runs `body` as one transaction in the name of `who`. The body may run again: it changes nothing but through the
-    this.feed = new Feed(this)
    * call. Errors: what the body throws; EROFS for changes of a read-only volume; ERR_VIVEFS_CLOSED.
    */
   *run<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions = {}): Op<T> {
@@ -99,18 +108,13 @@ export class Core {
     this.guard?.(who)
     this.#changing++
     try {
+      if (this.changes.isRecorded) return yield* this.#runRecorded(who, body, options)
       return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), options)
     } finally {
       if (--this.#changing === 0) this.#frozen?.settle()
     }
-      if (this.changes.isRecorded) return yield* this.#runRecorded(who, body, options)
   }
 
-  /** One run of a body. */
-  *#attempt<T>(tx: Tx, who: Credentials, body: (call: Call) => Op<T>, readOnly: boolean, slot?: FeedSlot): Op<T> {
-    while (this.#sealed !== undefined) yield* pending(this.#sealed)
-    const call = new Call(this, tx, who)
-    const result = yield* body(call)
   /** As `run`, with an entry in the change feed. */
   *#runRecorded<T>(who: Credentials, body: (call: Call) => Op<T>, options: TransactOptions): Op<T> {
     const slot: FeedSlot = { seq: 0 }
@@ -119,6 +123,11 @@ export class Core {
     return result
   }
 
+  /** One run of a body. */
+  *#attempt<T>(tx: Tx, who: Credentials, body: (call: Call) => Op<T>, readOnly: boolean, slot?: FeedSlot): Op<T> {
+    while (this.#sealed !== undefined) yield* pending(this.#sealed)
+    const call = new Call(this, tx, who)
+    const result = yield* body(call)
     if (!readOnly) call.finish(slot)
     return result
   }
@@ -207,6 +216,36 @@ export class Core {
     frozen?.thaw()
   }
 
+  /** Whether nothing of the volume may be shown now. */
+  get isSealed(): boolean {
+    return this.#sealed !== undefined
+  }
+
+  /** Makes reads wait as well, those too that have begun and were overtaken; to be used while changes are frozen. */
+  seal(): { open(): void; fail(error: unknown): void } {
+    let settle = { open: (): void => {}, fail: (_error: unknown): void => {} }
+    const sealed = new Promise<void>((open, fail) => {
+      settle = { open, fail }
+    })
+    sealed.catch(() => {})
+    this.#sealed = sealed
+    const open = (): void => {
+      this.#sealed = undefined
+      settle.open()
+    }
+    return { open, fail: (error) => settle.fail(error) }
+  }
+
+  /** `end` runs when the volume closes, while it is still of use. */
+  beforeClose(end: () => Promise<void>): void {
+    this.#ends.push(end)
+  }
+
+  /** What handles and device numbers are made of: 32 hexadecimal digits. */
+  get identity(): string {
+    return this.options.identity ?? this.superblock.volumeId
+  }
+
   assertOpen(): void {
     if (this.#closed) throw new ViveError('ERR_VIVEFS_CLOSED', 'the volume is closed')
   }
@@ -217,6 +256,8 @@ export class Core {
     this.thaw()
     this.locks.shut()
     try {
+      for (const end of this.#ends) await end()
+      await this.feed.stop()
       await this.jobs.stop()
       if (!this.options.readOnly) {
         await this.lazyTimes.flush()
@@ -229,4 +270,3 @@ export class Core {
     }
   }
 }
-      await this.feed.stop()

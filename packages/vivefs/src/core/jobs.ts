@@ -36,6 +36,7 @@ export class JobRunner {
   #overflowed = false
   #running: Promise<void> | undefined
   #stopping = false
+  #isPaused = false
   #failure: unknown
   #other: OtherWork | undefined
 
@@ -52,7 +53,7 @@ export class JobRunner {
   start(id: number, job: Job): void {
     if (this.#queue.size < QUEUE_MAX) this.#queue.set(id, job)
     else this.#overflowed = true
-    if (!this.#stopping && this.#failure === undefined) this.#running ??= this.#run()
+    if (!this.#halts && this.#failure === undefined) this.#running ??= this.#run()
   }
 
   /** Takes up what an earlier session of the volume left. */
@@ -79,11 +80,29 @@ export class JobRunner {
     await this.#running
   }
 
+  get #halts(): boolean {
+    return this.#stopping || this.#isPaused
+  }
+
+  /** Stops between two transactions, until `restart`. */
+  async pause(): Promise<void> {
+    this.#isPaused = true
+    await this.#running
+  }
+
+  /** Goes on with the jobs that there are now. */
+  *restart(): Op<void> {
+    this.#isPaused = false
+    this.#queue.clear()
+    this.#overflowed = false
+    yield* this.resume()
+  }
+
   async #run(): Promise<void> {
     try {
       // Give the operation that started the job its acknowledgement first.
       await Promise.resolve()
-      while (!this.#stopping) {
+      while (!this.#halts) {
         const next = this.#queue.entries().next()
         if (next.done) {
           if (!this.#overflowed) break
@@ -93,7 +112,7 @@ export class JobRunner {
         }
         const [id, job] = next.value
         let rest: Job | undefined = job
-        while (rest !== undefined && !this.#stopping) rest = await runAsync(this.#step(id, rest))
+        while (rest !== undefined && !this.#halts) rest = await runAsync(this.#step(id, rest))
         if (rest === undefined) this.#queue.delete(id)
       }
     } catch (error) {

@@ -78,13 +78,17 @@ export class Lookups {
 
   /** The inode of a handle or an open file; undefined when it cannot be said here. */
   inode(ino: number, generation: number): Inode | undefined {
-    const inode = this.#core.store.isUsable ? this.#inode(ino) : undefined
+    const inode = this.#isUsable ? this.#inode(ino) : undefined
     return inode === undefined || inode.generation !== generation ? undefined : this.#core.lazyTimes.apply(inode)
+  }
+
+  get #isUsable(): boolean {
+    return this.#core.store.isUsable && !this.#core.isSealed
   }
 
   /** The directory in which an absolute path's last name is to be looked up. */
   parent(who: Credentials, path: Buffer): Parent | undefined {
-    if (path.length >= PATH_BYTES_MAX || path[0] !== SLASH || !this.#core.store.isUsable) return undefined
+    if (path.length >= PATH_BYTES_MAX || path[0] !== SLASH || !this.#isUsable) return undefined
     let ino = this.#core.superblock.rootIno
     for (let at = 0; ; ) {
       while (path[at] === SLASH) at++

@@ -52,7 +52,7 @@ export function createFs(core: Core, who: Credentials, cwd = '/', session = ''):
 }
 
 function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: string, session: string): ViveFileSystem {
-  const device = Number.parseInt(core.superblock.volumeId.slice(0, 8), 16)
+  const device = Number.parseInt(core.identity.slice(0, 8), 16)
   const face: Face = { core, who, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd), session }
   const fs = callbacksOf(face)
   Object.assign(fs, syncFaceOf(face), runtimeOnlyOf(face, fs), {

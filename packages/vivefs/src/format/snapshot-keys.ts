@@ -67,7 +67,7 @@ export function parseHistoryKey(key: Bytes): { readonly key: Buffer; readonly ta
 /** The inode number in the key of a versioned row. */
 export const inoOfVersioned = (key: Bytes): number => readU64(asBuffer(key), 1)
 
-const FORK_PREFIX_BYTES = 5
+export const FORK_PREFIX_BYTES = 5
 
 /** The key under which a fork keeps its own row `key`. */
 export function forkedKey(tag: number, key: Bytes): Buffer {
@@ -75,6 +75,13 @@ export function forkedKey(tag: number, key: Bytes): Buffer {
   out[0] = key[0] === EXTENT ? DATA_FORK : META_FORK
   out.writeUInt32BE(tag, 1)
   out.set(key, FORK_PREFIX_BYTES)
+  return out
+}
+
+/** The bound of a range of a fork's own rows whose keys begin with `type`. */
+export function forkedBound(tag: number, type: number, bound: Bytes): Buffer {
+  const out = forkedKey(tag, bound)
+  out[0] = type === EXTENT ? DATA_FORK : META_FORK
   return out
 }
 

@@ -62,7 +62,7 @@ const RECLAIMS: TransactOptions = { reclaims: true }
 
 /** The inner face of an open volume. */
 export function createFsal(core: Core): Fsal {
-  const volumeId = Buffer.from(core.superblock.volumeId, 'hex')
+  const volumeId = Buffer.from(core.identity, 'hex')
   const entryOf = (inode: Inode): Entry => ({ handle: encodeHandle(volumeId, inode), attributes: attributesOf(inode) })
 
   function inodeOf(call: Call, handle: Handle): Op<Inode> {

@@ -6,6 +6,7 @@ import { parseExtentKey, parseNodeKey } from '../format/keys.ts'
 import { check, RowKind } from '../format/row.ts'
 import { checkAbsent, decodeFork, decodeSnapshot, decodeSnapshotState, isAbsent } from '../format/snapshot.ts'
 import { inoOfVersioned, parseForkedKey, parseHistoryKey, tagOfKey } from '../format/snapshot-keys.ts'
+import { ForkRows } from '../snapshot/fork-store.ts'
 import type { SnapshotInfo } from '../snapshot/info.ts'
 import type { ForkInfo } from '../snapshot/registry.ts'
 import { isNeeded } from '../snapshot/sweep.ts'
@@ -120,6 +121,9 @@ export class SnapshotRows {
   sees(key: Bytes): boolean {
     const at = parseExtentKey(key)
     if (at === undefined) return false
+    // What a fork does not see any more of its base stays where it is.
+    const { shared } = this.#census.core.options
+    if (shared instanceof ForkRows && shared.shares(at.ino)) return true
     // A pending sweep has not looked at what is left in place yet.
     if (this.#census.sweeps > 0) return true
     const lists = this.#seen.get(at.ino)

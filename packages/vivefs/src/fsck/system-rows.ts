@@ -1,6 +1,6 @@
 /** The rows of the volume as a whole: superblock, counters, lease, accounts, orphans, jobs. */
 import { decodeAccountName, decodeGroup, decodeUser, encodeAccountName } from '../format/account.ts'
-import { decodeJob, type Job } from '../format/job.ts'
+import { decodeJob, isContentJob } from '../format/job.ts'
 import {
   type AccountKind,
   accountIdOfKey,
@@ -150,8 +150,11 @@ export class SystemRows {
       findings.add('ROW_DAMAGED', undefined, `the row of job ${id} is damaged (${verdict.fault})`, 'rows', dropRow(row))
       return
     }
-    const job: Job = verdict.value
+    const job = verdict.value
     counts.jobs++
+    if (job.kind === 'sweep') this.#census.sweeps++
+    if (job.kind === 'unfork') this.#census.unforks.add(job.fork)
+    if (!isContentJob(job)) return
     this.#census.jobBytes += Math.max(0, job.dataBytes)
     const list = jobs.get(job.ino)
     if (list === undefined) jobs.set(job.ino, [{ id, job }])
@@ -161,11 +164,11 @@ export class SystemRows {
   /** Names and numbers of accounts, both ways, and whether the rows that every volume has are there. */
   finish(): void {
     const { findings } = this.#census
+    this.#census.snapshots.finishSystem()
+    this.#feed.finish()
     if (!this.#seen.has('superblock')) {
       findings.add('SUPERBLOCK', undefined, 'the superblock is missing', 'rows', putSuperblock)
     }
-    this.#census.snapshots.finishSystem()
-    this.#feed.finish()
     for (const kind of ['user', 'group'] as const) {
       const accounts = this.#accounts[kind]
       const names = this.#names[kind]

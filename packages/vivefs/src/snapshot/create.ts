@@ -50,7 +50,7 @@ export function* createSnapshot(core: Core, name: string): Op<SnapshotInfo> {
 export function* create(call: Call, name: string, isHidden: boolean): Op<(() => SnapshotInfo) | undefined> {
   const { core, tx } = call
   const registry = registryOf(core)
-  const state = yield* readState(call)
+  const state = yield* readState(call.tx)
   if (!isHidden && registry.find(name) !== undefined) throw new FilesystemError('EEXIST')
   if (state.next >= TAG_MAX) throw new FilesystemError('ENOSPC')
   const lease = decodeInodeLease((yield* tx.get(inodeLeaseKey)) ?? Buffer.alloc(0))
@@ -106,7 +106,7 @@ export function* deleteSnapshot(core: Core, name: string): Op<void> {
 
 function* remove(call: Call, name: string): Op<void> {
   const registry = registryOf(call.core)
-  const state = yield* readState(call)
+  const state = yield* readState(call.tx)
   const info = registry.find(name)
   if (info === undefined) throw new FilesystemError('ENOENT')
   if (registry.forks.some(({ base }) => base === info.tag)) throw new FilesystemError('EBUSY')

@@ -1,17 +1,16 @@
 /** Snapshots of a volume that is being opened, and the cores that show them. */
 import { Core } from '../core/core.ts'
+import { corruption } from '../core/corruption.ts'
 import type { OtherWork } from '../core/jobs.ts'
-import { FilesystemError, ViveError } from '../errors.ts'
+import { FilesystemError } from '../errors.ts'
 import { Incompat, type Superblock } from '../format/superblock.ts'
-import { type Op, runAsync } from '../op.ts'
+import { runAsync } from '../op.ts'
 import type { TransactionalStore } from '../store/store.ts'
+import { openFork, unfork } from './fork.ts'
 import type { SnapshotInfo } from './info.ts'
 import { findRegistry, Registry, readRegistry, register, registryOf } from './registry.ts'
 import { sweep } from './sweep.ts'
-import { SnapshotReader, ViewStore } from './view-store.ts'
-
-/** What a view's core may remember of content, bytes. */
-const EXTENT_CACHE_BYTES = 4 << 20
+import { EXTENT_CACHE_BYTES, identityOf, SnapshotReader, ViewStore, withoutFeed } from './view-store.ts'
 
 /** Before the core of a volume is made: what its store has to keep. */
 export async function openRegistry(
@@ -26,33 +25,46 @@ export async function openRegistry(
 }
 
 const work: OtherWork = function* (call, job) {
-  if (job.kind === 'sweep') return yield* sweep(call, job)
-  throw new ViveError('ERR_VIVEFS_INTERNAL', `no one does a job of kind ${job.kind}`)
+  return job.kind === 'sweep' ? yield* sweep(call, job) : yield* unfork(call, job)
 }
 
 /** After the core of a volume was made. */
 export function attachRegistry(core: Core, registry: Registry): void {
   register(core, registry)
   core.jobs.handOver(work)
+  core.beforeClose(() => closeAll(registry))
 }
 
-/** The core of a snapshot's view; one for each snapshot. */
-export function openView(core: Core, info: SnapshotInfo): Core {
-  const registry = registryOf(core)
-  const open = registry.views.get(info.tag)
-  if (open !== undefined) return open
-  const view = new Core({
-    store: new ViewStore(core.store, new SnapshotReader(info, registry.keeper)),
-    superblock: core.superblock,
+function makeView(core: Core, info: SnapshotInfo, isAlone: boolean): Core {
+  return new Core({
+    store: new ViewStore(core.store, new SnapshotReader(info, registryOf(core).keeper), isAlone),
+    superblock: withoutFeed(core.superblock),
     runtime: core.runtime,
     counters: { inodes: info.inodes, dataBytes: info.dataBytes },
     atime: 'noatime',
     readOnly: true,
     extentCacheBytes: EXTENT_CACHE_BYTES,
     freeBytes: core.options.freeBytes,
+    ...(isAlone ? {} : { identity: identityOf(core.superblock.volumeId, 'snapshot', info.tag) }),
   })
-  registry.views.set(info.tag, view)
+}
+
+/** The core of a snapshot's view; one for each snapshot. */
+export function openView(core: Core, info: SnapshotInfo): Core {
+  const { views } = registryOf(core)
+  let view = views.get(info.tag)
+  if (view === undefined) {
+    view = makeView(core, info, false)
+    views.set(info.tag, view)
+  }
   return view
+}
+
+/** A snapshot in the place of its volume. */
+export function openViewAlone(core: Core, tag: number): Core {
+  const info = registryOf(core).keeper.snapshots.find((each) => each.tag === tag)
+  if (info === undefined) throw corruption(`snapshot ${tag}`, 'missing')
+  return makeView(core, info, true)
 }
 
 /** The core of the snapshot called `name`. ENOENT. */
@@ -62,17 +74,24 @@ export function viewOf(core: Core, name: string): Core {
   return openView(core, info)
 }
 
-/** All that a volume shows beside itself. Empty for a view. */
+/** What a volume's snapshots show. Empty for a view. */
 export function viewsOf(core: Core): { readonly name: string; readonly view: Core }[] {
-  const registry = findRegistry(core)
-  if (registry === undefined) return []
-  return registry.keeper.snapshots.map((info) => ({ name: `snapshot ${info.name}`, view: openView(core, info) }))
+  const snapshots = findRegistry(core)?.keeper.snapshots ?? []
+  return snapshots.map((info) => ({ name: `snapshot ${info.name}`, view: openView(core, info) }))
+}
+
+/** The forks of a volume. Empty for a view. */
+export async function forksOf(core: Core): Promise<{ readonly name: string; readonly fork: Core }[]> {
+  const forks: { readonly name: string; readonly fork: Core }[] = []
+  for (const info of findRegistry(core)?.forks ?? []) {
+    forks.push({ name: `fork ${info.name}`, fork: await openFork(core, info) })
+  }
+  return forks
 }
 
 /** Closes what shows snapshots and forks, before the volume closes. */
-export function* closeViews(core: Core): Op<void> {
-  const registry = registryOf(core)
-  for (const view of [...registry.views.values(), ...registry.openForks.values()]) yield view.close()
-  registry.views.clear()
-  registry.openForks.clear()
+async function closeAll({ views, openForks }: Registry): Promise<void> {
+  const forks = await Promise.allSettled(openForks.values())
+  for (const fork of forks) if (fork.status === 'fulfilled') await fork.value.close()
+  for (const view of views.values()) await view.close()
 }

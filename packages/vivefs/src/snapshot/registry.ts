@@ -1,5 +1,4 @@
 /** What snapshots and forks a volume has: read when it is opened, changed by commits. */
-import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
 import { corruption } from '../core/corruption.ts'
 import { ViveError } from '../errors.ts'
@@ -31,7 +30,7 @@ export class Registry {
   state: SnapshotState = FRESH
   /** Cores of open views and forks, by tag. */
   readonly views = new Map<number, Core>()
-  readonly openForks = new Map<number, Core>()
+  readonly openForks = new Map<number, Promise<Core>>()
 
   constructor(keeper = new Keeper()) {
     this.keeper = keeper
@@ -93,8 +92,8 @@ function* fill(tx: Tx, registry: Registry, salvage: boolean): Op<void> {
 }
 
 /** The state row. It joins the conflict set, so that changes of the registry come one after the other. */
-export function* readState(call: Call): Op<SnapshotState> {
-  const row = yield* call.tx.get(snapshotStateKey)
+export function* readState(tx: Tx): Op<SnapshotState> {
+  const row = yield* tx.get(snapshotStateKey)
   if (row === undefined) return FRESH
   const state = decodeSnapshotState(row)
   if (!state.ok) throw corruption('snapshot state', state.fault)

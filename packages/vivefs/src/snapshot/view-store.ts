@@ -3,13 +3,14 @@
  *
  * I1: what a view shows never changes. A row found by a transaction that held together is remembered.
  */
+import { createHash } from 'node:crypto'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import { EXTENT, GROUP_NAME, NODE, ORPHAN, SYSTEM, USER } from '../format/key-types.ts'
 import { countersKey, inodeLeaseKey, superblockKey } from '../format/keys.ts'
 import { writeU64 } from '../format/row.ts'
 import { isAbsent } from '../format/snapshot.ts'
 import { historyFrom, historyKey, historyRange, inoOfVersioned, isVersioned } from '../format/snapshot-keys.ts'
-import { encodeCounters } from '../format/superblock.ts'
+import { encodeCounters, RoCompat, type Superblock } from '../format/superblock.ts'
 import type { Op } from '../op.ts'
 import { keyText } from '../store/key.ts'
 import type {
@@ -135,6 +136,19 @@ export class SnapshotReader {
   }
 }
 
+/** What the core of a view or a fork may remember of content, bytes. */
+export const EXTENT_CACHE_BYTES = 4 << 20
+
+/** The change feed is the volume's; views and forks have none. */
+export const withoutFeed = (superblock: Superblock): Superblock => ({
+  ...superblock,
+  features: { ...superblock.features, roCompat: superblock.features.roCompat & ~RoCompat.changeFeed },
+})
+
+/** The identity of what a volume shows beside itself: handles and device numbers differ from the volume's. */
+export const identityOf = (volumeId: string, kind: 'snapshot' | 'fork', tag: number): string =>
+  createHash('sha256').update(`${volumeId} ${kind} ${tag}`).digest('hex').slice(0, 32)
+
 /** Rows of the whole volume that views and forks show as they are. */
 export const isShared = (key: Bytes): boolean =>
   Buffer.compare(key, superblockKey) === 0 || Buffer.compare(key, inodeLeaseKey) === 0
@@ -195,10 +209,13 @@ export class ViewStore implements TransactionalStore {
   readonly caps: StoreCaps
   readonly reader: SnapshotReader
   readonly #volume: TransactionalStore
+  readonly #isAlone: boolean
   #isClosed = false
 
-  constructor(volume: TransactionalStore, reader: SnapshotReader) {
+  /** `isAlone`: closing it closes the volume's store. */
+  constructor(volume: TransactionalStore, reader: SnapshotReader, isAlone = false) {
     this.#volume = volume
+    this.#isAlone = isAlone
     this.reader = reader
     // Every read may need a range.
     this.caps = { ...volume.caps, sync: volume.caps.sync === 'full' ? 'full' : 'none' }
@@ -243,9 +260,9 @@ export class ViewStore implements TransactionalStore {
     return this.#volume.statistics()
   }
 
-  /** The volume stays open. */
   async close(): Promise<void> {
     this.#isClosed = true
+    if (this.#isAlone) await this.#volume.close()
   }
 
   #assertThere(): void {

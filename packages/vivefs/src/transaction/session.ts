@@ -42,7 +42,7 @@ export class Session {
       core: this.#core,
       who,
       descriptors: new Descriptors(this.#core),
-      device: Number.parseInt(call.core.superblock.volumeId.slice(0, 8), 16),
+      device: Number.parseInt(call.core.identity.slice(0, 8), 16),
       cwd: undefined,
       session: CLIENT,
     }

@@ -62,12 +62,14 @@ export interface DriverOptions {
   readonly rarities: Rarities
   /** Work below this directory of an open volume that others use too. */
   readonly below?: { readonly volume: BareVolume; readonly name: string }
+  /** Go on from this tree, which is what `open` shows. */
+  readonly tree?: Node
   /** Called after every step: all of it is acknowledged. */
   readonly afterStep?: () => void
 }
 
 export class Driver {
-  readonly oracle = new Oracle()
+  readonly oracle: Oracle
   readonly #random: Random
   readonly #people: readonly Who[]
   readonly #open: () => Promise<BareVolume>
@@ -75,6 +77,7 @@ export class Driver {
   readonly #below: DriverOptions['below']
   readonly #afterStep: () => void
   #volume!: BareVolume
+  readonly #isBegun: boolean
   #opened: Opened[] = []
   /** Nodes that are there, and a few that are gone. */
   #nodes: Node[] = []
@@ -82,6 +85,8 @@ export class Driver {
   #epochCounts = new Map<Node, number>()
 
   constructor(options: DriverOptions) {
+    this.oracle = new Oracle(options.tree)
+    this.#isBegun = options.tree !== undefined
     this.#random = options.random
     this.#people = options.people
     this.#open = options.open
@@ -104,6 +109,10 @@ export class Driver {
       return
     }
     await this.#mount()
+    if (this.#isBegun) {
+      this.#nodes = this.oracle.all()
+      return
+    }
     this.oracle.root.handle = this.#fsal.root()
     this.#nodes = [this.oracle.root]
     const attributes = await runAsync(this.#fsal.getattr(superuser, this.#fsal.root(), undefined))
@@ -143,9 +152,14 @@ export class Driver {
     }
   }
 
+  /** Closes what is open. */
+  async closeAll(): Promise<void> {
+    for (const opened of this.#opened.splice(0)) await this.#close(opened)
+  }
+
   /** Closes what is open and waits for background work. */
   async settle(): Promise<void> {
-    for (const opened of this.#opened.splice(0)) await this.#close(opened)
+    await this.closeAll()
     await this.#volume.core.jobs.idle()
   }
 

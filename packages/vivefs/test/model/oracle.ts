@@ -98,9 +98,10 @@ function loseSetId(node: Node): void {
 export class Oracle {
   readonly root: Node
 
-  constructor() {
-    this.root = new Node('directory', 0o755, 0, 0)
-    this.root.nlink = 2
+  /** `tree`: the root of a tree to go on from. */
+  constructor(tree?: Node) {
+    this.root = tree ?? new Node('directory', 0o755, 0, 0)
+    if (tree === undefined) this.root.nlink = 2
     this.root.parent = this.root
   }
 
@@ -425,4 +426,26 @@ export class Oracle {
     for (const node of seen) for (const child of node.entries.values()) seen.add(child)
     return [...seen]
   }
+}
+
+/** A deep copy of a tree, hard links included; nothing of it is open. `handleOf` tells what its nodes are called elsewhere. */
+export function copyTree(root: Node, handleOf: (handle: Uint8Array) => Uint8Array = (handle) => handle): Node {
+  const copies = new Map<Node, Node>()
+  const copy = (node: Node, parent: Node | undefined): Node => {
+    const known = copies.get(node)
+    if (known !== undefined) return known
+    const own = new Node(node.kind, node.mode, node.uid, node.gid)
+    copies.set(node, own)
+    own.nlink = node.nlink
+    own.size = node.size
+    own.data = node.data.slice()
+    own.mask = node.mask.slice()
+    own.target = node.target
+    own.parent = parent
+    own.handle = handleOf(node.handle)
+    for (const [name, value] of node.xattrs) own.xattrs.set(name, value)
+    for (const [name, child] of node.entries) own.entries.set(name, copy(child, own))
+    return own
+  }
+  return copy(root, undefined)
 }
