@@ -64,6 +64,8 @@ export class ZoneTableLog implements TableLog {
   #zoneBytes = 0
   #synced = 0
   #checkpointBytes = 0
+  /** The one that was started last, whole or not. */
+  #generation = 0
   #appended = 0
 
   /** `anchor` and `replayed`: where recovery found the current generation, and its overflow zones. */
@@ -85,6 +87,7 @@ export class ZoneTableLog implements TableLog {
 
   *start(block: Superblock, table: FileTable): Op<void> {
     const { medium } = this
+    this.#generation = block.generation
     const target = this.#anchor === ANCHORS[0] ? ANCHORS[1] : ANCHORS[0]
     if (!this.#spareEmpty) yield* medium.reset(target)
     this.#spareEmpty = false
@@ -131,8 +134,10 @@ export class ZoneTableLog implements TableLog {
 
   *sync(): Op<void> {
     const upTo = this.#offset
+    const generation = this.#generation
     yield* this.medium.gate.through(this.#appended)
-    this.#synced = Math.max(this.#synced, upTo)
+    // Offsets of a generation that was superseded meanwhile say nothing of this one (I5).
+    if (generation === this.#generation) this.#synced = Math.max(this.#synced, upTo)
   }
 
   *#put(record: Buffer): Op<void> {
