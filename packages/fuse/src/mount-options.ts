@@ -21,6 +21,11 @@ export interface MountOptions {
    * and closing a file costs one request less.
    */
   readonly locks: 'volume' | 'kernel'
+  /**
+   * The kernel knows of access control lists and checks by them. Default: with `defaultPermissions`, which it brings about. Without, lists can
+   * be set and read all the same, and the volume's own checks go by them.
+   */
+  readonly acl: boolean
   /** Programs may run as the file's owner (the set-user-id bit counts). */
   readonly suid: boolean
   /** Device files lead to devices. */
@@ -43,6 +48,7 @@ export const MOUNT_DEFAULTS: MountOptions = {
   readOnly: false,
   defaultPermissions: true,
   locks: 'volume',
+  acl: true,
   suid: false,
   devices: false,
   source: 'vivefs',
@@ -52,7 +58,7 @@ export const MOUNT_DEFAULTS: MountOptions = {
 export function completeOptions(given: Partial<MountOptions>): MountOptions {
   const { defaultPermissions = MOUNT_DEFAULTS.defaultPermissions } = given
   const caches = defaultPermissions ? {} : { entrySeconds: 0, attributeSeconds: 0 }
-  const whole = { ...MOUNT_DEFAULTS, ...caches, ...given }
+  const whole = { ...MOUNT_DEFAULTS, acl: defaultPermissions, ...caches, ...given }
   for (const name of ['entrySeconds', 'attributeSeconds'] as const) {
     const seconds = whole[name]
     if (!(seconds >= 0 && seconds <= SECONDS_MAX)) {
@@ -61,6 +67,9 @@ export function completeOptions(given: Partial<MountOptions>): MountOptions {
     if (seconds > 0 && !whole.defaultPermissions) {
       throw new FuseError('FUSE_ARGUMENT', `${name}: 0 without defaultPermissions`)
     }
+  }
+  if (whole.acl && !whole.defaultPermissions) {
+    throw new FuseError('FUSE_ARGUMENT', 'acl: not without defaultPermissions, which it turns on')
   }
   if (whole.locks !== 'volume' && whole.locks !== 'kernel') {
     throw new FuseError('FUSE_ARGUMENT', 'locks: volume or kernel')

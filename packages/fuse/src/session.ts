@@ -122,16 +122,16 @@ export class Session {
     return { requests, pending: this.pending, nodes: this.nodes.size, openFiles: this.#files.size }
   }
 
-  /** Who asks, by the rules of the volume. The kernel has applied the umask. */
-  who({ uid, gid, pid }: Request): Credentials {
+  /** Who asks, by the rules of the volume; `umask` is that of who makes something. */
+  who({ uid, gid, pid }: Request, umask = 0): Credentials {
     const { mapUid, mapGid } = this.options
     const groups = uid === 0 ? [] : this.#groups.of(pid)
-    if (mapUid === undefined && mapGid === undefined) return { uid, gid, groups, umask: 0 }
+    if (mapUid === undefined && mapGid === undefined) return { uid, gid, groups, umask }
     return {
       uid: mapUid?.(uid) ?? uid,
       gid: mapGid?.(gid) ?? gid,
       groups: mapGid === undefined ? groups : groups.map(mapGid),
-      umask: 0,
+      umask,
     }
   }
 
@@ -233,12 +233,14 @@ export class Session {
       this.ended = true
       return
     }
-    const { writeback, locks } = this.options
+    const { writeback, locks, acl } = this.options
     const wanted =
       FEATURE.ASYNC_READ |
       FEATURE.ATOMIC_O_TRUNC |
       FEATURE.EXPORT_SUPPORT |
       FEATURE.BIG_WRITES |
+      // A default list stands in the place of the caller's umask: both come here.
+      FEATURE.DONT_MASK |
       FEATURE.AUTO_INVAL_DATA |
       FEATURE.DO_READDIRPLUS |
       FEATURE.READDIRPLUS_AUTO |
@@ -249,6 +251,7 @@ export class Session {
       // Who writes, truncates or chowns loses set-id bits and capabilities here: the kernel need not look before every write.
       FEATURE.HANDLE_KILLPRIV_V2 |
       (writeback ? FEATURE.WRITEBACK_CACHE : 0) |
+      (acl ? FEATURE.POSIX_ACL : 0) |
       (locks === 'volume' ? FEATURE.POSIX_LOCKS | FEATURE.FLOCK_LOCKS : 0)
     this.answers.reply(request.unique, encodeInit(asked, wanted))
   }

@@ -44,6 +44,8 @@ function* open(session: Session, request: Request): Op<Body> {
   return openAnswer(session.keep(file), howOpen(session))
 }
 
+const umaskOf = (body: Buffer): number => body.readUInt32LE(8) & 0o777
+
 /** flags32 mode32 umask32 openFlags32 name. */
 function* create(session: Session, request: Request): Op<Body> {
   const { body } = request
@@ -51,7 +53,11 @@ function* create(session: Session, request: Request): Op<Body> {
   const mode = body.readUInt32LE(4)
   const name = Buffer.from(readName(body, 16))
   const parent = session.handle(request.nodeId)
-  const made = yield* session.fsal.openNew(session.who(request), parent, { name, mode: mode & 0o7777, flags })
+  const made = yield* session.fsal.openNew(session.who(request, umaskOf(body)), parent, {
+    name,
+    mode: mode & 0o7777,
+    flags,
+  })
   const out = entryAnswer(session, made, OPEN_BYTES)
   openAnswer(session.keep(made.file), howOpen(session)).copy(out, ENTRY_BYTES)
   return out
@@ -61,7 +67,11 @@ function* create(session: Session, request: Request): Op<Body> {
 function* tmpfile(session: Session, request: Request): Op<Body> {
   const { body } = request
   const what = { flags: body.readUInt32LE(0), mode: body.readUInt32LE(4) & 0o7777 }
-  const made = yield* session.fsal.openTemporary(session.who(request), session.handle(request.nodeId), what)
+  const made = yield* session.fsal.openTemporary(
+    session.who(request, umaskOf(body)),
+    session.handle(request.nodeId),
+    what,
+  )
   const out = entryAnswer(session, made, OPEN_BYTES)
   const number = session.keep(made.file)
   session.nameless(number)

@@ -42,7 +42,7 @@ function* mknod(session: Session, request: Request): Op<Body> {
   const mode = body.readUInt32LE(0)
   const device = body.readUInt32LE(4)
   const name = Buffer.from(readName(body, 16))
-  const who = session.who(request)
+  const who = session.who(request, body.readUInt32LE(8) & 0o777)
   const parent = session.handle(request.nodeId)
   const type = mode & 0o170000
   const what = { name, mode, rdevMajor: deviceMajor(device), rdevMinor: deviceMinor(device) }
@@ -56,10 +56,8 @@ function* mknod(session: Session, request: Request): Op<Body> {
 function* mkdir(session: Session, request: Request): Op<Body> {
   const name = Buffer.from(readName(request.body, 8))
   const mode = request.body.readUInt32LE(0)
-  return entryAnswer(
-    session,
-    yield* session.fsal.mkdir(session.who(request), session.handle(request.nodeId), { name, mode }),
-  )
+  const who = session.who(request, request.body.readUInt32LE(4) & 0o777)
+  return entryAnswer(session, yield* session.fsal.mkdir(who, session.handle(request.nodeId), { name, mode }))
 }
 
 function* symlink(session: Session, request: Request): Op<Body> {

@@ -26,16 +26,20 @@ export type Step =
 /** An errno, or what the step found. */
 export type Answer = string | readonly string[] | null
 
-const BATCH_MS_MAX = 120_000
+const BATCH_MS_MAX = 900_000
 
-/** Undefined where the host cannot be asked: not the superuser, no Python, no lists on its filesystem. */
+/** `forks`: a process for each step. Undefined where the host cannot be asked: not the superuser, no Python, no lists on its filesystem. */
 export async function onHost(
   programs: readonly (readonly Step[])[],
   directory = '/tmp',
+  forks = false,
 ): Promise<Answer[][] | undefined> {
   if (process.platform !== 'linux' || process.geteuid?.() !== 0) return undefined
   const script = fileURLToPath(new URL('./host.py', import.meta.url))
-  const child = spawn('python3', [script, directory], { stdio: ['pipe', 'pipe', 'pipe'], timeout: BATCH_MS_MAX })
+  const child = spawn('python3', [script, directory, forks ? 'fork' : 'same'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: BATCH_MS_MAX,
+  })
   let out = ''
   let trouble = ''
   child.stdout.on('data', (text) => (out += text))
