@@ -1,7 +1,6 @@
 import type { CompactionOptions } from '../compaction/engine.ts'
-import type { Picked } from '../compaction/picker.ts'
 import type { TableMeta } from '../table-meta.ts'
-import { LEVELS, type Version } from '../version/version.ts'
+import type { Version } from '../version/version.ts'
 import type { BlobFile, BlobMap } from './next-blobs.ts'
 
 /** Files with less garbage than this are not worth emptying: moving what is alive costs more than it frees. */
@@ -23,8 +22,8 @@ export interface ValueSpace {
  * Which files with values are to be emptied: computed once for every state of the tree.
  *
  * While files take more than `spaceSoft` times what is alive in them, those with the most garbage for their size are emptied, of
- * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. Beyond
- * `spaceHard` writers wait. Greedy choice by garbage: Rosenblum and Ousterhout, "The Design and Implementation of a
+ * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. On the way
+ * to `spaceHard` writers are slowed down, and there they wait. Greedy choice by garbage: Rosenblum and Ousterhout, "The Design and Implementation of a
  * Log-Structured File System".
  */
 export class Reclaim {
@@ -52,11 +51,18 @@ export class Reclaim {
     return this.#targets
   }
 
-  /** There is so much garbage that no more may come. */
-  isOverdue(blobs: BlobMap): boolean {
-    if (blobs.size === 0) return false
+  /**
+   * How much there is beyond what may be: 1 and more: no more may come. What level 0 hides counts as garbage, since it may be: compacting
+   * it, which moves pointers only, tells.
+   */
+  pressure(version: Version, blobs: BlobMap): number {
+    if (blobs.size === 0) return 0
     this.#look(blobs)
-    return this.#space.bytes > this.#hard * this.#space.liveBytes + this.#fileBytes
+    const { above, below } = referredOf(version)
+    const { bytes, liveBytes } = this.#space
+    const live = liveBytes - Math.min(above, below)
+    const excess = bytes - this.#soft * live - this.#fileBytes
+    return excess <= 0 ? 0 : excess / Math.max(1, (this.#hard - this.#soft) * live + this.#fileBytes)
   }
 
   #look(blobs: BlobMap): void {
@@ -101,21 +107,25 @@ export function referredBytes(meta: TableMeta, files?: ReadonlySet<number>): num
   return sum
 }
 
-/** The table whose rewriting moves the most out of the files to empty; undefined: no table below level 0 refers to them. */
-export function pickReclaim(version: Version, targets: ReadonlySet<number>): Picked | undefined {
-  if (targets.size === 0) return undefined
-  let best: TableMeta | undefined
-  let from = 0
-  let most = 0
-  for (let level = 1; level < LEVELS; level++) {
-    for (const table of version.levels[level]!) {
-      const bytes = referredBytes(table, targets)
-      if (bytes <= most) continue
-      most = bytes
-      best = table
-      from = level
-    }
+/** Bytes of entries that tables of level 0 refer to, and those of all other levels. */
+export interface Referred {
+  readonly above: number
+  readonly below: number
+}
+
+const referred = new WeakMap<Version, Referred>()
+
+/** Computed once for each version. */
+export function referredOf(version: Version): Referred {
+  const known = referred.get(version)
+  if (known !== undefined) return known
+  let above = 0
+  let below = 0
+  for (const { level, meta } of version.tables()) {
+    if (level === 0) above += referredBytes(meta)
+    else below += referredBytes(meta)
   }
-  if (best === undefined) return undefined
-  return { level: from, outputLevel: from, inputs: [best], overlapped: [], reason: 'reclaim' }
+  const sums = { above, below }
+  referred.set(version, sums)
+  return sums
 }

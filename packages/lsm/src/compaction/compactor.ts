@@ -1,4 +1,4 @@
-import { pickReclaim, Reclaim } from '../blob/reclaim.ts'
+import { Reclaim } from '../blob/reclaim.ts'
 import { isTransient, LevelError } from '../error.ts'
 import type { BlobFileMeta, VersionEdit, VolatileTable } from '../manifest/version-edit.ts'
 import type { Memtable } from '../memtable/memtable.ts'
@@ -9,7 +9,7 @@ import type { CompactionEngine } from './engine.ts'
 import { JobRunner } from './job-runner.ts'
 import { compactionJob, editOf, flushJob, overlapBytesMax } from './jobs.ts'
 import { ManualCompaction } from './manual.ts'
-import { isTrivialMove, type Picked, pick } from './picker.ts'
+import { isTrivialMove, type Picked, pick, pickReclaim } from './picker.ts'
 import { mayStay } from './placements.ts'
 import { CompactionCounters, type CompactionStats } from './stats.ts'
 import { TableFiles } from './table-files.ts'
@@ -17,6 +17,9 @@ import { Task } from './task.ts'
 
 /** After the media were full: how long compaction waits for space. */
 const NO_SPACE_MS = 1000
+
+/** On the way from the soft to the hard limit of space: where writers are slowed down. */
+const GARBAGE_SLOW = 0.5
 
 export type Pressure = 'none' | 'slow' | 'stop'
 
@@ -84,8 +87,9 @@ export class Compactor {
     const { level0Slowdown, level0Stop } = options
     const tables = versions.current.levels[0]!.length
     // Full media are reported by whoever writes; waiting for space to be freed would be waiting for ever.
-    if (this.#retry === undefined && this.reclaim.isOverdue(versions.blobs)) return 'stop'
-    return tables >= level0Stop ? 'stop' : tables >= level0Slowdown ? 'slow' : 'none'
+    const garbage = this.#retry === undefined ? this.reclaim.pressure(versions.current, versions.blobs) : 0
+    if (tables >= level0Stop || garbage >= 1) return 'stop'
+    return tables >= level0Slowdown || garbage >= GARBAGE_SLOW ? 'slow' : 'none'
   }
 
   /** Why the last compaction could not be done, while that is so. It is tried again. */
@@ -187,8 +191,8 @@ export class Compactor {
   #automatic(oldest: number | undefined): Picked | undefined {
     const { versions, options } = this.#engine
     const { current, blobs } = versions
-    const reclaiming = () => pickReclaim(current, this.reclaim.targets(blobs))
-    if (this.reclaim.isOverdue(blobs)) return reclaiming() ?? pick(current, options, oldest)
+    const reclaiming = () => pickReclaim(current, options, this.reclaim.targets(blobs))
+    if (this.reclaim.pressure(current, blobs) >= GARBAGE_SLOW) return reclaiming() ?? pick(current, options, oldest)
     return pick(current, options, oldest) ?? reclaiming()
   }
 
@@ -373,9 +377,17 @@ export class Compactor {
 
   /** Removes the files that nobody reads any more. */
   *#sweep(): Op<void> {
-    const { versions, tables, blobs } = this.#engine
+    const { versions, tables, blobs, storage } = this.#engine
     if (versions.freeCount === 0) return
-    yield* versions.removeFree(({ kind, number }) => (kind === 'table' ? tables.evict(number) : blobs.forget(number)))
+    let large = false
+    yield* versions.removeFree(({ kind, number }) => {
+      if (kind === 'table') tables.evict(number)
+      else {
+        large = true
+        blobs.forget(number)
+      }
+    })
+    if (large) yield* storage.sync()
   }
 
   /** Full media hold compaction up for a while; whoever waits for it is told. */

@@ -1,4 +1,4 @@
-import { referredBytes } from '../blob/reclaim.ts'
+import { referredBytes, referredOf } from '../blob/reclaim.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { hull, isBefore, type KeyRange, overlaps, sumBytes } from '../version/table-range.ts'
 import { LEVELS, type Version } from '../version/version.ts'
@@ -19,7 +19,7 @@ export interface Picked {
 /** A table of which more is tombstones than this is rewritten when there is nothing else to do. */
 const TOMBSTONE_SHARE = 0.5
 /** Values in level 0, as a part of those below. */
-const HIDDEN_SHARE = 0.5
+const HIDDEN_SHARE = 0.25
 const LAST = LEVELS - 1
 
 /** The most urgent compaction; undefined: the tree is in shape. `oldestSnapshot`: undefined for none. */
@@ -38,14 +38,11 @@ export function pick(version: Version, o: CompactionOptions, oldestSnapshot: num
 }
 
 /**
- * What values that level 0 refers to overwrite is garbage as soon as they are compacted, and counts as alive until then: it may be no more than
- * half of what lies below.
+ * What values that level 0 refers to overwrite is garbage as soon as they are compacted, and counts as alive until then: it may be only a
+ * part of what lies below.
  */
-function hiddenScore({ levels }: Version, o: CompactionOptions): number {
-  const referred = (tables: readonly TableMeta[]) => tables.reduce((sum, table) => sum + referredBytes(table), 0)
-  const above = referred(levels[0]!)
-  if (above < o.blobBytes) return 0
-  const below = levels.slice(1).reduce((sum, tables) => sum + referred(tables), 0)
+function hiddenScore(version: Version, o: CompactionOptions): number {
+  const { above, below } = referredOf(version)
   return above / Math.max(o.blobBytes, below * HIDDEN_SHARE)
 }
 
@@ -108,6 +105,29 @@ function pickTombstones(version: Version, oldestSnapshot: number | undefined): P
 /** No snapshot tells entries of the table apart: rewritten in the last level, it has no tombstones. */
 export function isSettled(table: TableMeta, oldestSnapshot: number | undefined): boolean {
   return oldestSnapshot === undefined || table.largestSequence <= oldestSnapshot
+}
+
+/**
+ * The table whose rewriting moves the most out of the files to empty; where only level 0 refers to them, level 0. Undefined: there is
+ * nothing to empty.
+ */
+export function pickReclaim(version: Version, o: CompactionOptions, files: ReadonlySet<number>): Picked | undefined {
+  if (files.size === 0) return undefined
+  let best: TableMeta | undefined
+  let from = 0
+  let most = 0
+  for (let level = 1; level < LEVELS; level++) {
+    for (const table of version.levels[level]!) {
+      const bytes = referredBytes(table, files)
+      if (bytes <= most) continue
+      most = bytes
+      best = table
+      from = level
+    }
+  }
+  if (best !== undefined) return picked(version, from, from, [best], 'reclaim')
+  const above = version.levels[0]!.some((table) => referredBytes(table, files) > 0)
+  return above ? pickLevel0(version, levelTargets(version, o)) : undefined
 }
 
 /** Bytes of inputs that a manual compaction takes at once. */

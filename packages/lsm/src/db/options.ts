@@ -109,11 +109,11 @@ export interface DbSettings {
 
 const MIB = 1 << 20
 /** Where a value is cheaper to point to than to copy, see docs/decisions/0009. */
-const SEPARATE_BYTES = Number.POSITIVE_INFINITY
+const SEPARATE_BYTES = 4096
 const MEMORY_BYTES = 64 * MIB
 const DURABILITIES: readonly Durability[] = ['group', 'strict', 'relaxed']
-/** Immutable memtables that may wait for their flush. */
-export const IMMUTABLE_MAX = 2
+/** Immutable memtables that may wait for their flush: one is flushed while the next one fills. */
+export const IMMUTABLE_MAX = 1
 
 function whole(value: unknown, name: string, least: number, most: number): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most)
@@ -128,6 +128,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     throw new LevelError('LEVEL_ARGUMENT', `durability must be group, strict or relaxed, not ${String(durability)}`)
   const memoryBytes = whole(o.memoryBytes ?? MEMORY_BYTES, 'memoryBytes', MIB, 2 ** 40)
   const memtableBytes = whole(o.memtableBytes ?? memoryBytes >>> 2, 'memtableBytes', 4096, 2 ** 30)
+  const memtables = (1 + IMMUTABLE_MAX) * memtableBytes
   const readOnly = o.readOnly === true || o.salvage === true
   return {
     createIfMissing: o.createIfMissing !== false && !readOnly,
@@ -143,7 +144,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     relaxedMs: whole(o.relaxedMs ?? 100, 'relaxedMs', 0, 3_600_000),
     memoryBytes,
     memtableBytes,
-    cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - memtableBytes), 'cacheBytes', 0, 2 ** 40),
+    cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - memtables), 'cacheBytes', 0, 2 ** 40),
     logBytes: logBytesOf(o),
     mergeOperator: o.mergeOperator,
     compaction: compactionOf(o),

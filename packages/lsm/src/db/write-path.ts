@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { decodeBatch } from '../batch/batch-decoder.ts'
 import { BatchEncoder, type LogPlace } from '../batch/batch-encoder.ts'
 import { BATCH_HEADER_BYTES, writeBatchHeader } from '../batch/batch-header.ts'
+import type { ValueSpace } from '../blob/reclaim.ts'
 import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { LevelError } from '../error.ts'
@@ -17,12 +18,16 @@ const WAITING_MAX = 1 << 20
 const WAITING_BYTES_MAX = 256 << 20
 /** Logs that one memtable may have: recovery reads them all, and what is overwritten in them is not seen to be garbage before its flush. */
 const LOGS_MAX = 4
+/** Logs of one memtable, as a part of the values that are alive. */
+const LOGS_SHARE = 0.125
 /** How long a write waits where compaction falls behind. */
 const SLOW_MS = 1
 
 /** What relieves a stalled writer. */
 export interface Pressure {
   readonly pressure: 'none' | 'slow' | 'stop'
+  /** Files with values. */
+  readonly valueSpace: ValueSpace
   /** Does on the spot what can be done for a synchronous writer; false: nothing is under way. */
   relieveNow(): boolean
   /** Why there is no room and none is being made. */
@@ -219,7 +224,13 @@ export class WritePath {
     if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
     const size = this.#logs.current.size + this.relaxedBytes
     if (size === 0 || size + recordBytes <= this.#logBytes) return 'nothing'
-    return this.#logsOfMemtable < LOGS_MAX ? 'log' : 'memtable'
+    return this.#logsOfMemtable < this.#logsMax() ? 'log' : 'memtable'
+  }
+
+  /** What a memtable overwrites is not seen before it is compacted: it may be only a part of what there is. */
+  #logsMax(): number {
+    const { liveBytes } = this.#pressure.valueSpace
+    return Math.min(LOGS_MAX, Math.floor((liveBytes * LOGS_SHARE) / this.#logBytes))
   }
 
   #makeRoomNow(batch: BatchEncoder): void {

@@ -1,3 +1,4 @@
+import type { ValueSpace } from '../blob/reclaim.ts'
 import { type Separation, separationOf } from '../blob/separation.ts'
 import { Compactor } from '../compaction/compactor.ts'
 import type { CompactionEngine } from '../compaction/engine.ts'
@@ -103,7 +104,7 @@ export class Writer implements Pressure {
     logs: (failed: (error: unknown) => void) => LogSet,
   ) {
     const { durability, relaxedBytes, relaxedMs, memtableBytes } = o.settings
-    const { versions, cache } = o.tree
+    const { versions } = o.tree
     const failed = (error: unknown) => this.failed(error)
     this.#tree = o.tree
     this.compactor = compactor
@@ -127,6 +128,10 @@ export class Writer implements Pressure {
 
   get pressure(): 'none' | 'slow' | 'stop' {
     return this.compactor.pressure
+  }
+
+  get valueSpace(): ValueSpace {
+    return this.compactor.reclaim.space(this.#tree.versions.blobs)
   }
 
   relieveNow(): boolean {

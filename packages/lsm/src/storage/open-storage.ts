@@ -16,6 +16,8 @@ export const MEMORY_LOCATION = 'memory:'
 const MEMORY_ZONES = 128
 const MEMORY_ZONE_BYTES = 2 << 20
 const ZONE_BYTES = 32 << 20
+/** Files of empty zones kept for reuse: they count for what a database takes. */
+const SPARES_MAX = 2
 /** Fewer than this are not worth having. */
 const ZONE_COUNT_MIN = 64
 /** What a directory medium calls its superblock: tells a database from an empty place without making anything. */
@@ -55,7 +57,7 @@ function openMedia(o: StorageOptions): Opened {
       throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`)
     const zoneCount = Math.max(ZONE_COUNT_MIN, Math.ceil(o.capacityBytes / ZONE_BYTES))
     const shape = existsSync(join(o.location, SUPERBLOCK_FILE)) ? {} : { zoneBytes: ZONE_BYTES, zoneCount }
-    medium = openDirectory({ path: o.location, readOnly: o.readOnly, ...shape })
+    medium = openDirectory({ path: o.location, readOnly: o.readOnly, sparesMax: SPARES_MAX, ...shape })
   }
   return { media: { [MAIN_MEDIUM]: medium }, release: () => medium.close() }
 }

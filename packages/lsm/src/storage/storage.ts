@@ -43,6 +43,8 @@ export interface Storage {
   heatOf(table: number): FileHeat
   /** Durable with the next sync of anything. Removing what is not there is no error. */
   remove(kind: FileKind, number: number): Op<void>
+  /** Makes what was removed so far stay so: its space can be used again. */
+  sync(): Op<void>
   /** Files of the database, in no order. */
   list(): StoredFile[]
 }

@@ -33,7 +33,7 @@ function open(options: Options = {}, location = directory): Level {
 }
 
 /** A value of its own for every number, with all bytes in use. */
-function valueOf(i: number, bytes = 1000): Buffer {
+function contentOf(i: number, bytes = 1000): Buffer {
   const value = Buffer.alloc(bytes)
   for (let at = 0; at < bytes; at++) value[at] = (i * 31 + at * 7 + (at >> 8)) & 0xff
   return value
@@ -43,10 +43,10 @@ const keyOf = (i: number) => `key-${String(i).padStart(6, '0')}`
 
 test('values are read back from memtable, log and table, whole and in part, forward and backward', async () => {
   const level = open()
-  for (let i = 0; i < 50; i++) await level.put(keyOf(i), valueOf(i, i * 10))
+  for (let i = 0; i < 50; i++) await level.put(keyOf(i), contentOf(i, i * 10))
   const check = async () => {
     for (let i = 0; i < 50; i++) {
-      const value = valueOf(i, i * 10)
+      const value = contentOf(i, i * 10)
       expect(await level.get(keyOf(i))).toEqual(value)
       expect(level.getSync(keyOf(i))).toEqual(value)
       expect(await level.getPart(keyOf(i), 7, 40)).toEqual(value.subarray(7, 47))
@@ -55,10 +55,10 @@ test('values are read back from memtable, log and table, whole and in part, forw
     }
     expect(await level.getPart('missing', 0, 10)).toBeUndefined()
     const all = await level.iterator().all()
-    expect(all).toEqual(Array.from({ length: 50 }, (_, i) => [keyOf(i), valueOf(i, i * 10)]))
+    expect(all).toEqual(Array.from({ length: 50 }, (_, i) => [keyOf(i), contentOf(i, i * 10)]))
     expect(await level.iterator({ reverse: true }).all()).toEqual(all.reverse())
     const sync = level.iteratorSync({ gte: keyOf(20), limit: 3 })
-    expect(sync.nextv(10)).toEqual([20, 21, 22].map((i) => [keyOf(i), valueOf(i, i * 10)]))
+    expect(sync.nextv(10)).toEqual([20, 21, 22].map((i) => [keyOf(i), contentOf(i, i * 10)]))
     sync.close()
   }
   await check()
@@ -73,7 +73,7 @@ test('values are read back from memtable, log and table, whole and in part, forw
 test('a value is written once: nothing but the log has it', async () => {
   const level = open({ logBytes: 8 << 20 })
   const bytes = 64 << 10
-  for (let i = 0; i < 40; i++) await level.put(keyOf(i), valueOf(i, bytes))
+  for (let i = 0; i < 40; i++) await level.put(keyOf(i), contentOf(i, bytes))
   await level.flush()
   await level.compactRange()
   const { blobs, tables, compaction } = level.stats()
@@ -86,15 +86,15 @@ test('a value is written once: nothing but the log has it', async () => {
 
 test('after a restart, with and without a flush before, everything is there', async () => {
   let level = open()
-  for (let i = 0; i < 300; i++) await level.put(keyOf(i), valueOf(i))
+  for (let i = 0; i < 300; i++) await level.put(keyOf(i), contentOf(i))
   await level.close()
   level = open()
-  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(valueOf(i))
-  for (let i = 0; i < 300; i += 3) await level.put(keyOf(i), valueOf(i + 1))
+  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(contentOf(i))
+  for (let i = 0; i < 300; i += 3) await level.put(keyOf(i), contentOf(i + 1))
   await level.flush()
   await level.close()
   level = open({ separateBytes: Number.POSITIVE_INFINITY })
-  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(valueOf(i % 3 === 0 ? i + 1 : i))
+  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(contentOf(i % 3 === 0 ? i + 1 : i))
   await level.close()
 })
 
@@ -108,7 +108,7 @@ test.each([false, undefined] as const)(
       for (let i = 0; i < live; i++) {
         state = (Math.imul(state, 1103515245) + 12345) >>> 0
         const key = state % live
-        await level.put(keyOf(key), valueOf(key + round))
+        await level.put(keyOf(key), contentOf(key + round))
       }
     }
     await level.flush()
@@ -125,22 +125,22 @@ test.each([false, undefined] as const)(
 
 test('snapshots and open iterators see what they saw while values move and files go', async () => {
   const level = open()
-  for (let i = 0; i < 200; i++) await level.put(keyOf(i), valueOf(i))
+  for (let i = 0; i < 200; i++) await level.put(keyOf(i), contentOf(i))
   const snapshot = level.snapshot()
   await level.keepSnapshot('before')
   const iterator = level.iterator()
   const first = await iterator.next()
   for (let round = 1; round < 6; round++) {
-    for (let i = 0; i < 200; i++) await level.put(keyOf(i), valueOf(i + round * 1000))
+    for (let i = 0; i < 200; i++) await level.put(keyOf(i), contentOf(i + round * 1000))
     await level.flush()
   }
   await level.compactRange()
-  expect([first, ...(await iterator.all())]).toEqual(Array.from({ length: 200 }, (_, i) => [keyOf(i), valueOf(i)]))
+  expect([first, ...(await iterator.all())]).toEqual(Array.from({ length: 200 }, (_, i) => [keyOf(i), contentOf(i)]))
   const kept = level.openSnapshot('before')
   for (let i = 0; i < 200; i++) {
-    expect(await level.get(keyOf(i), { snapshot })).toEqual(valueOf(i))
-    expect(await level.get(keyOf(i), { snapshot: kept })).toEqual(valueOf(i))
-    expect(await level.get(keyOf(i))).toEqual(valueOf(i + 5000))
+    expect(await level.get(keyOf(i), { snapshot })).toEqual(contentOf(i))
+    expect(await level.get(keyOf(i), { snapshot: kept })).toEqual(contentOf(i))
+    expect(await level.get(keyOf(i))).toEqual(contentOf(i + 5000))
   }
   await kept.close()
   await snapshot.close()
@@ -160,10 +160,10 @@ test('operands are applied to values that lie elsewhere, in reads and in compact
   for (let round = 0; round < 4; round++) {
     for (let i = 0; i < 40; i++) {
       const key = keyOf(i)
-      if (round === 0) await level.put(key, valueOf(i, 200))
-      else await level.merge(key, valueOf(i + round, 60))
+      if (round === 0) await level.put(key, contentOf(i, 200))
+      else await level.merge(key, contentOf(i + round, 60))
       const before = expected.get(key)
-      const more = round === 0 ? valueOf(i, 200) : valueOf(i + round, 60)
+      const more = round === 0 ? contentOf(i, 200) : contentOf(i + round, 60)
       expected.set(key, before === undefined ? more : Buffer.concat([before, more]))
     }
     const check = async () => {
@@ -188,7 +188,7 @@ test('operands are applied to values that lie elsewhere, in reads and in compact
 
 test('deleted values are garbage, and files without a value go', async () => {
   const level = open()
-  for (let i = 0; i < 200; i++) await level.put(keyOf(i), valueOf(i))
+  for (let i = 0; i < 200; i++) await level.put(keyOf(i), contentOf(i))
   await level.flush()
   await level.deleteRange(keyOf(0), keyOf(100))
   for (let i = 100; i < 200; i++) await level.del(keyOf(i))
@@ -206,34 +206,34 @@ test('a rule for a prefix overrides the size', async () => {
     ],
   })
   for (const prefix of ['big/', 'big/not/', 'other/']) {
-    for (let i = 0; i < 10; i++) await level.put(prefix + keyOf(i), valueOf(i, 500))
+    for (let i = 0; i < 10; i++) await level.put(prefix + keyOf(i), contentOf(i, 500))
   }
   await level.flush()
   expect(level.stats().blobs.liveValues).toBe(10)
-  for (let i = 0; i < 10; i++) expect(await level.get(`big/${keyOf(i)}`)).toEqual(valueOf(i, 500))
+  for (let i = 0; i < 10; i++) expect(await level.get(`big/${keyOf(i)}`)).toEqual(contentOf(i, 500))
   await level.close()
 })
 
 test('a checkpoint has the values', async () => {
   const level = open()
-  for (let i = 0; i < 200; i++) await level.put(keyOf(i), valueOf(i))
+  for (let i = 0; i < 200; i++) await level.put(keyOf(i), contentOf(i))
   await level.flush()
-  for (let i = 0; i < 50; i++) await level.put(keyOf(i), valueOf(i + 1))
+  for (let i = 0; i < 50; i++) await level.put(keyOf(i), contentOf(i + 1))
   const target = join(directory, 'copy')
   await level.checkpoint(target)
   await level.close()
   const copy = open({}, target)
-  for (let i = 0; i < 200; i++) expect(await copy.get(keyOf(i))).toEqual(valueOf(i < 50 ? i + 1 : i))
+  for (let i = 0; i < 200; i++) expect(await copy.get(keyOf(i))).toEqual(contentOf(i < 50 ? i + 1 : i))
   await copy.close()
 })
 
 test('in relaxed durability too', async () => {
   let level = open({ durability: 'relaxed' })
-  for (let i = 0; i < 100; i++) await level.put(keyOf(i), valueOf(i, i % 2 === 0 ? 50 : 500))
-  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(valueOf(i, i % 2 === 0 ? 50 : 500))
+  for (let i = 0; i < 100; i++) await level.put(keyOf(i), contentOf(i, i % 2 === 0 ? 50 : 500))
+  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(contentOf(i, i % 2 === 0 ? 50 : 500))
   await level.close()
   level = open()
   await level.open()
-  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(valueOf(i, i % 2 === 0 ? 50 : 500))
+  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(contentOf(i, i % 2 === 0 ? 50 : 500))
   await level.close()
 })
