@@ -42,9 +42,10 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
     async (title, trace) => {
       const states = statesOf(trace)
       let seconds = 0
-      const stride = strideOf(configuration)
-      for (let cutAt = 1 + (name.length % RECOVERY_STRIDE); ; cutAt += RECOVERY_STRIDE) {
-        const { cut, recoveries, complaints } = await tryRecovery(trace, states, { cutAt, stride, configuration })
+      const { points, changes } = recoveryStrides(configuration)
+      for (let cutAt = 1 + (name.length % points); ; cutAt += points) {
+        const o = { cutAt, stride: changes, configuration }
+        const { cut, recoveries, complaints } = await tryRecovery(trace, states, o)
         expect(complaints).toEqual([])
         if (!cut) break
         seconds += recoveries
