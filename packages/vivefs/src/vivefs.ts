@@ -10,6 +10,8 @@ import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts
 import { ViveError } from './errors.ts'
 import { createFs, endSession, type ViveFileSystem } from './face/index.ts'
 import { type ChangeFeedStatus, type ChangesKeep, feedKeep } from './feed/options.ts'
+import { FOLLOW_MS_DEFAULT, Follower, type FollowStatus } from './follow/follower.ts'
+import { FollowerStore } from './follow/follower-store.ts'
 import { type ChangeEntry, type ChangesOptions, readChanges } from './feed/read.ts'
 import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { isExtentBytes } from './format/superblock.ts'
@@ -20,7 +22,7 @@ import type { FsckOptions, FsckReport } from './fsck/report.ts'
 import { runAsync } from './op.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { openLevelStore } from './store/index.ts'
-import type { Durability, StoreStatistics } from './store/store.ts'
+import type { Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
 import { Bulk, type BulkOptions } from './transaction/bulk.ts'
 import {
   type SyncTransaction,
@@ -40,6 +42,11 @@ export interface OpenOptions {
   /** Changes nothing; every change throws EROFS. */
   readonly readOnly?: boolean
   /**
+  /**
+   * With `readOnly`, on lsm: reads beside the writer, of this process or another one, and takes in what it writes every
+   * 200 ms (`everyMs`; 0: only by `refresh()`). Needs no lock. See `followed` for its lag.
+   */
+  readonly follow?: boolean | { readonly everyMs: number }
    * What keeps a new volume in a directory: `level` (default; LevelDB) or `lsm` (pure TypeScript; every synchronous call works). An old
    * volume opens with its own.
    */
@@ -64,7 +71,8 @@ export interface OpenOptions {
   readonly credentials?: Partial<Credentials>
   /**
    * Opens a damaged volume, for `fsck({ repair: true })`: no background work starts, and counters that cannot be read are
-   * zero. Default false: such damage throws.
+   * zero. With `readOnly` more is done without: the superblock, and on lsm files of the database; `vive.lost` says what.
+   * What is still there is read as usual, a damaged row is EIO. Default false: such damage throws.
    */
   readonly salvage?: boolean
   /**
@@ -80,6 +88,24 @@ export interface OpenOptions {
 export interface View {
   readonly credentials: Credentials
   /** Where relative paths begin. */
+/** What an open volume stands on. */
+interface Ground {
+  readonly engine: string
+  readonly durability: Durability | undefined
+  readonly release: () => Promise<void>
+  readonly follower: Follower | undefined
+  readonly lost: readonly string[]
+}
+
+/** How often a follower refreshes by itself; undefined: it is none. ERR_VIVEFS_OPTION. */
+function followMsOf({ follow = false, readOnly }: OpenOptions): number | undefined {
+  if (follow === false) return undefined
+  if (readOnly !== true) throw new ViveError('ERR_VIVEFS_OPTION', 'follow goes with readOnly: true')
+  const everyMs = follow === true ? FOLLOW_MS_DEFAULT : follow.everyMs
+  if (!(everyMs >= 0)) throw new ViveError('ERR_VIVEFS_OPTION', 'follow: true or { everyMs }, milliseconds')
+  return everyMs
+}
+
   readonly cwd: string
   /** Shaped like node:fs. */
   readonly fs: ViveFileSystem
@@ -118,8 +144,11 @@ export class ViveFS {
   readonly groups: Groups
   /** Who `fs` acts as. */
   readonly credentials: Credentials
+  /** What a salvage (`salvage`) could not read, or does without. Empty for a sound volume. */
+  readonly lost: readonly string[]
   /** 32 lower-case hexadecimal digits. */
   readonly volumeId: string
+  readonly #follower: Follower | undefined
   /** `level`, `lsm`, `memory` or `custom`. */
   readonly engine: string
   readonly #core: Core
@@ -129,13 +158,10 @@ export class ViveFS {
   readonly #onIdleExit = (): void => void this.sync()
   #closing: Promise<void> | undefined
 
-  private constructor(
-    core: Core,
-    credentials: Credentials,
-    engine: string,
-    durability: Durability | undefined,
-    release: () => Promise<void>,
-  ) {
+  private constructor(core: Core, credentials: Credentials, ground: Ground) {
+    this.#follower = ground.follower
+    this.lost = ground.lost
+    const { engine, durability, release } = ground
     this.#core = core
     cores.set(this, core)
     this.#release = release
@@ -171,23 +197,42 @@ export class ViveFS {
     const runtime = options.runtime ?? systemRuntime()
     const credentials: Credentials = { ...processCredentials(), ...options.credentials }
     const newVolumeId = runtime.random(16).toString('hex')
-    const engine = await openEngine(where, { create: create !== false, readOnly, newVolumeId, engine: options.engine })
+    const follow = followMsOf(options)
+    const salvage = options.salvage === true
+    const engine = await openEngine(where, {
+      create: create !== false && follow === undefined,
+      readOnly,
+      follow: follow !== undefined,
+      salvage,
+      newVolumeId,
+      engine: options.engine,
+    })
     try {
-      const store = await openLevelStore(engine.database, {
+      const { refresh } = engine
+      const lost = [...(engine.lost ?? [])]
+      const openedMs = Date.now()
+      const isAlone = refresh === undefined && !(salvage && readOnly)
+      const levelStore = await openLevelStore(engine.database, {
         durability: options.durability,
         ownsDatabase: engine.ownsDatabase,
         space: engine.space,
         pendingBytesMax: Math.min(memoryBytes / 4, engine.pendingBytesMax ?? Number.POSITIVE_INFINITY),
-        cacheBytes: memoryBytes / 4,
+      let follower: Follower | undefined
+      const store: TransactionalStore = isAlone
+        ? levelStore
+        : new FollowerStore(levelStore, async () => await follower?.refresh())
+        cacheBytes: isAlone ? memoryBytes / 4 : 0,
       })
       try {
         const core = await mountVolume(store, engine, {
           runtime,
           atime: options.atime ?? 'relatime',
           readOnly,
-          extentCacheBytes: memoryBytes / 4,
+          extentCacheBytes: isAlone ? memoryBytes / 4 : 0,
           mustBeNew: create === 'exclusive',
-          salvage: options.salvage === true,
+          salvage,
+          volumeId: engine.volumeId,
+          onLost: (what) => lost.push(what),
           create:
             create === false
               ? undefined
@@ -205,7 +250,16 @@ export class ViveFS {
         if (changes !== undefined) {
           await core.feed.configure(changes === false ? false : feedKeep(changes === true ? undefined : changes))
         }
-        return new ViveFS(core, credentials, engine.name, options.durability, () => engine.release())
+        if (follow !== undefined && refresh !== undefined) {
+          follower = new Follower(core, store as FollowerStore, refresh, follow, openedMs)
+        }
+        return new ViveFS(core, credentials, {
+          engine: engine.name,
+          durability: options.durability,
+          release: () => engine.release(),
+          follower,
+          lost,
+        })
       } catch (error) {
         await store.close()
         throw error
@@ -315,6 +369,17 @@ export class ViveFS {
   space(): SpaceReport {
     return spaceReport(this.#core)
   }
+  /** How far behind its writer a follower may be; undefined for any other volume. */
+  get followed(): FollowStatus | undefined {
+    return this.#follower?.status
+  }
+
+  /** Follower: takes in what was acknowledged before this call. ERR_VIVEFS_UNSUPPORTED for any other volume. */
+  async refresh(): Promise<void> {
+    if (this.#follower === undefined) throw new ViveError('ERR_VIVEFS_UNSUPPORTED', 'the volume follows no writer')
+    await this.#follower.refresh()
+  }
+
 
   /** What the store did since the volume was opened. */
   statistics(): StoreStatistics {
@@ -333,6 +398,7 @@ export class ViveFS {
       await this.#core.close()
     } finally {
       await this.#release()
+    await this.#follower?.close()
     }
   }
 

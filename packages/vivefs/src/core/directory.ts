@@ -47,6 +47,7 @@ const keyOf = (call: Call, directory: Inode, name: Bytes): Buffer => entryKey(ca
 const decoded = new WeakMap<Bytes, Dirent>()
 
 export function* findEntry(call: Call, directory: Inode, name: Bytes): Op<Dirent | undefined> {
+  if (call.core.options.isSeedLost === true) return yield* searchEntry(call, directory, name)
   const key = keyOf(call, directory, name)
   const row = yield* call.tx.get(key)
   if (row === undefined) return undefined
@@ -56,6 +57,21 @@ export function* findEntry(call: Call, directory: Inode, name: Bytes): Op<Dirent
   if (!verdict.ok) throw corruption(`entry of directory ${directory.ino}`, verdict.fault)
   decoded.set(row, verdict.value)
   return verdict.value
+}
+
+/** Entries looked at in one step of a search. */
+const SEARCH_ENTRIES = 1024
+
+/** Looks through the directory: the key of an entry needs the volume's secret, which was lost with its superblock. */
+function* searchEntry(call: Call, directory: Inode, name: Bytes): Op<Dirent | undefined> {
+  for (let cookie = 0n; ; ) {
+    const lines = yield* listEntries(call, directory, cookie, SEARCH_ENTRIES)
+    const found = lines.find((line) => Buffer.compare(line.name, name) === 0)
+    if (found !== undefined) return { ino: found.ino, type: found.type }
+    const last = lines[lines.length - 1]
+    if (last === undefined || lines.length < SEARCH_ENTRIES) return undefined
+    cookie = last.cookie
+  }
 }
 
 /** The inode that a name leads to, or undefined. */

@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ViveError } from '../errors.ts'
 import { FORMAT_VERSION } from '../format/superblock.ts'
-import type { Engine, EngineOptions } from './engine.ts'
+import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
 import { openLevelEngine } from './level.ts'
 import { openLsmEngine } from './lsm.ts'
 import { type DirectoryEngine, readVolumeFile, VOLUME_FILE, writeVolumeFile } from './volume-file.ts'
@@ -38,7 +38,9 @@ export async function openDirectoryEngine(
     const message = `the volume at ${directory} is on ${description.engine}, not on ${engine}`
     throw new ViveError('ERR_VIVEFS_ENGINE', message)
   }
-  return await (description.engine === 'lsm' ? openLsmEngine : openLevelEngine)({ directory, description })
+  if (description.engine === 'lsm') return await openLsmEngine({ directory, description }, options)
+  assertNotFollowed(description.engine, options)
+  return await openLevelEngine({ directory, description })
 }
 
 async function assertMayCreate(directory: string, create: boolean): Promise<void> {

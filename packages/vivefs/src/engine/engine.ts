@@ -1,5 +1,6 @@
 /** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
 import type { AbstractLevel } from 'abstract-level'
+import { ViveError } from '../errors.ts'
 import type { SpaceGuard } from '../store/store.ts'
 import type { DirectoryEngine } from './volume-file.ts'
 
@@ -17,14 +18,28 @@ export interface Engine {
   readonly pendingBytesMax?: number
   /** Bytes that the place can still take. */
   readonly freeBytes?: () => number | undefined
+  /** Follower: takes in what the writer has done since. */
+  readonly refresh?: () => Promise<void>
+  /** What a salvage of the database left out. */
+  readonly lost?: readonly string[]
   /** Lets go of what the engine holds beside the database. */
   release(): Promise<void>
+}
+
+/** ERR_VIVEFS_UNSUPPORTED for what cannot be read beside a writer. */
+export function assertNotFollowed(name: string, { follow }: EngineOptions): void {
+  if (!follow) return
+  throw new ViveError('ERR_VIVEFS_UNSUPPORTED', `a volume on ${name} cannot be followed, one on lsm can`)
 }
 
 export interface EngineOptions {
   /** Make the volume when there is none. */
   readonly create: boolean
   readonly readOnly: boolean
+  /** Stand beside a writer, claim nothing. */
+  readonly follow: boolean
+  /** Leave out what is damaged. */
+  readonly salvage: boolean
   /** The engine of a new volume in a directory. */
   readonly engine?: DirectoryEngine | undefined
   /** The identity for a new volume: 32 hexadecimal digits. */

@@ -4,14 +4,15 @@
  */
 import { join } from 'node:path'
 import { openDirectoryDatabase } from './directory-database.ts'
-import type { Engine } from './engine.ts'
-import type { VolumeDirectory } from './volume-directory.ts'
+import type { Engine, EngineOptions } from './engine.ts'
+import { openFailure, type VolumeDirectory } from './volume-directory.ts'
 
 const ENGINE_DIRECTORY = 'lsm'
 const MEMTABLE_BYTES = 8 * 1024 * 1024
 const MEMORY_BYTES = 64 * 1024 * 1024
 
-export async function openLsmEngine(place: VolumeDirectory): Promise<Engine> {
+export async function openLsmEngine(place: VolumeDirectory, options: EngineOptions): Promise<Engine> {
+  if (options.readOnly && (options.follow || options.salvage)) return await openBeside(place, options.salvage)
   const { LsmLevel } = await import('@vivefs/lsm')
   const database = new LsmLevel<Buffer, Buffer>(join(place.directory, ENGINE_DIRECTORY), {
     keyEncoding: 'buffer',
@@ -21,4 +22,29 @@ export async function openLsmEngine(place: VolumeDirectory): Promise<Engine> {
   })
   const compact = () => database.compactRange()
   return await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes: MEMTABLE_BYTES, compact })
+}
+
+/** Without the lock, and without a write: beside a writer, or on what is left of a damaged database. */
+async function openBeside(place: VolumeDirectory, salvage: boolean): Promise<Engine> {
+  const { LsmLevel } = await import('@vivefs/lsm')
+  const database = new LsmLevel<Buffer, Buffer>(join(place.directory, ENGINE_DIRECTORY), {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    memoryBytes: MEMORY_BYTES,
+    readOnly: true,
+    salvage,
+  })
+  try {
+    await database.open()
+  } catch (cause) {
+    throw await openFailure(place.directory, cause)
+  }
+  return {
+    name: 'lsm',
+    database,
+    ownsDatabase: true,
+    volumeId: place.description.volumeId,
+    ...(salvage ? { lost: database.stats().damage } : { refresh: () => database.refresh() }),
+    release: async () => {},
+  }
 }

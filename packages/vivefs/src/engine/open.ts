@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
 import { openDirectoryEngine } from './directory.ts'
-import type { Engine, EngineOptions } from './engine.ts'
+import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
 import { openMemoryEngine } from './memory.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
@@ -19,7 +19,10 @@ const inUse = shared[registry]
  * Errors: ERR_VIVEFS_OPTION (not a place), ERR_VIVEFS_LOCKED, and those of the engines.
  */
 export async function openEngine(where: Where, options: EngineOptions): Promise<Engine> {
-  if (typeof where === 'object' && where !== null && !(where instanceof URL)) return adopt(where)
+  if (typeof where === 'object' && where !== null && !(where instanceof URL)) {
+    assertNotFollowed('a database of your own', options)
+    return adopt(where)
+  }
   const text = where instanceof URL ? fileLocation(where) : where
   if (typeof text !== 'string' || text === '') {
     throw new ViveError(
@@ -27,7 +30,10 @@ export async function openEngine(where: Where, options: EngineOptions): Promise<
       "where: 'memory://', a directory, 'lsm:DIR', 'level:DIR' or an AbstractLevel",
     )
   }
-  if (text === 'memory://') return await openMemoryEngine()
+  if (text === 'memory://') {
+    assertNotFollowed('memory', options)
+    return await openMemoryEngine()
+  }
   for (const engine of ['level', 'lsm'] as const) {
     if (text.startsWith(`${engine}:`)) return await openDirectoryEngine(text.slice(engine.length + 1), engine, options)
   }

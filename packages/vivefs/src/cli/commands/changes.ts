@@ -89,7 +89,8 @@ async function show(cli: Cli, volume: string, { since, follow = false }: Flags):
       for await (const entry of vive.changes(options)) await cli.output.item(jsonOf(entry), textOf(entry))
       cli.signal.throwIfAborted()
     },
-    READS,
+    // Beside whoever writes: what nobody can write has nothing to follow.
+    follow ? { ...READS, follow: true } : READS,
   )
 }
 

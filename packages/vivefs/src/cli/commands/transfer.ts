@@ -9,6 +9,8 @@ import { showReport } from '../report.ts'
 import { volumePathOf } from '../volume-path.ts'
 
 interface TransferFlags {
+  readonly follow?: boolean
+  readonly salvage?: boolean
   overwrite?: boolean
   owners: boolean
   quiet?: boolean
@@ -75,21 +77,29 @@ export function exportCommand(cli: Cli): void {
   ])
     .option('--overwrite', OVERWRITE)
     .option('--no-owners', 'everything belongs to you')
+    .option('--follow', 'beside the writer, as the volume is now (lsm)')
+    .option('--salvage', 'of a damaged volume, what can be read; what is lost is said')
     .option('-q, --quiet', 'no progress')
     .action(async (source: string, directory: string, flags: TransferFlags) => {
       const { volume, path } = volumePathOf(source)
       const report = await withVolume(
         cli,
         volume,
-        ({ vive }) =>
-          withProgress(cli, flags, (options) =>
+        ({ vive }) => {
+          for (const lost of vive.lost) cli.output.note(`lost: ${lost}`)
+          return withProgress(cli, flags, (options) =>
             exportTree(vive, path, directory, {
               ...options,
               overwrite: flags.overwrite === true,
               ...(flags.owners ? {} : { owners: false }),
             }),
-          ),
-        { readOnly: true },
+          )
+        },
+        {
+          readOnly: true,
+          ...(flags.follow === true ? { follow: { everyMs: 0 } } : {}),
+          salvage: flags.salvage === true,
+        },
       )
       await showReport(cli.output, 'exported', report)
       if (report.findingCount > 0) cli.exitCode = 1
