@@ -1,6 +1,7 @@
 import { batchEntries } from '../batch/batch-decoder.ts'
+import { readBlobFile } from '../blob/read-blob-file.ts'
 import { BlockCache } from '../cache/block-cache.ts'
-import { RANGE_DELETE } from '../kind.ts'
+import { PUT, RANGE_DELETE } from '../kind.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { describeEdit, dumpManifest } from '../manifest/dump-manifest.ts'
 import { type Op, runAsync } from '../op.ts'
@@ -23,6 +24,7 @@ export function dump(
   return withStorage(location, true, async (storage) => {
     if (file === undefined) return list(storage, json, output)
     if (file.kind === 'manifest') return await runAsync(manifest(storage, file.number, json, output))
+    if (file.kind === 'blob') return await runAsync(blob(storage, file.number, json, output))
     if (file.kind === 'log') return await runAsync(log(storage, file.number, json, output))
     return await runAsync(table(storage, file.number, json, output))
   })
@@ -55,6 +57,16 @@ function* log(storage: VolumeStorage, number: number, json: boolean, output: Out
     for (const entry of batchEntries(batch)) output.line(json ? entryLine(entry, true) : `  ${entryLine(entry, false)}`)
   })
   return 0
+}
+
+function* blob(storage: VolumeStorage, number: number, json: boolean, output: Output): Op<number> {
+  const { entries, fault } = yield* readBlobFile(yield* storage.open('blob', number), number, ({ offset, key, value }) => {
+    const line = entryLine({ sequence: 0, kind: PUT, key, value }, json)
+    output.line(json ? line : `at ${offset}: ${line.slice(2)}`)
+  })
+  if (fault === undefined) return 0
+  output.complain(`${fileName('blob', number)} after ${entries} entries: ${fault}`)
+  return 1
 }
 
 function* table(storage: VolumeStorage, number: number, json: boolean, output: Output): Op<number> {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { FileKind } from '../storage/storage.ts'
 import { dump } from './dump.ts'
+import { type MapOptions, map, type WatchOptions, watch } from './map.ts'
 import { repairCommand } from './repair.ts'
 import { stats } from './stats.ts'
 import { verify } from './verify.ts'
@@ -21,14 +22,16 @@ Examples:
   vivelsm dump ./db                      the files
   vivelsm dump ./db table 17 --json      every entry of a table, one JSON object a line
   vivelsm verify ./db && echo sound
+  vivelsm map ./db --html map.html       levels, files and media in a picture
+  vivelsm watch ./db                     the same in the terminal, live
   vivelsm repair ./db --dry-run
 
 Exit codes: 0 all is well; 1 damage was found or something failed; 2 wrong arguments.
 Only repair writes. The others may look at a database that is being written.`
 
 function fileOf(kind: string, number: string | undefined): { kind: FileKind; number: number } {
-  if (kind !== 'log' && kind !== 'manifest' && kind !== 'table')
-    throw new CommanderError(2, 'lsm.kind', `${kind}: log, manifest or table`)
+  if (kind !== 'log' && kind !== 'manifest' && kind !== 'table' && kind !== 'blob')
+    throw new CommanderError(2, 'lsm.kind', `${kind}: log, manifest, table or blob`)
   if (number === undefined) throw new CommanderError(2, 'lsm.number', `which ${kind}?`)
   if (!/^\d{1,10}$/.test(number)) throw new CommanderError(2, 'lsm.number', `${number} is not a file number`)
   return { kind, number: Number(number) }
@@ -54,10 +57,31 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     })
   program
     .command('dump <location> [kind] [number]')
-    .description('the files; or what is in one: log, manifest or table')
+    .description('the files; or what is in one: log, manifest, table or blob')
     .option('--json', 'one JSON object a line')
     .action(async (location: string, kind: string | undefined, number: string | undefined, o: CommonOptions) => {
       code = await dump(location, kind === undefined ? undefined : fileOf(kind, number), o, output)
+    })
+  program
+    .command('map <location>')
+    .description('where everything is: levels by media')
+    .option('--media <file>', 'JSON: { "media": { name: spec }, "home": [name] }, for a database on media of its own')
+    .option('--html <file>', 'writes a page with a picture: files by size, garbage, age and heat')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  vivelsm map ./db --html map.html')
+    .action(async (location: string, o: MapOptions) => {
+      await map(location, o, output)
+    })
+  program
+    .command('watch <location>')
+    .description('the map again and again, while somebody writes')
+    .option('--media <file>', 'as for map')
+    .option('--every <seconds>', 'time between two looks', '2')
+    .option('--count <looks>', 'ends after so many')
+    .option('--json', 'one JSON object for every look')
+    .addHelpText('after', '\nExample:\n  vivelsm watch ./db --every 1')
+    .action(async (location: string, o: WatchOptions) => {
+      await watch(location, o, output)
     })
   program
     .command('verify <location>')

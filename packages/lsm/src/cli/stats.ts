@@ -10,9 +10,9 @@ export async function stats(location: string, o: CommonOptions, output: Output):
     await level.open().catch((error) => {
       throw (error as { cause?: unknown }).cause ?? error
     })
-    const { levels, tables, lastSequence, keptSnapshots } = level.stats()
+    const { levels, tables, blobs, lastSequence, keptSnapshots } = level.stats()
     if (o.json === true) {
-      output.line(JSON.stringify({ levels, tables, lastSequence, keptSnapshots: level.keptSnapshots() }))
+      output.line(JSON.stringify({ levels, tables, blobs, lastSequence, keptSnapshots: level.keptSnapshots() }))
       return
     }
     const table = new Table({ head: ['level', 'tables', 'size', 'entries'], style: { head: [], border: [] } })
@@ -20,6 +20,10 @@ export async function stats(location: string, o: CommonOptions, output: Output):
       if (count > 0) table.push([number, count, sizeText(bytes), entries])
     output.line(table.toString())
     output.line(`${tables.count} tables, ${sizeText(tables.bytes)}; newest sequence number ${lastSequence}`)
+    if (blobs.files > 0) {
+      const alive = `${sizeText(blobs.liveBytes)} of ${sizeText(blobs.bytes)} alive`
+      output.line(`${blobs.liveValues} values apart from their keys in ${blobs.files} files, ${alive}`)
+    }
     output.line(`${keptSnapshots} kept snapshots`)
   } finally {
     await level.close()

@@ -1,9 +1,12 @@
-import { DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
+import { type BlobPointer, readPointer } from '../blob/blob-pointer.ts'
+import { fileName } from '../storage/storage.ts'
+import { BLOB, DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
 
 const KINDS: Readonly<Record<number, string>> = {
   [DELETE]: 'del',
   [PUT]: 'put',
   [MERGE]: 'merge',
+  [BLOB]: 'put',
   [RANGE_DELETE]: 'deleteRange',
 }
 /** Longer values are cut in text; JSON has all of them. */
@@ -23,6 +26,8 @@ export function bytesText(bytes: Uint8Array, most = SHOWN_BYTES): string {
   return bytes.length > most ? `${text}... (${bytes.length} bytes)` : text
 }
 
+const placeOf = ({ kind, file, offset, length }: BlobPointer) => ({ file: fileName(kind, file), offset, bytes: length })
+
 export interface EntryText {
   readonly sequence: number
   readonly kind: Kind
@@ -30,12 +35,23 @@ export interface EntryText {
   readonly value: Uint8Array | undefined
 }
 
-/** One entry as a line; in JSON keys and values are base64. */
-export function entryLine({ sequence, kind, key, value }: EntryText, json: boolean): string {
+/** Where the value lies, of an entry whose value is a pointer. */
+function pointerIn({ kind, value }: EntryText): BlobPointer | undefined {
+  return kind === BLOB && value !== undefined ? readPointer(Buffer.from(value), 0, value.length) : undefined
+}
+
+/** One entry as a line; in JSON keys and values are base64, and a value that lies elsewhere is where it lies. */
+export function entryLine(entry: EntryText, json: boolean): string {
+  const { sequence, kind, key, value } = entry
+  const pointer = pointerIn(entry)
   if (json) {
     const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
-    const more = value === undefined ? {} : { value: base64(value) }
+    const more = value === undefined ? {} : pointer === undefined ? { value: base64(value) } : { in: placeOf(pointer) }
     return JSON.stringify({ sequence, kind: kindText(kind), key: base64(key), ...more })
+  }
+  if (pointer !== undefined) {
+    const { file, offset, bytes } = placeOf(pointer)
+    return `${sequence} ${kindText(kind)} ${bytesText(key)} = ${bytes} bytes at ${offset} of ${file}`
   }
   return `${sequence} ${kindText(kind)} ${bytesText(key)}${value === undefined ? '' : ` = ${bytesText(value)}`}`
 }

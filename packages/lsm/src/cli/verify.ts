@@ -1,5 +1,8 @@
+import { BlobFiles, pointerOf } from '../blob/blob-files.ts'
+import { BLOB_HEADER_BYTES, checkBlobHeader } from '../blob/blob-format.ts'
 import { BlockCache } from '../cache/block-cache.ts'
 import { isLevelError } from '../error.ts'
+import { BLOB } from '../kind.ts'
 import { LogReader } from '../log/log-reader.ts'
 import { type Op, runAsync } from '../op.ts'
 import { fileName } from '../storage/storage.ts'
@@ -49,6 +52,7 @@ function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
   )
   if (versions === undefined) return findings
   const cache = new BlockCache(1 << 20)
+  const blobs = new BlobFiles(storage)
   for (const { meta } of versions.current.tables()) {
     const { number } = meta
     yield* look(
@@ -56,10 +60,14 @@ function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
       (function* () {
         const reader = yield* TableReader.open(yield* storage.open('table', number), meta, cache)
         const fault = yield* reader.verify()
+        const what = fault?.what ?? (yield* verifyValues(reader, blobs))
         reader.close()
-        return fault?.what
+        return what
       })(),
     )
+  }
+  for (const { kind, number } of versions.blobs.values()) {
+    if (kind === 'blob') yield* look(fileName(kind, number), verifyBlobHeader(storage, number))
   }
   for (const { kind, number } of storage.list()) {
     if (kind !== 'log' || number < versions.logNumber) continue
@@ -72,4 +80,32 @@ function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
     )
   }
   return findings
+}
+
+/** Follows every pointer of a table: the value has to be that of its key, and every byte of it sound. */
+function* verifyValues(reader: TableReader, blobs: BlobFiles): Op<string | undefined> {
+  if (reader.properties.blobs === undefined) return undefined
+  const cursor = reader.cursor({ fillCache: false })
+  try {
+    for (yield* cursor.first(); cursor.valid; ) {
+      if (cursor.kind === BLOB) {
+        const key = cursor.keyBytes.subarray(cursor.keyStart, cursor.keyEnd)
+        const pointer = pointerOf(cursor.valueBytes, cursor.valueStart, cursor.valueEnd)
+        const what = yield* blobs.verify(key, pointer)
+        if (what !== undefined) return what
+      }
+      if (!cursor.nextNow()) yield* cursor.next()
+    }
+    return undefined
+  } finally {
+    cursor.close()
+  }
+}
+
+function* verifyBlobHeader(storage: VolumeStorage, number: number): Op<string | undefined> {
+  const file = yield* storage.open('blob', number)
+  const header = Buffer.alloc(BLOB_HEADER_BYTES)
+  const got = yield* file.read(0, header)
+  const verdict = checkBlobHeader(header.subarray(0, got), number)
+  return verdict.ok ? undefined : verdict.fault
 }

@@ -41,6 +41,8 @@ export class Placer {
   readonly #names: ReadonlySet<string>
   readonly #status: () => ReadonlyMap<string, VolumeMediumStatus>
   readonly #now: () => number
+  /** Until when a medium that said that it is full is taken to be so: its zones do not tell. */
+  readonly #fullUntil: Map<string, number> = new Map()
   /** Until when a medium is left alone, and why. */
   readonly #offline: Map<string, { readonly untilMs: number; readonly why: string }> = new Map()
   /** The file table survives loss of power. */
@@ -77,7 +79,7 @@ export class Placer {
       const { zones, zoneCapacityBytes, availableBytes, liveBytes, poisoned } = status
       const offline = poisoned || this.#offlineNow(name) !== undefined
       all.set(name, {
-        state: offline ? 'offline' : availableBytes === 0 ? 'full' : 'online',
+        state: offline ? 'offline' : availableBytes === 0 || this.#isFull(name) ? 'full' : 'online',
         capacityBytes: zones * zoneCapacityBytes,
         availableBytes,
         liveBytes,
@@ -159,11 +161,22 @@ export class Placer {
 
   /** The job on this medium failed for its sake, and may do without it: true when that is worth another try now. */
   failed(error: unknown): boolean {
+    if (isLevelError(error) && error.code === 'LEVEL_NO_SPACE') return this.#becameFull(error.medium)
     const medium = this.#failedMedium(error)
     if (medium === undefined) return false
     const before = this.#offlineNow(medium)
     this.#offline.set(medium, { untilMs: this.#now() + OFFLINE_MS, why: (error as Error).message })
     return before === undefined && this.#names.size > 1
+  }
+
+  #isFull(medium: string): boolean {
+    return (this.#fullUntil.get(medium) ?? 0) > this.#now()
+  }
+
+  #becameFull(medium: string | undefined): boolean {
+    if (medium === undefined || !this.#names.has(medium) || this.#isFull(medium)) return false
+    this.#fullUntil.set(medium, this.#now() + OFFLINE_MS)
+    return this.#names.size > 1
   }
 
   #offlineNow(medium: string): string | undefined {

@@ -38,6 +38,10 @@ export function levelError(error: unknown, what: string): unknown {
   if (isLevelError(error)) return error
   const { code, message, medium } = error as { code?: unknown; message?: unknown; medium?: string }
   const known = typeof code === 'string' ? BY_CODE[code] : undefined
+  if (known === 'LEVEL_NO_SPACE') {
+    const help = 'delete something, add space or a medium, or let the policy name another'
+    return new LevelError(known, `${what}: ${String(message)}; ${help}`, error, { medium })
+  }
   if (known !== undefined) return new LevelError(known, `${what}: ${String(message)}`, error, { medium })
   if (isPfaofError(error) || isMediumError(error))
     return new LevelError('LEVEL_IO_ERROR', `${what}: ${String(message)}`, error, { medium })
