@@ -27,6 +27,7 @@ const binaries = {
   biome: '@biomejs/biome/bin/biome',
   depcruise: 'dependency-cruiser/bin/dependency-cruise.mjs',
   vitest: 'vitest/vitest.mjs',
+  typedoc: 'typedoc/bin/typedoc',
 }
 
 /** Runs steps `[title, () => exit code]`, all of them, and answers `[{ title, code, seconds }]`. */
