@@ -60,10 +60,14 @@ function* log(storage: VolumeStorage, number: number, json: boolean, output: Out
 }
 
 function* blob(storage: VolumeStorage, number: number, json: boolean, output: Output): Op<number> {
-  const { entries, fault } = yield* readBlobFile(yield* storage.open('blob', number), number, ({ offset, key, value }) => {
-    const line = entryLine({ sequence: 0, kind: PUT, key, value }, json)
-    output.line(json ? line : `at ${offset}: ${line.slice(2)}`)
-  })
+  const { entries, fault } = yield* readBlobFile(
+    yield* storage.open('blob', number),
+    number,
+    ({ offset, key, value }) => {
+      const line = entryLine({ sequence: 0, kind: PUT, key, value }, json)
+      output.line(json ? line : `at ${offset}: ${line.slice(2)}`)
+    },
+  )
   if (fault === undefined) return 0
   output.complain(`${fileName('blob', number)} after ${entries} entries: ${fault}`)
   return 1

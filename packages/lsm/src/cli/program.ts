@@ -3,6 +3,7 @@ import type { FileKind } from '../storage/storage.ts'
 import { dump } from './dump.ts'
 import { type MapOptions, map, type WatchOptions, watch } from './map.ts'
 import { repairCommand } from './repair.ts'
+import { type SimulateCommandOptions, simulateCommand, type TraceCommandOptions, traceCommand } from './simulate.ts'
 import { stats } from './stats.ts'
 import { verify } from './verify.ts'
 
@@ -24,6 +25,7 @@ Examples:
   vivelsm verify ./db && echo sound
   vivelsm map ./db --html map.html       levels, files and media in a picture
   vivelsm watch ./db                     the same in the terminal, live
+  vivelsm trace > mixed.jsonl && vivelsm simulate --policy ladder:dram,nvme,smr --trace mixed.jsonl
   vivelsm repair ./db --dry-run
 
 Exit codes: 0 all is well; 1 damage was found or something failed; 2 wrong arguments.
@@ -82,6 +84,32 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     .addHelpText('after', '\nExample:\n  vivelsm watch ./db --every 1')
     .action(async (location: string, o: WatchOptions) => {
       await watch(location, o, output)
+    })
+  program
+    .command('trace')
+    .description('prints operations for simulate: JSON lines')
+    .option('--workload <name>', 'fill, mixed or archive', 'mixed')
+    .option('--count <n>', 'operations, about', '20000')
+    .option('--value <bytes>', 'bytes of a value', '400')
+    .option('--seed <n>', 'another one, another trace', '1')
+    .addHelpText('after', '\nExample:\n  vivelsm trace --workload archive > archive.jsonl')
+    .action((o: TraceCommandOptions) => traceCommand(o, output))
+  program
+    .command('simulate')
+    .description('replays a trace on simulated media: what would a policy cost?')
+    .requiredOption(
+      '--policy <file>',
+      'a module whose default export is a policy; or ladder:a,b,c, single:a, archive:hot,cold,tape',
+    )
+    .requiredOption('--trace <file>', 'operations, as trace prints them')
+    .option(
+      '--media <file>',
+      'JSON: { "media": { name: spec }, "home": [name] }; default simulators dram, nvme, smr, tape',
+    )
+    .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  vivelsm simulate --policy archive:nvme,smr,tape --trace archive.jsonl')
+    .action(async (o: SimulateCommandOptions) => {
+      await simulateCommand(o, output)
     })
   program
     .command('verify <location>')

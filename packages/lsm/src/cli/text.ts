@@ -1,6 +1,6 @@
 import { type BlobPointer, readPointer } from '../blob/blob-pointer.ts'
-import { fileName } from '../storage/storage.ts'
 import { BLOB, DELETE, type Kind, MERGE, PUT, RANGE_DELETE } from '../kind.ts'
+import { fileName } from '../storage/storage.ts'
 
 const KINDS: Readonly<Record<number, string>> = {
   [DELETE]: 'del',
