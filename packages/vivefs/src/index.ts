@@ -3,6 +3,12 @@
 export type { Groups, Users } from './accounts.ts'
 export type { Acl, AclEntry, AclTag } from './acl/acl.ts'
 export { formatAcl, parseAcl } from './acl/text.ts'
+export {
+  type ConvertOptions,
+  type ConvertProgress,
+  type ConvertReport,
+  convertVolume,
+} from './convert/convert.ts'
 export type { AtimePolicy } from './core/core.ts'
 export type { Credentials } from './core/mode.ts'
 export type { SpaceReport } from './core/space.ts'
@@ -19,6 +25,8 @@ export type { FsckCounts, FsckOptions, FsckProgress, FsckReport } from './fsck/r
 export type { HeldLock, LockOwner, LockRange, LockType, LockWait } from './lock/types.ts'
 export { SyncUnavailableError } from './op.ts'
 export type { Runtime } from './runtime.ts'
+export type { SnapshotChange } from './snapshot/diff.ts'
+export type { Fork, ForkDescription, Forks, Snapshot, Snapshots, TreeView } from './snapshot/snapshots.ts'
 export type { Durability, StoreStatistics } from './store/store.ts'
 export type { Bulk, BulkEntry, BulkOptions } from './transaction/bulk.ts'
 export type { SyncTransaction, Transaction, TransactionOptions } from './transaction/transaction.ts'
@@ -35,4 +43,5 @@ export {
   type VerifyOptions,
   verifyTree,
 } from './transfer/index.ts'
-export { type OpenOptions, type View, ViveFS } from './vivefs.ts'
+export type { View } from './view.ts'
+export { type OpenOptions, ViveFS } from './vivefs.ts'

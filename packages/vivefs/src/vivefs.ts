@@ -1,5 +1,4 @@
 /** The public face of a volume. */
-import { posix } from 'node:path'
 
 import { Groups, Users } from './accounts.ts'
 import type { AtimePolicy, Core } from './core/core.ts'
@@ -10,9 +9,9 @@ import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts
 import { ViveError } from './errors.ts'
 import { createFs, endSession, type ViveFileSystem } from './face/index.ts'
 import { type ChangeFeedStatus, type ChangesKeep, feedKeep } from './feed/options.ts'
+import { type ChangeEntry, type ChangesOptions, readChanges } from './feed/read.ts'
 import { FOLLOW_MS_DEFAULT, Follower, type FollowStatus } from './follow/follower.ts'
 import { FollowerStore } from './follow/follower-store.ts'
-import { type ChangeEntry, type ChangesOptions, readChanges } from './feed/read.ts'
 import { EXTENT_BYTES_DEFAULT } from './format/extent.ts'
 import { isExtentBytes } from './format/superblock.ts'
 import { createFsal } from './fsal/fsal.ts'
@@ -21,6 +20,7 @@ import { runFsck } from './fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from './fsck/report.ts'
 import { runAsync } from './op.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
+import { type Fork, Forks, openSnapshot, Snapshots, type TreeView } from './snapshot/snapshots.ts'
 import { openLevelStore } from './store/index.ts'
 import type { Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
 import { Bulk, type BulkOptions } from './transaction/bulk.ts'
@@ -31,6 +31,7 @@ import {
   transaction,
   transactionSync,
 } from './transaction/transaction.ts'
+import { type View, type ViewOptions, viewOn } from './view.ts'
 import { mountVolume } from './volume.ts'
 
 export interface OpenOptions {
@@ -42,11 +43,11 @@ export interface OpenOptions {
   /** Changes nothing; every change throws EROFS. */
   readonly readOnly?: boolean
   /**
-  /**
    * With `readOnly`, on lsm: reads beside the writer, of this process or another one, and takes in what it writes every
    * 200 ms (`everyMs`; 0: only by `refresh()`). Needs no lock. See `followed` for its lag.
    */
   readonly follow?: boolean | { readonly everyMs: number }
+  /**
    * What keeps a new volume in a directory: `level` (default; LevelDB) or `lsm` (pure TypeScript; every synchronous call works). An old
    * volume opens with its own.
    */
@@ -84,10 +85,9 @@ export interface OpenOptions {
   readonly runtime?: Runtime
 }
 
-/** A face of the volume for one caller. */
-export interface View {
-  readonly credentials: Credentials
-  /** Where relative paths begin. */
+const MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024
+const MEMORY_BYTES_MIN = 4 * 1024 * 1024
+
 /** What an open volume stands on. */
 interface Ground {
   readonly engine: string
@@ -105,14 +105,6 @@ function followMsOf({ follow = false, readOnly }: OpenOptions): number | undefin
   if (!(everyMs >= 0)) throw new ViveError('ERR_VIVEFS_OPTION', 'follow: true or { everyMs }, milliseconds')
   return everyMs
 }
-
-  readonly cwd: string
-  /** Shaped like node:fs. */
-  readonly fs: ViveFileSystem
-}
-
-const MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024
-const MEMORY_BYTES_MIN = 4 * 1024 * 1024
 
 /** The cores of open volumes, for the modules of this package that work below the public face. */
 const cores = new WeakMap<ViveFS, Core>()
@@ -142,29 +134,33 @@ export class ViveFS {
   readonly fsal: Fsal
   readonly users: Users
   readonly groups: Groups
+  /** What the volume was at other times (docs/snapshots.md). */
+  readonly snapshots: Snapshots
+  /** Writable copies that share what they do not change. */
+  readonly forks: Forks
   /** Who `fs` acts as. */
   readonly credentials: Credentials
-  /** What a salvage (`salvage`) could not read, or does without. Empty for a sound volume. */
-  readonly lost: readonly string[]
   /** 32 lower-case hexadecimal digits. */
   readonly volumeId: string
-  readonly #follower: Follower | undefined
   /** `level`, `lsm`, `memory` or `custom`. */
   readonly engine: string
+  /** What a salvage (`salvage`) could not read, or does without. Empty for a sound volume. */
+  readonly lost: readonly string[]
   readonly #core: Core
   readonly #release: () => Promise<void>
+  readonly #follower: Follower | undefined
   #root: View | undefined
   /** `relaxed`: what still waits in memory is handed over when the process runs out of work without closing. */
   readonly #onIdleExit = (): void => void this.sync()
   #closing: Promise<void> | undefined
 
   private constructor(core: Core, credentials: Credentials, ground: Ground) {
-    this.#follower = ground.follower
-    this.lost = ground.lost
     const { engine, durability, release } = ground
     this.#core = core
     cores.set(this, core)
     this.#release = release
+    this.#follower = ground.follower
+    this.lost = ground.lost
     this.credentials = credentials
     this.engine = engine
     this.volumeId = core.superblock.volumeId
@@ -172,6 +168,8 @@ export class ViveFS {
     this.fsal = createFsal(core)
     this.users = new Users(core)
     this.groups = new Groups(core)
+    this.snapshots = new Snapshots(core)
+    this.forks = new Forks(core, credentials)
     if (durability === 'relaxed') process.once('beforeExit', this.#onIdleExit)
   }
 
@@ -217,12 +215,12 @@ export class ViveFS {
         ownsDatabase: engine.ownsDatabase,
         space: engine.space,
         pendingBytesMax: Math.min(memoryBytes / 4, engine.pendingBytesMax ?? Number.POSITIVE_INFINITY),
+        cacheBytes: isAlone ? memoryBytes / 4 : 0,
+      })
       let follower: Follower | undefined
       const store: TransactionalStore = isAlone
         ? levelStore
         : new FollowerStore(levelStore, async () => await follower?.refresh())
-        cacheBytes: isAlone ? memoryBytes / 4 : 0,
-      })
       try {
         const core = await mountVolume(store, engine, {
           runtime,
@@ -275,12 +273,8 @@ export class ViveFS {
    * given comes from this volume's own credentials. `cwd`: an absolute path, default `/`; that it is there shows when it is used.
    * `session`: views of one name are one client, what a process is to POSIX locks (docs/locks.md); default: the volume's own.
    */
-  as(view: Partial<Credentials> & { readonly cwd?: string; readonly session?: string }): View {
-    const { cwd = '/', session = '', ...credentials } = view
-    if (!posix.isAbsolute(cwd)) throw new ViveError('ERR_VIVEFS_OPTION', 'cwd: an absolute path')
-    const whole = { ...this.credentials, groups: [], ...credentials }
-    const at = posix.resolve(cwd)
-    return { credentials: whole, cwd: at, fs: createFs(this.#core, whole, at, session) }
+  as(view: ViewOptions): View {
+    return viewOn(this.#core, this.credentials, view)
   }
 
   /** The volume as the superuser sees it. */
@@ -345,6 +339,16 @@ export class ViveFS {
     await this.#core.feed.configure(keep === false ? false : feedKeep(keep === true ? undefined : keep))
   }
 
+  /** The volume as it was at a snapshot; every change throws EROFS. ENOENT. */
+  snapshot(name: string): TreeView {
+    return openSnapshot(this.#core, name, this.credentials)
+  }
+
+  /** As `forks.create`: a writable copy of a snapshot, or (`from` undefined) of the volume as it is now. */
+  fork(from: string | undefined, name: string): Promise<Fork> {
+    return this.forks.create(name, from === undefined ? {} : { from })
+  }
+
   /** What was acknowledged before this call survives power loss when it returns (syncfs). */
   sync(): Promise<void> {
     return runAsync(this.#core.store.barrier())
@@ -365,10 +369,6 @@ export class ViveFS {
     return runFsck(this.#core, options)
   }
 
-  /** Space and inodes in use. */
-  space(): SpaceReport {
-    return spaceReport(this.#core)
-  }
   /** How far behind its writer a follower may be; undefined for any other volume. */
   get followed(): FollowStatus | undefined {
     return this.#follower?.status
@@ -380,6 +380,10 @@ export class ViveFS {
     await this.#follower.refresh()
   }
 
+  /** Space and inodes in use. */
+  space(): SpaceReport {
+    return spaceReport(this.#core)
+  }
 
   /** What the store did since the volume was opened. */
   statistics(): StoreStatistics {
@@ -394,11 +398,11 @@ export class ViveFS {
 
   async #close(): Promise<void> {
     process.removeListener('beforeExit', this.#onIdleExit)
+    await this.#follower?.close()
     try {
       await this.#core.close()
     } finally {
       await this.#release()
-    await this.#follower?.close()
     }
   }
 

@@ -4,12 +4,14 @@ import { getfacl, setfacl } from './commands/acl.ts'
 import { cat } from './commands/cat.ts'
 import { cp, ln, mkdir, mv, rm } from './commands/change.ts'
 import { changes } from './commands/changes.ts'
+import { convert } from './commands/convert.ts'
 import { find } from './commands/find.ts'
 import { fsck } from './commands/fsck.ts'
 import { ls, stat, tree } from './commands/list.ts'
 import { mkfs } from './commands/mkfs.ts'
 import { mount } from './commands/mount.ts'
 import { chmod, chown } from './commands/rights.ts'
+import { fork, snapshot } from './commands/snapshot.ts'
 import { df, du } from './commands/space.ts'
 import { exportCommand, importCommand, verifyCommand } from './commands/transfer.ts'
 import { umount } from './commands/umount.ts'
@@ -76,6 +78,9 @@ export async function run(
     df,
     find,
     changes,
+    snapshot,
+    fork,
+    convert,
     fsck,
     mount,
     umount,

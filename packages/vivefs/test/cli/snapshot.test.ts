@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { ViveFS } from '../../src/index.ts'
+import { removeTemporaries, temporary } from '../transfer/tree.ts'
+import { json, jsonLines, ok, vivefs } from './terminal.ts'
+
+afterAll(removeTemporaries)
+
+it('snapshots and forks on the command line', async () => {
+  const volume = join(temporary(), 'volume')
+  const write = async (path: string, text: string): Promise<void> => {
+    await using vive = await ViveFS.open(volume)
+    await vive.root.fs.promises.writeFile(path, text)
+  }
+  await write('/a', 'one')
+  expect(await ok('snapshot', 'create', volume, 'monday')).toBe('snapshot monday: 2 inodes\n')
+  await write('/a', 'two')
+  await write('/b', 'new')
+  expect(await json('snapshot', 'create', volume, 'tuesday')).toMatchObject({
+    name: 'tuesday',
+    inodes: 3,
+    dataBytes: 6,
+  })
+  await write('/c', 'later')
+  expect((await jsonLines('snapshot', 'list', volume)).map(({ name }) => name)).toEqual(['monday', 'tuesday'])
+  expect(await ok('snapshot', 'list', volume)).toMatch(/^snapshot +created +inodes +data\nmonday /)
+  const lines = (await ok('snapshot', 'diff', volume, 'monday', 'tuesday')).trim().split('\n').sort()
+  expect(lines).toEqual(['added     /b', 'modified  /', 'modified  /a'])
+  expect(await jsonLines('snapshot', 'diff', volume, 'tuesday')).toContainEqual(
+    expect.objectContaining({ kind: 'added', path: '/c', isDirectory: false }),
+  )
+  await ok('fork', 'create', volume, 'trial', '--from', 'monday')
+  expect(await jsonLines('fork', 'list', volume)).toMatchObject([{ name: 'trial', from: 'monday' }])
+  expect((await vivefs('snapshot', 'delete', volume, 'monday')).err).toContain('EBUSY')
+  await ok('snapshot', 'rollback', volume, 'monday')
+  expect(await ok('cat', `${volume}:/a`)).toBe('one')
+  expect((await vivefs('cat', `${volume}:/b`)).code).toBe(1)
+  await ok('fork', 'delete', volume, 'trial')
+  for (const name of ['monday', 'tuesday']) await ok('snapshot', 'delete', volume, name)
+  expect((await vivefs('snapshot', 'delete', volume, 'monday')).err).toContain('ENOENT')
+  expect((await vivefs('snapshot', 'create', volume, 'a/b')).err).toContain('ERR_VIVEFS_OPTION')
+  expect((await vivefs('snapshot')).code).toBe(2)
+  expect(await json('fsck', volume)).toMatchObject({ clean: true })
+  expect(await ok('snapshot', 'diff', '--help')).toContain('Examples:')
+})
