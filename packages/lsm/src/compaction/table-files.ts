@@ -7,6 +7,7 @@ import { LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
 import { encodeIndexHeader } from '../storage/indexed-file.ts'
 import { fileName, type Storage } from '../storage/storage.ts'
+import { ChunkMemory } from '../table/chunk-memory.ts'
 import { decodeFooter, endOffset, FOOTER_BYTES } from '../table/layout.ts'
 import type { TableMeta } from '../table-meta.ts'
 import type { OutputPlan } from './placements.ts'
@@ -27,6 +28,8 @@ export class TableFiles implements TableStore {
   /** Copies of the ends of tables. */
   readonly #copies: AppendFile[] = []
   bytesWritten = 0
+  /** Of jobs on this thread; those of workers have their own there. */
+  readonly chunks: ChunkMemory = new ChunkMemory()
   readonly blobs: BlobOutputs
 
   constructor(storage: Storage, plan: OutputPlan, blobs: BlobFiles) {

@@ -4,6 +4,7 @@ import { type Bytes, compareRanges } from '../bytes.ts'
 import type { Kind } from '../kind.ts'
 import type { Op } from '../op.ts'
 import type { RangeTombstones } from '../range-tombstones.ts'
+import type { ChunkMemory } from '../table/chunk-memory.ts'
 import { TableBuilder } from '../table/table-builder.ts'
 import type { TableMeta } from '../table-meta.ts'
 import type { DeeperTables } from './deeper-tables.ts'
@@ -16,12 +17,14 @@ export interface TableStore {
   write(table: number, parts: readonly Bytes[]): Op<void>
   /** The table is complete. */
   end(meta: TableMeta): Op<void>
+  /** Where tables are built, and where the memory of what was written goes back. */
+  readonly chunks: ChunkMemory
   /** Values that go to the end of a blob file, in order. */
   values(file: number, items: readonly ValueItem[]): Op<void>
 }
 
 /** Finished bytes at which it is time to hand them on. */
-const READY_BYTES = 512 * 1024
+const READY_BYTES = 256 * 1024
 /** How often the overlap with the level below is looked at. */
 const OVERLAP_ENTRIES = 32
 
@@ -104,7 +107,7 @@ export class TableWriter implements EntrySink {
     const { createdMs } = this.#job
     const { numbers, shape } = this.#segment
     this.#number = numbers[this.#used++]!
-    this.#builder = new TableBuilder({ ...shape, createdMs, number: this.#number })
+    this.#builder = new TableBuilder({ ...shape, createdMs, number: this.#number }, this.#store.chunks)
     return this.#builder
   }
 
@@ -152,7 +155,7 @@ export class TableWriter implements EntrySink {
   /** Hands on what is finished. */
   *drain(): Op<void> {
     for (const { number, parts, meta } of this.#ended) {
-      yield* this.#store.write(number, parts)
+      yield* this.#write(number, parts)
       yield* this.#store.end(meta)
       this.outputs.push(meta)
     }
@@ -161,7 +164,13 @@ export class TableWriter implements EntrySink {
     if (builder === undefined) return
     this.#takenBytes = builder.bytes
     const parts = builder.take()
-    if (parts.length > 0) yield* this.#store.write(this.#number, parts)
+    if (parts.length > 0) yield* this.#write(this.#number, parts)
+  }
+
+  *#write(number: number, parts: readonly Bytes[]): Op<void> {
+    yield* this.#store.write(number, parts)
+    // What was transferred is empty, and comes back by itself.
+    this.#store.chunks.give(parts)
   }
 
   /** Ends the last table. */

@@ -25,7 +25,6 @@ export class MemtableList {
   readonly #versions: VersionSet
   readonly #bytesMax: number
   readonly #pool: ArenaPool
-  readonly #charge: (bytes: number) => void
   readonly #became: () => void
   #active: MemtableSlot
   /** Oldest first. */
@@ -33,7 +32,6 @@ export class MemtableList {
   #view: ReadView | undefined
 
   /**
-   * @param charge hears of memory that immutable memtables take (positive) and give back (negative)
    * @param immutable is called when there is one more of them
    */
   constructor(o: {
@@ -41,13 +39,11 @@ export class MemtableList {
     bytesMax: number
     shared: boolean
     logNumber: number
-    charge: (bytes: number) => void
     immutable: () => void
   }) {
     this.#versions = o.versions
     this.#pool = new ArenaPool(o.bytesMax, o.shared, IMMUTABLE_MAX)
     this.#bytesMax = this.#pool.bytes
-    this.#charge = o.charge
     this.#became = o.immutable
     this.#active = this.#slot(o.logNumber, Math.min(this.#bytesMax, FIRST_BYTES))
   }
@@ -87,7 +83,6 @@ export class MemtableList {
   /** Entries go to a new memtable, and to a log with this number, from now on. */
   rotate(logNumber: number): void {
     this.#immutable.push(this.#active)
-    this.#charge(this.#active.memtable.bytes)
     this.#active = this.#slot(logNumber)
     this.#view = undefined
     this.#became()
@@ -95,7 +90,6 @@ export class MemtableList {
 
   /** Takes in memtables that recovery found and could not write to tables: they are older than all others. Only before anything is written. */
   inherit(slots: readonly MemtableSlot[]): void {
-    for (const { memtable } of slots) this.#charge(memtable.bytes)
     this.#immutable.push(...slots)
     this.#view = undefined
     this.#became()
@@ -121,9 +115,7 @@ export class MemtableList {
   #settle(): void {
     const { logNumber } = this.#versions
     while (this.#immutable[0] !== undefined && this.#immutable[0].logNumber < logNumber) {
-      const { memtable } = this.#immutable.shift()!
-      this.#charge(-memtable.bytes)
-      memtable.release()
+      this.#immutable.shift()!.memtable.release()
     }
   }
 

@@ -32,6 +32,7 @@ export class BlockSource {
   /** What was read ahead, and where that starts in the file. */
   #span: Buffer | undefined
   #spanOffset = 0
+  #spanOnce = false
   #spare: Buffer | undefined
   #windowBytes = WINDOW_BYTES_MIN
   /** The block that was asked for before. */
@@ -42,7 +43,7 @@ export class BlockSource {
     this.#fillCache = options.fillCache ?? true
     // A span that is used again would change under the views.
     this.#lend = options.lend ?? false
-    this.#readAheadBytes = reader.file.readsAhead === true || this.#lend ? 0 : (options.readAheadBytes ?? 0)
+    this.#readAheadBytes = reader.file.forgetAhead !== undefined || this.#lend ? 0 : (options.readAheadBytes ?? 0)
     this.#verify = options.verify ?? false
   }
 
@@ -90,11 +91,18 @@ export class BlockSource {
     const [from, to] = this.#window(i, last)
     this.#windowBytes *= 2
     const { offsets } = reader.index
-    const span = this.#spanOf(offsets[to]! - offsets[from]!)
-    const bytes = yield* reader.file.read(offsets[from]!, span)
+    let span = this.#spanOf(offsets[to]! - offsets[from]!)
+    let bytes = reader.file.readNow?.(offsets[from]!, span)
+    const once = bytes === undefined
+    if (bytes === undefined) {
+      // Who takes over while a read is under way reads again, and the first may end later: its memory serves once.
+      span = Buffer.allocUnsafeSlow(span.length)
+      bytes = yield* reader.file.read(offsets[from]!, span)
+    }
     if (bytes !== span.length) throw reader.corruption(from, `the file ends after ${bytes} of ${span.length} bytes`)
-    this.#spare = this.#span
+    this.#spare = this.#spanOnce ? undefined : this.#span
     this.#span = span
+    this.#spanOnce = once
     this.#spanOffset = offsets[from]!
     return this.#hold(this.#fromSpan(i)!)
   }
@@ -103,11 +111,8 @@ export class BlockSource {
     const spare = this.#spare
     this.#spare = undefined
     if (spare !== undefined && spare.buffer.byteLength >= bytes) return Buffer.from(spare.buffer, 0, bytes)
-    return Buffer.from(
-      new ArrayBuffer(Math.max(bytes, Math.min(2 * this.#windowBytes, this.#readAheadBytes))),
-      0,
-      bytes,
-    )
+    const room = Math.max(bytes, Math.min(2 * this.#windowBytes, this.#readAheadBytes))
+    return Buffer.from(new ArrayBuffer(room), 0, bytes)
   }
 
   /** The blocks `[from, to)` to read at once, of which `i` is the one that is needed now. */
@@ -126,5 +131,6 @@ export class BlockSource {
     this.#held = undefined
     this.#span = undefined
     this.#spare = undefined
+    this.#reader.file.forgetAhead?.()
   }
 }

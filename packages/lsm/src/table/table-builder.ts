@@ -9,6 +9,7 @@ import { hashKey } from '../filter/hash.ts'
 import { BLOB, DELETE, type Kind } from '../kind.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { type RangeTombstone, sweep } from '../tombstone-sweep.ts'
+import type { ChunkMemory } from './chunk-memory.ts'
 import { type BlockPlace, encodeFooter, encodeHeader, FOOTER_BYTES, TABLE_BYTES_MAX } from './layout.ts'
 import { encodeProperties } from './properties.ts'
 import { encodeRangeTombstones } from './range-tombstone-block.ts'
@@ -52,7 +53,7 @@ function check(options: TableBuilderOptions): void {
 export class TableBuilder {
   readonly #options: TableBuilderOptions
   readonly #prefixBytes: number
-  readonly #output: TableOutput = new TableOutput()
+  readonly #output: TableOutput
   readonly #block: BlockWriter
   readonly #index: IndexWriter = new IndexWriter()
   readonly #hashes: HashList = new HashList()
@@ -74,9 +75,10 @@ export class TableBuilder {
   #references: ReferenceCounter | undefined
   #finished = false
 
-  /** LEVEL_ARGUMENT for options outside their limits. */
-  constructor(options: TableBuilderOptions) {
+  /** LEVEL_ARGUMENT for options outside their limits. What was taken and written can be given back to `memory`. */
+  constructor(options: TableBuilderOptions, memory?: ChunkMemory) {
     check(options)
+    this.#output = new TableOutput(memory)
     this.#options = options
     this.#prefixBytes = options.prefixBytes ?? 0
     this.#block = new BlockWriter(this.#output, options.restartInterval)

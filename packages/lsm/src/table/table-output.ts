@@ -1,20 +1,24 @@
-const CHUNK_BYTES_MIN = 64 * 1024
-const CHUNK_BYTES_MAX = 1024 * 1024
+import { ChunkMemory } from './chunk-memory.ts'
 
 /**
  * The growing file of a builder, in chunks: a block is written in place and never straddles two. Each finished chunk has an
  * ArrayBuffer of its own, which can be transferred.
  */
 export class TableOutput {
-  buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES_MIN)
+  buffer: Buffer
   /** Where the next byte goes in `buffer`. */
   at = 0
   /** Where the block under way starts in `buffer`. */
   blockStart = 0
   /** Offset in the file of `buffer`'s first byte. */
   #base = 0
-  #chunkBytes = CHUNK_BYTES_MIN
   #finished: Buffer[] = []
+  readonly #memory: ChunkMemory
+
+  constructor(memory: ChunkMemory = new ChunkMemory()) {
+    this.#memory = memory
+    this.buffer = memory.take(0, true)
+  }
 
   /** Bytes of the file so far. */
   get bytes(): number {
@@ -34,10 +38,7 @@ export class TableOutput {
   #grow(bytes: number): void {
     const { buffer, blockStart } = this
     const blockBytes = this.at - blockStart
-    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, this.#chunkBytes * 2)
-    const next = Buffer.allocUnsafeSlow(
-      Math.max(this.#chunkBytes, blockStart === 0 ? buffer.length * 2 : 0, blockBytes + bytes),
-    )
+    const next = this.#memory.take(Math.max(blockStart === 0 ? buffer.length * 2 : 0, blockBytes + bytes), false)
     buffer.copy(next, 0, blockStart, this.at)
     if (blockStart > 0) this.#finished.push(buffer.subarray(0, blockStart))
     this.#base += blockStart

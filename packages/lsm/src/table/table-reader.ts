@@ -144,25 +144,40 @@ export class TableReader {
     if (this.file.readNow === undefined) return undefined
     const frame = this.#frameFor(i)
     const bytes = this.file.readNow(this.index.offsets[i]!, frame)
-    if (bytes !== undefined) return this.#accept(i, frame, bytes, fillCache, verify)
+    if (bytes !== undefined) return this.#accept(i, frame, bytes, fillCache, verify, this.#cache.memory)
     this.#cache.memory.give(frame.buffer as ArrayBuffer)
     return undefined
   }
 
   /** Block `i` from the file. LEVEL_CORRUPTION, LEVEL_FORMAT, errors of the file. */
   *read(i: number, fillCache: boolean, verify: boolean): Op<Block> {
-    const frame = this.#frameFor(i)
+    const now = this.readNow(i, fillCache, verify)
+    if (now !== undefined) return now
+    // See `BlockSource.get`: what does not fill the cache may be taken over.
+    const home = fillCache ? this.#cache.memory : undefined
+    const frame = fillCache ? this.#frameFor(i) : Buffer.allocUnsafeSlow(this.#frameBytes(i))
     const bytes = yield* this.file.read(this.index.offsets[i]!, frame)
-    return this.#accept(i, frame, bytes, fillCache, verify)
+    return this.#accept(i, frame, bytes, fillCache, verify, home)
   }
 
   #frameFor(i: number): Buffer {
-    return this.#cache.frame(this.index.offsets[i + 1]! - this.index.offsets[i]!)
+    return this.#cache.frame(this.#frameBytes(i))
   }
 
-  #accept(i: number, frame: Buffer, bytes: number, fillCache: boolean, verify: boolean): Block {
+  #frameBytes(i: number): number {
+    return this.index.offsets[i + 1]! - this.index.offsets[i]!
+  }
+
+  #accept(
+    i: number,
+    frame: Buffer,
+    bytes: number,
+    fillCache: boolean,
+    verify: boolean,
+    home: FrameMemory | undefined,
+  ): Block {
     if (bytes !== frame.length) throw this.corruption(i, `it ends after ${bytes} of ${frame.length} bytes`)
-    return this.#decode(i, frame, fillCache, verify, this.#cache.memory)
+    return this.#decode(i, frame, fillCache, verify, home)
   }
 
   /** The block in a part of `span`, which it keeps or copies: a cached block must not pin the whole span. */

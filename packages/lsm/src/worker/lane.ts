@@ -24,7 +24,10 @@ import { startWorker } from './start-worker.ts'
 type Request = Exclude<FromWorker, { kind: 'done' | 'failed' }>
 
 /** A job makes little garbage of its own; the default would let each worker grow by tens of megabytes before it looks for any. */
-const YOUNG_MIB = 4
+const YOUNG_MIB = 2
+
+/** Makes memory longer than any that is used again. */
+const ONCE_BYTES = 8
 
 /** The worker is gone, or never came: the job can be done elsewhere. */
 export class WorkerLostError extends Error {}
@@ -120,10 +123,8 @@ export class Lane {
   *#answer(message: Request, files: TableFiles, inputs: Map<number, AppendFile>): Op<void> {
     switch (message.kind) {
       case 'read': {
-        const into = new Uint8Array(message.bytes)
-        const got = yield* this.#read(message, into, inputs)
-        const bytes = got === into.length ? into : into.subarray(0, got)
-        this.#post({ kind: 'bytes', id: message.id, bytes }, [into.buffer])
+        const bytes = yield* this.#read(message, inputs)
+        this.#post({ kind: 'bytes', id: message.id, bytes }, [bytes.buffer])
         return
       }
       case 'write':
@@ -142,14 +143,22 @@ export class Lane {
     }
   }
 
-  *#read(request: ReadRequest, into: Uint8Array, inputs: Map<number, AppendFile>): Op<number> {
-    const { number } = request
+  /** The bytes asked for; fewer where the file ends. */
+  *#read(request: ReadRequest, inputs: Map<number, AppendFile>): Op<Uint8Array<ArrayBuffer>> {
+    const { number, bytes } = request
     let file = inputs.get(number)
     if (file === undefined) {
       file = yield* this.#storage.open(request.file, number, this.#reason)
       inputs.set(number, file)
     }
-    return yield* file.read(request.offset, into)
+    if (request.into !== undefined) {
+      const piece = new Uint8Array(request.into, 0, bytes)
+      const got = file.readNow(request.offset, piece)
+      if (got !== undefined) return piece.subarray(0, got)
+    }
+    // Who takes over while a read is under way reads again, and the first may end later: its memory is not used for anything else.
+    const into = new Uint8Array(new ArrayBuffer(bytes + ONCE_BYTES), 0, bytes)
+    return into.subarray(0, yield* file.read(request.offset, into))
   }
 
   #taken(parts: readonly Uint8Array[]): void {

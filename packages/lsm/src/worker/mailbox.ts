@@ -1,10 +1,12 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { ValueItem } from '../blob/value-sink.ts'
 import type { FileKind } from '../storage/storage.ts'
+import { ChunkMemory } from '../table/chunk-memory.ts'
 import {
   type FromWorker,
   OUTSTANDING_BYTES,
   OUTSTANDING_BYTES_MAX,
+  PIECE_BYTES,
   ring,
   STOP,
   type ToWorker,
@@ -15,8 +17,8 @@ import {
 /** Nobody answers any more. The owner stops a worker that it gave up. */
 const SILENCE_MS = 600_000
 
-/** Bytes of buffers between two collections. */
-const COLLECT_BYTES = 16 << 20
+/** Memory for reading ahead that waits for its next use. */
+const PIECES_MAX = 16
 
 /** Thrown through a job when an input cannot be read: the owner knows why. */
 export class UnreadableError extends Error {}
@@ -29,12 +31,13 @@ export class Mailbox {
   /** What was asked for and not taken yet, answered or not. */
   readonly #asked = new Map<number, Exclude<ToWorker, { kind: 'job' }> | undefined>()
   #lastId = 0
-  readonly #collect: () => void
-  #passedBytes = 0
+  /** Of tables: travels to the owner and comes back. */
+  readonly chunks: ChunkMemory = new ChunkMemory()
+  /** Of inputs: travels with the question and comes back with the answer. */
+  readonly #pieces: ArrayBuffer[] = []
 
-  constructor(setup: WorkerSetup, collect: () => void) {
+  constructor(setup: WorkerSetup) {
     this.port = setup.port
-    this.#collect = collect
     this.#shared = new Int32Array(setup.shared)
     this.#ownerBell = new Int32Array(setup.ownerBell)
   }
@@ -58,8 +61,30 @@ export class Mailbox {
   ask(file: FileKind, number: number, offset: number, bytes: number): number {
     const id = ++this.#lastId
     this.#asked.set(id, undefined)
-    this.post({ kind: 'read', id, file, number, offset, bytes })
+    this.post({ kind: 'read', id, file, number, offset, bytes, into: undefined })
     return id
+  }
+
+  /** As {@link ask}, up to PIECE_BYTES of a table; the answer is to be given back: {@link done}. */
+  askPiece(number: number, offset: number, bytes: number): number {
+    const id = ++this.#lastId
+    this.#asked.set(id, undefined)
+    const into = this.#pieces.pop() ?? new ArrayBuffer(PIECE_BYTES)
+    this.post({ kind: 'read', id, file: 'table', number, offset, bytes, into }, [into])
+    return id
+  }
+
+  /** A piece is not needed any more. */
+  done(piece: Uint8Array): void {
+    const memory = piece.buffer as ArrayBuffer
+    if (memory.byteLength === PIECE_BYTES && this.#pieces.length < PIECES_MAX) this.#pieces.push(memory)
+  }
+
+  /** The answer of {@link askPiece} is not wanted any more. */
+  forget(id: number): void {
+    const answer = this.#asked.get(id)
+    this.#asked.delete(id)
+    if (answer?.kind === 'bytes') this.done(answer.bytes)
   }
 
   /** Waits for what was asked for. UnreadableError. */
@@ -76,20 +101,10 @@ export class Mailbox {
   }
 
   #route(message: ToWorker): void {
-    if (message.kind === 'taken') this.#passed(message.parts)
-    else if (message.kind !== 'job' && this.#asked.has(message.id)) this.#asked.set(message.id, message)
-    if (message.kind === 'bytes') this.#passed([message.bytes])
-  }
-
-  /**
-   * Buffers that came from the owner become garbage soon, and V8 lets tens of megabytes of such pass before it looks: the heap of a
-   * worker is small, so looking more often costs next to nothing.
-   */
-  #passed(parts: readonly Uint8Array[]): void {
-    for (const part of parts) this.#passedBytes += part.buffer.byteLength
-    if (this.#passedBytes < COLLECT_BYTES) return
-    this.#passedBytes = 0
-    this.#collect()
+    if (message.kind === 'taken') this.chunks.give(message.parts)
+    else if (message.kind === 'job') return
+    else if (this.#asked.has(message.id)) this.#asked.set(message.id, message)
+    else if (message.kind === 'bytes') this.done(message.bytes)
   }
 
   #receive(): ToWorker {

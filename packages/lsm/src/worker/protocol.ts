@@ -28,14 +28,17 @@ export const STOP = 2
 export const SHARED_WORDS = 4
 
 /** A worker that is so far ahead of its owner waits. */
-export const OUTSTANDING_BYTES_MAX: number = 2 << 20
+export const OUTSTANDING_BYTES_MAX: number = 1 << 20
+
+/** Most bytes of an input that are asked for at once while it is read in order: the length of the memory that they travel in. */
+export const PIECE_BYTES: number = 128 * 1024
 
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: MergeJob }
   | { readonly kind: 'bytes'; readonly id: number; readonly bytes: Uint8Array }
   /** The bytes asked for cannot be read. The owner keeps the error. */
   | { readonly kind: 'unreadable'; readonly id: number }
-  /** Bytes of outputs that were appended: their memory goes back where it can be collected. */
+  /** Bytes of outputs that were appended: their memory is used again. */
   | { readonly kind: 'taken'; readonly parts: readonly Bytes[] }
 
 /** Answered in the order of asking. */
@@ -48,6 +51,8 @@ export interface ReadRequest {
   readonly number: number
   readonly offset: number
   readonly bytes: number
+  /** Memory of PIECE_BYTES for the answer, which is used again; undefined: the owner takes its own. */
+  readonly into: ArrayBuffer | undefined
 }
 
 export type FromWorker =

@@ -2,9 +2,7 @@ import type { Bytes } from '../bytes.ts'
 import type { Op } from '../op.ts'
 import type { RandomReader } from '../table/random-reader.ts'
 import type { Mailbox } from './mailbox.ts'
-
-/** Bytes that are asked for at once while a file is read in order. */
-const AHEAD_BYTES = 256 * 1024
+import { PIECE_BYTES } from './protocol.ts'
 
 interface Piece {
   readonly offset: number
@@ -17,7 +15,6 @@ interface Piece {
  */
 export class RemoteTable implements RandomReader {
   readonly size: number
-  readonly readsAhead = true
   readonly #number: number
   readonly #mailbox: Mailbox
   #piece: Piece | undefined
@@ -49,6 +46,13 @@ export class RemoteTable implements RandomReader {
     return at - offset
   }
 
+  forgetAhead(): void {
+    if (this.#piece !== undefined) this.#mailbox.done(this.#piece.bytes)
+    if (this.#ahead !== undefined) this.#mailbox.forget(this.#ahead.id)
+    this.#piece = undefined
+    this.#ahead = undefined
+  }
+
   /** A piece that has the byte at `at`. */
   #pieceAt(at: number, end: number): Piece {
     const piece = this.#piece
@@ -56,22 +60,27 @@ export class RemoteTable implements RandomReader {
     const ahead = this.#ahead
     if (ahead?.offset === at) {
       this.#ahead = undefined
-      return this.#goOn({ offset: at, bytes: this.#mailbox.answer(ahead.id) })
+      return this.#goOn({ offset: at, bytes: this.#answer(ahead.id) })
     }
-    const ordered = at === this.#end
-    const bytes = ordered ? Math.min(AHEAD_BYTES, this.size - at) : end - at
-    const asked = { offset: at, bytes: this.#mailbox.answer(this.#mailbox.ask('table', this.#number, at, bytes)) }
-    return ordered ? this.#goOn(asked) : asked
+    if (at !== this.#end)
+      return { offset: at, bytes: this.#answer(this.#mailbox.ask('table', this.#number, at, end - at)) }
+    return this.#goOn({ offset: at, bytes: this.#answer(this.#askPiece(at)) })
+  }
+
+  #askPiece(offset: number): number {
+    return this.#mailbox.askPiece(this.#number, offset, Math.min(PIECE_BYTES, this.size - offset))
+  }
+
+  #answer(id: number): Uint8Array {
+    return this.#mailbox.answer(id)
   }
 
   /** Keeps the piece, and asks for the next one. */
   #goOn(piece: Piece): Piece {
+    if (this.#piece !== undefined) this.#mailbox.done(this.#piece.bytes)
     this.#piece = piece
     const offset = piece.offset + piece.bytes.length
-    if (offset < this.size && this.#ahead === undefined) {
-      const bytes = Math.min(AHEAD_BYTES, this.size - offset)
-      this.#ahead = { id: this.#mailbox.ask('table', this.#number, offset, bytes), offset }
-    }
+    if (offset < this.size && this.#ahead === undefined) this.#ahead = { id: this.#askPiece(offset), offset }
     return piece
   }
 }

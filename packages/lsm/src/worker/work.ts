@@ -23,17 +23,17 @@ const CACHE_BYTES = 1 << 20
 /** Serves one owner: takes jobs and does them, one after the other. */
 export function serve(setup: WorkerSetup): void {
   const collect = collector()
-  const mailbox = new Mailbox(setup, collect)
+  const mailbox = new Mailbox(setup)
   mailbox.port.on('message', (message: ToWorker) => {
     if (message.kind !== 'job') return // an answer to a job that ended before
-    void doJob(message.job, mailbox, collect)
+    void doJob(message.job, mailbox).then(() => setImmediate(collect))
   })
   mailbox.post({ kind: 'ready' })
 }
 
 /**
- * Memory that is shared counts for nothing in the heap of this thread, so V8 would keep flushed memtables for minutes: a full collection
- * after each flush gives them back. The heap of a worker is small; it takes a few milliseconds, here.
+ * A full collection after each job: filters, indexes and the like are memory outside of the heap, of which V8 would let tens of megabytes
+ * pass. The heap of a worker is small; it takes a few milliseconds, here.
  */
 function collector(): () => void {
   setFlagsFromString('--expose-gc')
@@ -41,7 +41,7 @@ function collector(): () => void {
   return typeof collect === 'function' ? (collect as () => void) : () => {}
 }
 
-async function doJob(job: MergeJob, mailbox: Mailbox, collect: () => void): Promise<void> {
+async function doJob(job: MergeJob, mailbox: Mailbox): Promise<void> {
   mailbox.begin()
   try {
     const { operator } = await loadOperator(job.mergeOperator)
@@ -49,7 +49,6 @@ async function doJob(job: MergeJob, mailbox: Mailbox, collect: () => void): Prom
   } catch (error) {
     mailbox.post({ kind: 'failed', error: describe(error) })
   }
-  if (job.memtables.length > 0) setImmediate(collect)
 }
 
 function* remoteJob(job: MergeJob, operator: MergeOperator | undefined, mailbox: Mailbox): Op<JobResult> {
@@ -57,8 +56,10 @@ function* remoteJob(job: MergeJob, operator: MergeOperator | undefined, mailbox:
   const open = function* (number: number): Op<{ file: RandomReader }> {
     return { file: new RemoteTable(number, metas.get(number)!.bytes, mailbox) }
   }
-  const tables = new TableCache(open, new BlockCache(CACHE_BYTES), Math.max(1, metas.size))
+  // A run has one table open at a time; one that is evicted goes on working for whoever has it.
+  const tables = new TableCache(open, new BlockCache(CACHE_BYTES), job.runs.length + 1)
   const store: TableStore = {
+    chunks: mailbox.chunks,
     *write(table, parts) {
       if (mailbox.stopped) throw new LevelError('LEVEL_DATABASE_NOT_OPEN', 'the database is being closed')
       mailbox.write(table, parts)
