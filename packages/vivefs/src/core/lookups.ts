@@ -23,7 +23,7 @@ const PATH_BYTES_MAX = 4096
 const NAME_BYTES_MAX = 255
 /** Entries and inodes remembered; beyond it all are forgotten. */
 const REMEMBERED_MAX = 16_384
-/** Names in listings that are remembered. */
+/** Listings that are remembered, and the names in them. */
 const LISTED_MAX = 65_536
 /** Types of rows in keys (format/keys.ts). */
 const NODE = 0x10
@@ -117,20 +117,20 @@ export class Lookups {
   /** All names of a directory as of the newest commit. */
   rememberNames(directory: number, names: readonly ListedName[]): void {
     this.#forgetNames(directory)
-    if (this.#listed + names.length > LISTED_MAX) {
+    if (this.#listed + names.length + 1 > LISTED_MAX) {
       this.#listings = new Map()
       this.#listed = 0
     }
-    if (names.length > LISTED_MAX) return
+    if (names.length >= LISTED_MAX) return
     this.#listings.set(directory, names)
-    this.#listed += names.length
+    this.#listed += names.length + 1
   }
 
   #forgetNames(directory: number): void {
     const names = this.#listings.get(directory)
     if (names === undefined) return
     this.#listings.delete(directory)
-    this.#listed -= names.length
+    this.#listed -= names.length + 1
   }
 
   #inode(ino: number): Inode | undefined {
@@ -195,7 +195,7 @@ export class Lookups {
     if (kind === 0) this.#inodes.delete(ino)
     else if (kind === 1) {
       this.#entries.get(ino)?.delete(key.slice(NAME_AT))
-      if (this.#listed > 0) this.#forgetNames(ino)
+      if (this.#listings.size > 0) this.#forgetNames(ino)
     }
   }
 }

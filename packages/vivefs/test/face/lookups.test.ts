@@ -68,3 +68,21 @@ test('random changes: what is remembered is what a walk finds', async () => {
   })
   console.log(`lookups: seed ${seed}`)
 })
+
+test('a listing is forgotten when a name in it changes, an empty one too', async () => {
+  const vive = await ViveFS.open('memory://')
+  const fs = vive.fs.promises
+  await fs.mkdir('/d')
+  for (const [name, act] of [
+    ['/d/a', () => fs.mkdir('/d/a')],
+    ['/d/b', () => fs.writeFile('/d/b', '')],
+  ] as const) {
+    const before = await fs.readdir('/d')
+    await act()
+    expect(await fs.readdir('/d')).toEqual([...before, name.slice(3)].sort())
+    await fs.rm(name, { recursive: true })
+    expect(await fs.readdir('/d')).toEqual(before)
+    await act()
+  }
+  await vive.close()
+})
