@@ -19,6 +19,7 @@ import type { Fsal } from './fsal/types.ts'
 import { runFsck } from './fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from './fsck/report.ts'
 import { runAsync } from './op.ts'
+import { VolumeQuotas } from './quota/volume-quotas.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type Fork, Forks, openSnapshot, Snapshots, type TreeView } from './snapshot/snapshots.ts'
 import { openLevelStore } from './store/index.ts'
@@ -134,6 +135,8 @@ export class ViveFS {
   readonly fsal: Fsal
   readonly users: Users
   readonly groups: Groups
+  /** Limits on what users, groups and projects use. */
+  readonly quotas: VolumeQuotas
   /** What the volume was at other times (docs/snapshots.md). */
   readonly snapshots: Snapshots
   /** Writable copies that share what they do not change. */
@@ -168,6 +171,7 @@ export class ViveFS {
     this.fsal = createFsal(core)
     this.users = new Users(core)
     this.groups = new Groups(core)
+    this.quotas = new VolumeQuotas(core)
     this.snapshots = new Snapshots(core)
     this.forks = new Forks(core, credentials)
     if (durability === 'relaxed') process.once('beforeExit', this.#onIdleExit)

@@ -97,7 +97,10 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     if (options.readOnly) return openViewAlone(core, rollback.tag)
     await proceed(core)
   }
-  if (!salvage) await runAsync(core.feed.mount())
+  if (!salvage) {
+    await runAsync(core.feed.mount())
+    await core.quotas.mount()
+  }
   if (!options.readOnly && !salvage) {
     // First the jobs that are there: an orphan's purge takes a number above theirs.
     await runAsync(core.jobs.resume())

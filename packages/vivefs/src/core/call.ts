@@ -9,6 +9,7 @@ import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
 import type { Op } from '../op.ts'
+import { Charges, type Owned } from '../quota/usage.ts'
 import type { Bytes, Tx } from '../store/store.ts'
 import { loadAcl } from './acl.ts'
 import { type Change, type NamedPlace, placeOf, type Reached } from './changes.ts'
@@ -32,6 +33,8 @@ export class Call {
   #opening: Set<number> | undefined
   /** Edited inodes that had no name before this operation: they have an orphan row. */
   #orphans: Set<number> | undefined
+  /** Who owned edited inodes, and what they used, before this operation; while quotas are on. */
+  #owned: Map<number, Owned> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
   /** What the change feed is to hear. */
@@ -95,6 +98,10 @@ export class Call {
     if (copy === undefined) {
       copy = { ...inode, change: inode.change + 1 }
       this.#edits.set(inode.ino, copy)
+      if (this.core.quotas.isOn) {
+        this.#owned ??= new Map()
+        this.#owned.set(inode.ino, inode)
+      }
       if (inode.nlink === 0) {
         this.#orphans ??= new Set()
         this.#orphans.add(inode.ino)
@@ -191,7 +198,16 @@ export class Call {
       })
       this.tx.putAtCommit(countersKey, () => encodeCounters(counters))
     }
+    if (this.core.quotas.isOn && this.#edits !== undefined) this.core.quotas.charge(this, this.#charges(this.#edits))
     if (this.#told !== undefined && slot !== undefined) this.core.feed.record(this, this.#told, slot)
+  }
+
+  /** What the operation did to the use of owners. */
+  #charges(edits: ReadonlyMap<number, Inode>): Charges {
+    const charges = new Charges()
+    for (const owned of this.#owned?.values() ?? []) charges.count(owned, -1)
+    for (const inode of edits.values()) if (this.#gone?.has(inode.ino) !== true) charges.count(inode, 1)
+    return charges
   }
 
   #staysOpen(inode: Inode): boolean {

@@ -7,6 +7,7 @@ import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
 import { LockTable } from '../lock/lock-table.ts'
 import { type Op, pending, runAsync } from '../op.ts'
+import { Quotas } from '../quota/quotas.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
 import { Call } from './call.ts'
@@ -56,6 +57,8 @@ export class Core {
   /** Paths that need no walk. */
   readonly lookups: Lookups
   readonly jobs: JobRunner
+  /** What users, groups and projects use and may use. */
+  readonly quotas: Quotas
   /** What watchers listen to. */
   readonly changes = new Changes()
   /** What outlives them: the change feed. */
@@ -87,6 +90,7 @@ export class Core {
     this.lazyTimes = new LazyTimes(this)
     this.lookups = new Lookups(this)
     this.jobs = new JobRunner(this)
+    this.quotas = new Quotas(this)
     this.feed = new Feed(this)
   }
 

@@ -174,7 +174,7 @@ export function* writeFile(
       at = yield* core.run(who, (call) => writeAt(call, file, from, piece), options)
     } catch (error) {
       // What went in before is a short write, as write(2) reports it; the next call meets the error again.
-      if (bytes > 0 && FilesystemError.is(error) && error.code === 'ENOSPC') return { bytes, end: at }
+      if (bytes > 0 && FilesystemError.is(error) && NO_ROOM.has(error.code)) return { bytes, end: at }
       throw error
     }
     bytes += piece.length
@@ -183,6 +183,7 @@ export function* writeFile(
 }
 
 const DURABLE = { durable: true }
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 /** Answers the offset behind what was written; `offset` null is the end of the file. */
 function* writeAt(call: Call, file: OpenFile, offset: number | null, data: Bytes): Op<number> {

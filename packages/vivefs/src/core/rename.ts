@@ -62,6 +62,8 @@ export function* renameEntry(call: Call, from: NamePlace, to: NamePlace, flags: 
     else assertReplaceable(call, to.directory, source, target)
   }
   if (source.projectId !== to.directory.projectId) throw new FilesystemError('EXDEV')
+  const isExchangedOut = flags.exchange === true && target?.projectId !== from.directory.projectId
+  if (isExchangedOut) throw new FilesystemError('EXDEV')
   if (flags.exchange && target !== undefined) return exchange(call, from, source, to, target)
   move(call, from, source, to, target)
 }

@@ -95,7 +95,22 @@ export interface SpaceReport {
   readonly extentBytes: number
 }
 
-export function spaceReport(core: Core): SpaceReport {
+/** Of the volume, or, within a project that has limits, of what the project may use: the lower limit counts, as on XFS. */
+export function spaceReport(core: Core, inode?: Inode): SpaceReport {
+  const whole = wholeSpace(core)
+  if (inode === undefined || inode.projectId === 0 || !core.quotas.isOn) return whole
+  const { bytes, inodes, bytesSoft, bytesHard, inodesSoft, inodesHard } = core.quotas.of('project', inode.projectId)
+  const bytesMax = bytesSoft || bytesHard
+  const inodesMax = inodesSoft || inodesHard
+  const left = Math.max(0, bytesMax - bytes)
+  return {
+    ...whole,
+    ...(bytesMax === 0 ? {} : { usedBytes: bytes, freeBytes: Math.min(left, whole.freeBytes ?? left) }),
+    ...(inodesMax === 0 ? {} : { inodes, inodesMax: Math.max(inodesMax, inodes) }),
+  }
+}
+
+function wholeSpace(core: Core): SpaceReport {
   return {
     usedBytes: core.counters.dataBytes,
     freeBytes: core.options.freeBytes?.(),

@@ -315,8 +315,8 @@ function showsFragments(): boolean {
 export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
   const at = toPath(path)
   const isBig = wantsBig(options)
-  return inspectPath(face, at, 'follow', 'statfs', () => {
-    const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core)
+  return inspectPath(face, at, 'follow', 'statfs', (_who, inode) => {
+    const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core, inode)
     const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)
     const numbers = {
       type: FILESYSTEM_TYPE,

@@ -6,6 +6,7 @@ export const USER_NAME = 0x04
 export const GROUP_NAME = 0x05
 export const ORPHAN = 0x08
 export const JOB = 0x09
+export const QUOTA = 0x0a
 export const SNAPSHOT = 0x0c
 export const FORK = 0x0d
 export const FEED = 0x0e

@@ -3,11 +3,12 @@
  * can cut between them; inode, directory entries and extended attributes of one inode are contiguous.
  *
  *     00                                        the store's barrier marker (store/key.ts)
- *     01 what                                   superblock, counters, inode lease, snapshot and feed state
+ *     01 what                                   superblock, counters, inode lease, snapshot, feed and quota state
  *     02 uid32 | 03 gid32                       users, groups
  *     04 name  | 05 name                        their names
  *     08 ino64                                  orphans: no name left, still open
  *     09 id64                                   jobs: work too big for one batch
+ *     0a kind8 id32                            quotas of users, groups and projects
  *     0c tag32 | 0d tag32                       snapshots, forks
  *     0e seq64                                  entries of the change feed
  *     10 ino64 00                               inode
@@ -31,11 +32,13 @@ import {
   META_HISTORY,
   NODE,
   ORPHAN,
+  QUOTA,
   SNAPSHOT,
   SYSTEM,
   USER,
   USER_NAME,
 } from './key-types.ts'
+import { type QuotaKind, QuotaKinds } from './quota-kind.ts'
 import { asBuffer, readU64, writeU64 } from './row.ts'
 
 const INODE = 0x00
@@ -52,6 +55,7 @@ export const countersKey: Bytes = Buffer.of(SYSTEM, 0x01)
 export const inodeLeaseKey: Bytes = Buffer.of(SYSTEM, 0x02)
 export const snapshotStateKey: Bytes = Buffer.of(SYSTEM, 0x03)
 export const feedStateKey: Bytes = Buffer.of(SYSTEM, 0x04)
+export const quotaStateKey: Bytes = Buffer.of(SYSTEM, 0x05)
 
 function withU32(type: number, value: number): Buffer {
   const key = Buffer.allocUnsafe(5)
@@ -93,6 +97,27 @@ export const feedRange = (after: number, limit?: number): KeyRange => ({
 })
 /** The number behind the type byte of an orphan's, a job's or a feed entry's key. */
 export const numberOfKey = (key: Bytes): number => readU64(asBuffer(key), 1)
+
+const QUOTA_KEY_BYTES = 6
+
+export function quotaKey(kind: QuotaKind, id: number): Buffer {
+  const key = Buffer.allocUnsafe(QUOTA_KEY_BYTES)
+  key[0] = QUOTA
+  key[1] = QuotaKinds[kind]
+  key.writeUInt32BE(id, 2)
+  return key
+}
+
+export const quotaRange: KeyRange = { gte: Buffer.of(QUOTA), lt: Buffer.of(QUOTA + 1) }
+
+const quotaKinds = Object.keys(QuotaKinds) as QuotaKind[]
+
+/** Whose quota lies under a key; undefined for a kind that there is not. */
+export function quotaOwnerOfKey(key: Bytes): { readonly kind: QuotaKind; readonly id: number } | undefined {
+  const kind = quotaKinds.find((each) => QuotaKinds[each] === key[1])
+  if (kind === undefined || key.length !== QUOTA_KEY_BYTES) return undefined
+  return { kind, id: asBuffer(key).readUInt32BE(2) }
+}
 
 function nodeKey(ino: number, sub: number, tailBytes: number): Buffer {
   const key = Buffer.allocUnsafe(NODE_KEY_BYTES + tailBytes)
@@ -210,6 +235,8 @@ export type KeyKind =
   | 'snapshot'
   | 'fork'
   | 'feedState'
+  | 'quotaState'
+  | 'quota'
   | 'feedEntry'
   | 'history'
   | 'forked'
@@ -232,6 +259,7 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [JOB]: { kind: 'job', bytes: 9 },
   [SNAPSHOT]: { kind: 'snapshot', bytes: 5 },
   [FORK]: { kind: 'fork', bytes: 5 },
+  [QUOTA]: { kind: 'quota', bytes: QUOTA_KEY_BYTES },
   [FEED]: { kind: 'feedEntry', bytes: 9 },
   [NODE]: { kind: 'node' },
   [META_HISTORY]: { kind: 'history' },
@@ -241,7 +269,14 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [EXTENT]: { kind: 'extent', bytes: EXTENT_KEY_BYTES },
 }
 
-const systemKinds: readonly KeyKind[] = ['superblock', 'counters', 'inodeLease', 'snapshotState', 'feedState']
+const systemKinds: readonly KeyKind[] = [
+  'superblock',
+  'counters',
+  'inodeLease',
+  'snapshotState',
+  'feedState',
+  'quotaState',
+]
 
 /** What a key names, or undefined for a key of no kind of ours. */
 export function kindOfKey(key: Bytes): KeyKind | undefined {

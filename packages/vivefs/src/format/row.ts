@@ -31,6 +31,8 @@ export const RowKind = {
   snapshot: 0x31,
   fork: 0x32,
   absent: 0x33,
+  quotaState: 0x34,
+  quota: 0x35,
   feedState: 0x38,
   feedEntry: 0x39,
 } as const

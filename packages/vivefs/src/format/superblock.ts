@@ -15,6 +15,8 @@ export const FORMAT_VERSION = 1
 export const RoCompat = {
   /** Every change of names and files is in the change feed (feed/). */
   changeFeed: 1 << 0,
+  /** What users, groups and projects use is counted (quota/). */
+  quotas: 1 << 1,
 } as const
 
 /** Features that a version without them must not touch. On disk: never renumber. */
@@ -28,7 +30,7 @@ export const Incompat = {
 /** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
 export const FEATURES_KNOWN: Features = {
   compat: 0,
-  roCompat: RoCompat.changeFeed,
+  roCompat: RoCompat.changeFeed | RoCompat.quotas,
   incompat: Incompat.snapshots | Incompat.acls,
 }
 

@@ -279,7 +279,7 @@ export function createFsal(core: Core): Fsal {
     ),
     listxattr: operation(READS, (call, inode) => listXattrs(call, inode)),
     removexattr: operation(WRITES, (call, inode, { name }) => removeXattr(call, inode, name)),
-    statfs: operation(READS, () => done(spaceReport(core))),
+    statfs: operation(READS, (_call, inode) => done(spaceReport(core, inode))),
   })
 }
 

@@ -6,6 +6,7 @@ import type { DataEpoch, Inode, Tail } from '../format/inode.ts'
 import type { ContentJob } from '../format/job.ts'
 import { AclRows } from './acl-rows.ts'
 import type { Findings } from './finding.ts'
+import { QuotaRows } from './quota-rows.ts'
 import { type FsckCounts, noCounts } from './report.ts'
 import { SnapshotRows } from './snapshot-rows.ts'
 
@@ -66,6 +67,7 @@ export class Census {
   readonly unforks = new Set<number>()
   readonly snapshots: SnapshotRows
   readonly acls: AclRows
+  readonly quotas: QuotaRows
   /** Bytes that jobs give back to the volume's counter at their end. */
   jobBytes = 0
 
@@ -73,6 +75,7 @@ export class Census {
     this.core = core
     this.findings = findings
     this.acls = new AclRows(findings)
+    this.quotas = new QuotaRows(core, findings)
     this.snapshots = new SnapshotRows(this)
   }
 

@@ -33,6 +33,7 @@ export const SEVERITIES = {
   XATTR_NAME: 'error',
   XATTR_STRAY: 'warning',
   ACL: 'error',
+  QUOTA: 'warning',
   SYMLINK_TARGET: 'error',
   EPOCHS: 'error',
   TAIL: 'error',

@@ -122,6 +122,7 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
   }
   await content.finish()
 
+  census.quotas.finish()
   census.acls.check((ino) => {
     const node = census.nodes.get(ino)
     return node?.row === 'sound' ? node.type : undefined

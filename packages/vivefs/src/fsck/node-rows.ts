@@ -47,6 +47,7 @@ function visitInode(census: Census, ino: number, row: Row): void {
   const entryType = node.names > 0 ? node.type : type
   census.describe(node, inode, type)
   census.acls.claim(ino, inode.flags)
+  census.quotas.count(inode)
   if (entryType !== type) suspect(census, node)
   if (type === S_IFDIR) counts.directories++
   else if (type === S_IFREG) counts.files++

@@ -71,6 +71,12 @@ export class SystemRows {
       case 'fork':
         this.#census.snapshots.visitFork(row)
         return
+      case 'quotaState':
+        this.#census.quotas.visitState(row)
+        return
+      case 'quota':
+        this.#census.quotas.visitQuota(row)
+        return
       case 'feedState':
         this.#feed.visitState(row)
         return

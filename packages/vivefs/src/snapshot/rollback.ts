@@ -43,6 +43,7 @@ export async function rollback(core: Core, name: string): Promise<void> {
       await runAsync(begin(core, registry, name))
       isBegun = true
       await proceed(core)
+      await core.quotas.recount()
       seal.open()
     } catch (error) {
       if (isBegun) seal.fail(new ViveError('ERR_VIVEFS_STORE_FAILED', 'a rollback stopped half-way', { cause: error }))
@@ -65,6 +66,7 @@ function* begin(core: Core, registry: Registry, name: string): Op<void> {
       if (info === undefined) throw new FilesystemError('ENOENT')
       const state = { ...(yield* readState(tx)), rollback: { tag: info.tag } }
       tx.put(snapshotStateKey, encodeSnapshotState(state))
+      core.quotas.markStale(tx)
       tx.onCommit(() => {
         registry.state = state
       })

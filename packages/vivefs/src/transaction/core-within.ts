@@ -11,6 +11,7 @@ import { OpenFiles } from '../core/open-files.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Job } from '../format/job.ts'
+import { QuotasWithin } from '../quota/within.ts'
 import type { NestedStore } from './nested-store.ts'
 
 /** What happens to the volume's core when the transaction is ordered. */
@@ -163,6 +164,7 @@ export class CoreWithin extends Core {
   override readonly jobs: JobRunner
   override readonly changes: Changes
   override readonly extents: ExtentCache
+  override readonly quotas: QuotasWithin
   readonly #outer: Core
   readonly #countersBefore: { readonly inodes: number; readonly dataBytes: number }
 
@@ -174,6 +176,7 @@ export class CoreWithin extends Core {
     this.lazyTimes = new LazyTimesWithin(this, outer.lazyTimes, later)
     this.jobs = new JobsWithin(this, outer.jobs, later)
     this.changes = new ChangesWithin(outer, later)
+    this.quotas = new QuotasWithin(this, outer.quotas)
     this.extents = new ExtentsWithin(EXTENT_CACHE_BYTES, outer.extents, later)
   }
 

@@ -77,6 +77,7 @@ export class Session {
     this.#finishLateRows()
     for (const effect of this.#effects) tx.onCommit(effect)
     for (const change of this.#told) this.#call.tell(change)
+    this.#core.quotas.settle(this.#call)
     this.end()
   }
 
