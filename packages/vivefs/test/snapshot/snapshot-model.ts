@@ -33,7 +33,8 @@ const counters = () => ({
 
 export class SnapshotModel {
   readonly counts = counters()
-  trace = (_text: string): void => {}
+  /** Hears of everything but ordinary operations, before and after it. */
+  onAction = (_what: string): void => {}
   readonly #random: Random
   readonly #open: () => Promise<BareVolume>
   readonly #snapshots = new Map<string, Node>()
@@ -49,6 +50,11 @@ export class SnapshotModel {
 
   get volume(): BareVolume {
     return this.#driver.volume
+  }
+
+  /** What the snapshots are to show. */
+  get snapshots(): ReadonlyMap<string, Node> {
+    return this.#snapshots
   }
 
   get tree(): Node {
@@ -102,9 +108,10 @@ export class SnapshotModel {
   async #create(): Promise<void> {
     if (this.#snapshots.size >= SNAPSHOTS_MAX) return this.#delete()
     const name = `snapshot${++this.#names}`
-    this.trace(`create ${name}`)
+    this.onAction(`create ${name}`)
     await runAsync(createSnapshot(this.volume.core, name))
     this.#snapshots.set(name, copyTree(this.tree))
+    this.onAction('created')
     this.counts.created++
   }
 
@@ -116,7 +123,7 @@ export class SnapshotModel {
   }
 
   async #drop(name: string): Promise<void> {
-    this.trace(`delete ${name}`)
+    this.onAction(`delete ${name}`)
     await runAsync(deleteSnapshot(this.volume.core, name))
     this.#snapshots.delete(name)
     this.counts.deleted++
@@ -135,7 +142,7 @@ export class SnapshotModel {
     // Half of the time with jobs under way, which then are not to be done.
     if (this.#random.chance(0.5)) await this.#driver.settle()
     else await this.#driver.closeAll()
-    this.trace(`rollback ${name}`)
+    this.onAction(`rollback ${name}`)
     await rollback(volume.core, name)
     const tree = copyTree(this.#snapshots.get(name)!)
     expect(await fingerprint(volume.fsal), `rolled back to ${name}`).toEqual(fingerprintOf(tree))
@@ -148,6 +155,7 @@ export class SnapshotModel {
     this.#driver = new Driver({ random: this.#random, people: [superuser], open, rarities: noRarities(), tree })
     await this.#driver.start()
     this.counts.rollbacks++
+    this.onAction('rolled back')
   }
 
   async #fork(): Promise<void> {
@@ -156,7 +164,7 @@ export class SnapshotModel {
     const { core } = this.volume
     const isFromNow = this.#snapshots.size === 0 || this.#random.chance(0.5)
     const from = isFromNow ? undefined : this.#random.pick([...this.#snapshots.keys()])
-    this.trace(`fork ${name} from ${from}`)
+    this.onAction(`fork ${name} from ${from}`)
     await runAsync(createFork(core, name, from))
     const volume = await this.#openFork(name)
     const id = Buffer.from(volume.fsal.root()).subarray(0, 16)
@@ -189,7 +197,6 @@ export class SnapshotModel {
     const driver = new Driver({ random: this.#random, people: [superuser], open, rarities: noRarities(), tree })
     await driver.start()
     const steps = this.#random.upTo(40)
-    this.trace(`use ${name} ${steps}`)
     await driver.run(steps)
     this.counts.operations += steps
     await driver.closeAll()
@@ -207,7 +214,7 @@ export class SnapshotModel {
   }
 
   async #dropFork(name: string): Promise<void> {
-    this.trace(`unfork ${name}`)
+    this.onAction(`unfork ${name}`)
     await deleteFork(this.volume.core, name)
     this.#forks.delete(name)
     this.counts.unforks++
