@@ -76,7 +76,10 @@ export class QuotaRows {
   }
 
   finish(): void {
-    const { features } = this.#core.superblock
+    const { options, superblock } = this.#core
+    // Only the volume itself has quotas: what snapshots and forks hold is not counted.
+    if (options.identity !== undefined) return
+    const { features } = superblock
     const isMarked = (features.roCompat & RoCompat.quotas) !== 0
     const isOn = this.#state?.isOn ?? false
     if (isOn !== isMarked && !this.#isStateDamaged) {
