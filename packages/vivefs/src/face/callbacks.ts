@@ -13,6 +13,7 @@ import * as io from './io.ts'
 import * as locks from './locks.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
+import { toReadInto, toWriteFrom } from './transfer-arguments.ts'
 import type { ViveCallbacks } from './types.ts'
 import { worded } from './wording.ts'
 
@@ -84,10 +85,15 @@ const simple: Record<string, Operation> = {
 const entries = Object.entries(simple)
 
 /** Hands an outcome to the callback, never in the same step, and outside of promises, so that what it throws is its own. */
-function deliver<T>(op: Op<T>, callback: Callback, spread: (value: T) => unknown[]): void {
+function deliver<T>(
+  op: Op<T>,
+  callback: Callback,
+  spread: (value: T) => unknown[],
+  besideError: readonly unknown[] = [],
+): void {
   runAsync(op).then(
     (value) => process.nextTick(callback, null, ...spread(value)),
-    (error) => process.nextTick(callback, error),
+    (error) => process.nextTick(callback, error, ...besideError),
   )
 }
 
@@ -159,7 +165,7 @@ function transfer(
         else {
           const { op, buffer } = start(description, args.slice(1))
           const shown = traced(op, face.core, face.who, 'callback', name, args)
-          deliver(shown, callback, (count) => [count, buffer])
+          deliver(shown, callback, (count) => [count, buffer], [0, buffer])
         }
       } catch (error) {
         throw worded('callback', name, given, error)
@@ -185,7 +191,7 @@ function transfersOf(face: Face): Record<string, unknown> {
       'read',
       'read',
       (of, args) => {
-        const what = io.toReadInto(args[0], args[1], args[2], args[3])
+        const what = toReadInto('callback', args)
         return { op: io.read(face, of, what), buffer: what.buffer }
       },
       'bytesRead',
@@ -204,7 +210,7 @@ function transfersOf(face: Face): Record<string, unknown> {
       'write',
       'write',
       (of, args) => {
-        return { op: io.write(face, of, io.toWriteFrom(args[0], args[1], args[2], args[3])), buffer: args[0] }
+        return { op: io.write(face, of, toWriteFrom('callback', args)), buffer: args[0] }
       },
       'bytesWritten',
       'buffer',

@@ -16,6 +16,7 @@ import * as io from './io.ts'
 import * as locks from './locks.ts'
 import { flink } from './names.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
+import { toReadInto, toWriteFrom } from './transfer-arguments.ts'
 import { refuse, wordedByHandle } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
 
@@ -99,12 +100,10 @@ export class FileHandle extends EventEmitter {
     return this.#run('fdatasync', 'datasync', [], attributes.fdatasync)
   }
 
-  read(first?: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+  read(...args: unknown[]) {
     let buffer: NodeJS.ArrayBufferView | undefined
-    return this.#run('read', 'read', [first, second, third, fourth], (face, of) => {
-      const isOptions = first !== undefined && first !== null && !ArrayBuffer.isView(first)
-      if (isOptions) assertObject(first, 'options')
-      const what = io.toReadInto(first, second, third, fourth)
+    return this.#run('read', 'read', args, (face, of) => {
+      const what = toReadInto('promises', args)
       buffer = what.buffer
       return io.read(face, of, what)
     }).then((bytesRead) => ({ __proto__: null, bytesRead, buffer }))
@@ -117,10 +116,10 @@ export class FileHandle extends EventEmitter {
     return { __proto__: null, bytesRead, buffers }
   }
 
-  write(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
-    return this.#run('write', 'write', [first, second, third, fourth], (face, of) =>
-      io.write(face, of, io.toWriteFrom(first, second, third, fourth)),
-    ).then((bytesWritten) => ({ __proto__: null, bytesWritten, buffer: first }))
+  write(...args: unknown[]) {
+    return this.#run('write', 'write', args, (face, of) => io.write(face, of, toWriteFrom('promises', args))).then(
+      (bytesWritten) => ({ __proto__: null, bytesWritten, buffer: args[0] }),
+    )
   }
 
   async writev(buffers: unknown, position?: unknown) {

@@ -52,8 +52,11 @@ export const readFileAsync = (face: Face, file: unknown, options?: unknown): Op<
 export function readFile(face: Face, file: unknown, options?: unknown, usual?: string): Op<string | Buffer> {
   const { encoding, flag, signal } = toOptions<ReadOptions>(options, READ_DEFAULTS)
   const target = toTarget(file)
+  if (target instanceof Description) {
+    const read = readRest(face, target, signal)
+    return usual === undefined ? decoded(read, encoding, signal) : decoderFirst(read, encoding, signal)
+  }
   const flags = toFlags(flag || (usual ?? flag), 'options.flag')
-  if (target instanceof Description) return decoded(readRest(face, target, signal), encoding, signal)
   if (flags === O_RDONLY && !signal?.aborted) {
     const bytes = readWholeAtHand(face.core, face.who, absolute(face, target.bytes), READ_BYTES_MAX)
     if (bytes !== undefined) return decoded(bytes, encoding, undefined)
@@ -62,6 +65,13 @@ export function readFile(face: Face, file: unknown, options?: unknown, usual?: s
 }
 
 type ReadEncoding = ReadOptions['encoding']
+
+/** With promises node makes its decoder before it reads. */
+function* decoderFirst(read: Op<Buffer>, encoding: ReadEncoding, signal: AbortSignal | undefined): Op<string | Buffer> {
+  assertNotAborted(signal)
+  if (encoding) Buffer.alloc(1).toString(encoding as BufferEncoding)
+  return yield* decoded(read, encoding, signal)
+}
 
 function* decoded(
   read: Op<Buffer> | Buffer,
@@ -159,8 +169,9 @@ export function toWholeWrite(file: unknown, options: unknown, defaultFlag: strin
   const target = toTarget(file)
   return {
     target,
-    flags: toFlags(given.flag || defaultFlag, 'options.flag'),
-    mode: toMode(given.mode ?? FILE_MODE, 'mode'),
+    // Of what is open already they say nothing.
+    flags: target instanceof Description ? 0 : toFlags(given.flag || defaultFlag, 'options.flag'),
+    mode: target instanceof Description ? 0 : toMode(given.mode ?? FILE_MODE, 'mode'),
     flush,
     encoding: (given.encoding || 'utf8') as BufferEncoding,
     signal: given.signal,

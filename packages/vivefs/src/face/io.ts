@@ -12,12 +12,13 @@ import {
 } from '../core/space.ts'
 import { FilesystemError } from '../errors.ts'
 import { done, type Op } from '../op.ts'
-import { assertInt32, assertInteger, bytesOfView, outOfRange, toMode, wrongType, wrongValue } from './arguments.ts'
+import { assertInteger, bytesOfView, toMode, wrongValue } from './arguments.ts'
 import { type Face, located } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { toFlags } from './flags.ts'
 import { openDescription } from './opening.ts'
 import { toPath } from './paths.ts'
+import { type ReadInto, toLoosePosition, toViews, type WriteFrom } from './transfer-arguments.ts'
 
 export const FILE_MODE = 0o666
 
@@ -28,63 +29,6 @@ export function open(face: Face, path: unknown, flags?: unknown, mode?: unknown)
 }
 
 export const close = (face: Face, of: Description): Op<void> => located('close', undefined, face.descriptors.close(of))
-
-/** A position; undefined is the file's own. */
-function toPosition(position: unknown): number | undefined {
-  if (position === undefined || position === null) return undefined
-  if (typeof position === 'bigint') {
-    if (position < -1n || position > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw outOfRange('position', `>= -1 && <= ${Number.MAX_SAFE_INTEGER}`, position)
-    }
-    return position < 0n ? undefined : Number(position)
-  }
-  if (typeof position !== 'number') throw wrongType('position', 'an integer or of type bigint', position)
-  assertInteger(position, 'position', -1)
-  return position < 0 ? undefined : position
-}
-
-const isView = (value: unknown): value is NodeJS.ArrayBufferView => ArrayBuffer.isView(value)
-
-function assertView(value: unknown, name: string): asserts value is NodeJS.ArrayBufferView {
-  if (!isView(value)) throw wrongType(name, 'an instance of Buffer, TypedArray, or DataView', value)
-}
-
-/** Where a read puts its bytes. */
-export interface ReadInto {
-  readonly buffer: NodeJS.ArrayBufferView
-  readonly into: Uint8Array
-  readonly position: number | undefined
-}
-
-const READ_BYTES_DEFAULT = 16 * 1024
-
-/**
- * The forms of read: (buffer, offset, length, position), (buffer, { offset, length, position }),
- * ({ buffer, offset, length, position }), ().
- */
-export function toReadInto(first: unknown, second?: unknown, third?: unknown, fourth?: unknown): ReadInto {
-  let buffer = first
-  let [offset, length, position] = [second, third, fourth]
-  if (!isView(buffer) && (buffer === undefined || buffer === null || typeof buffer === 'object')) {
-    const options = (buffer ?? {}) as Record<string, unknown>
-    buffer = options.buffer === undefined ? Buffer.alloc(READ_BYTES_DEFAULT) : options.buffer
-    ;[offset, length, position] = [options.offset, options.length, options.position]
-  } else if (offset !== null && typeof offset === 'object') {
-    const options = offset as Record<string, unknown>
-    ;[offset, length, position] = [options.offset, options.length, options.position]
-  }
-  assertView(buffer, 'buffer')
-  const start = offset ?? 0
-  assertInteger(start, 'offset', 0)
-  const { byteLength } = buffer
-  const bytes = length === undefined ? byteLength - start : Number(length) | 0
-  const into = bytesOfView(buffer)
-  if (bytes === 0) return { buffer, into: into.subarray(0, 0), position: toPosition(position) }
-  if (byteLength === 0) throw wrongValue('buffer', buffer, 'is empty and cannot be written')
-  if (bytes < 0) throw outOfRange('length', '>= 0', bytes)
-  if (start + bytes > byteLength) throw outOfRange('length', `<= ${byteLength - start}`, bytes)
-  return { buffer, into: into.subarray(start, start + bytes), position: toPosition(position) }
-}
 
 /** Reads; answers how many bytes, 0 at the end. */
 export function read(face: Face, of: Description, { into, position }: ReadInto): Op<number> {
@@ -107,20 +51,17 @@ export function* readOn(face: Face, of: Description, into: Uint8Array): Op<numbe
   return bytes
 }
 
-function toViews(buffers: unknown): readonly NodeJS.ArrayBufferView[] {
-  if (!Array.isArray(buffers)) throw wrongType('buffers', 'an ArrayBufferView[]', buffers)
-  for (const each of buffers) if (!isView(each)) throw wrongType('buffers', 'an ArrayBufferView[]', buffers)
-  return buffers
-}
-
-const toVectorPosition = (position: unknown): number | undefined =>
-  typeof position === 'number' ? toPosition(position) : undefined
-
 export function readv(face: Face, of: Description, buffers: unknown, position?: unknown): Op<number> {
   const views = toViews(buffers)
-  const at = toVectorPosition(position)
+  const at = toLoosePosition(position)
+  if (views.length === 0) return located('read', undefined, of.use(refuseNothing()))
   if (at === undefined) return located('read', undefined, of.inTurn(fill(face, of, views, undefined)))
   return located('read', undefined, of.use(fill(face, of, views, at)))
+}
+
+/** As readv(2) of no buffers. */
+function* refuseNothing(): Op<never> {
+  throw new FilesystemError('EINVAL')
 }
 
 /** One view after the other, from `position` or from the file's own on. */
@@ -142,41 +83,6 @@ function* fill(
   }
   return total
 }
-
-/** What a write takes. */
-export interface WriteFrom {
-  readonly data: Uint8Array
-  readonly position: number | undefined
-}
-
-/** The forms of write: (buffer, offset, length, position), (buffer, { ... }), (string, position, encoding). */
-export function toWriteFrom(first: unknown, second?: unknown, third?: unknown, fourth?: unknown): WriteFrom {
-  if (typeof first === 'string') {
-    const encoding = typeof third === 'string' ? third : 'utf8'
-    if (!Buffer.isEncoding(encoding)) throw wrongValue('encoding', encoding, 'is invalid encoding')
-    return { data: Buffer.from(first, encoding), position: writePosition(second) }
-  }
-  if (!isView(first)) {
-    throw wrongType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', first)
-  }
-  let [offset, length, position] = [second, third, fourth]
-  if (offset !== null && typeof offset === 'object') {
-    const options = offset as Record<string, unknown>
-    ;[offset, length, position] = [options.offset, options.length, options.position]
-  }
-  const { byteLength } = first
-  const start = offset === undefined || offset === null || typeof offset === 'function' ? 0 : offset
-  assertInteger(start, 'offset', 0)
-  const bytes = typeof length === 'number' ? length : byteLength - start
-  if (start > byteLength) throw outOfRange('offset', `<= ${byteLength}`, start)
-  if (bytes > byteLength - start) throw outOfRange('length', `<= ${byteLength - start}`, bytes)
-  if (bytes < 0) throw outOfRange('length', '>= 0', bytes)
-  assertInt32(bytes, 'length')
-  return { data: bytesOfView(first).subarray(start, start + bytes), position: writePosition(position) }
-}
-
-const writePosition = (position: unknown): number | undefined =>
-  (typeof position === 'number' && position >= 0) || typeof position === 'bigint' ? toPosition(position) : undefined
 
 /** Writes all of it; answers how many bytes (fewer only when the space ran out). */
 export function write(face: Face, of: Description, { data, position }: WriteFrom): Op<number> {
@@ -202,7 +108,7 @@ export function* writeOn(face: Face, of: Description, data: Uint8Array): Op<numb
 export function writev(face: Face, of: Description, buffers: unknown, position?: unknown): Op<number> {
   const views = toViews(buffers)
   const data = views.length === 1 ? bytesOfView(views[0]) : Buffer.concat(views.map(bytesOfView))
-  return write(face, of, { data, position: toVectorPosition(position) })
+  return write(face, of, { data, position: toLoosePosition(position) })
 }
 
 /** lseek(2) for SEEK_DATA and SEEK_HOLE, without moving the position. ENXIO behind the end. */

@@ -11,6 +11,7 @@ import { openDirectory } from './dir.ts'
 import * as io from './io.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
+import { toReadInto, toWriteFrom } from './transfer-arguments.ts'
 import type { ViveSync } from './types.ts'
 import { worded } from './wording.ts'
 
@@ -56,12 +57,12 @@ function openFile(face: Face, fd: unknown, syscall: string): Description {
 
 /** Reads and writes: the descriptor is found first. */
 const transfers: Record<string, Operation> = {
-  read: (face: Face, fd: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown) =>
-    io.read(face, openFile(face, fd, 'read'), io.toReadInto(a, b, c, d)),
+  read: (face: Face, fd: unknown, ...args: unknown[]) =>
+    io.read(face, openFile(face, fd, 'read'), toReadInto('sync', args)),
   readv: (face: Face, fd: unknown, buffers?: unknown, position?: unknown) =>
     io.readv(face, openFile(face, fd, 'read'), buffers, position),
-  write: (face: Face, fd: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown) =>
-    io.write(face, openFile(face, fd, 'write'), io.toWriteFrom(a, b, c, d)),
+  write: (face: Face, fd: unknown, ...args: unknown[]) =>
+    io.write(face, openFile(face, fd, 'write'), toWriteFrom('sync', args)),
   writev: (face: Face, fd: unknown, buffers?: unknown, position?: unknown) =>
     io.writev(face, openFile(face, fd, 'write'), buffers, position),
 }

@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
 import { assertSignal } from '../face/arguments.ts'
 import type { Dirent } from '../face/dirent.ts'
-import { toReadInto, toWriteFrom } from '../face/io.ts'
 import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from '../face/locks.ts'
+import { toReadInto, toWriteFrom } from '../face/transfer-arguments.ts'
 import type { LockWait } from '../lock/types.ts'
 import type { Calls } from './calls.ts'
 import type { ViewOf } from './messages.ts'
@@ -33,7 +33,7 @@ export class Transfers {
   }
 
   async read(fd: number, ...rest: unknown[]): Promise<{ bytes: number; buffer: View }> {
-    const { buffer, into, position } = toReadInto(rest[0], rest[1], rest[2], rest[3])
+    const { buffer, into, position } = toReadInto('promises', rest)
     const args = [fd, into.length, position ?? null]
     const data = (await this.#calls.ask(this.#view, 'read', 'read', args)) as Uint8Array
     into.set(data)
@@ -41,7 +41,7 @@ export class Transfers {
   }
 
   async write(fd: number, ...rest: unknown[]): Promise<number> {
-    const { data, position } = toWriteFrom(rest[0], rest[1], rest[2], rest[3])
+    const { data, position } = toWriteFrom('promises', rest)
     return (await this.ask('write', fd, data, 0, data.length, position ?? null)) as number
   }
 

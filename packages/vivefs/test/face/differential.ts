@@ -6,6 +6,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { ViveFS } from 'vivefs'
 import { SyncDatabase } from '../sync-database.ts'
+import { differ } from './values.ts'
 
 type AnyFs = typeof nodeFs
 
@@ -143,7 +144,7 @@ export async function compare(form: Form, steps: readonly Step[], isSkipped: (st
       }
       if (!isDeepStrictEqual(results[0], results[1])) {
         const shown = args((below) => `<root>/${below}`, ours)
-        differences.push(`${index} ${name}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
+        differ(differences, `${index} ${name}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
       }
     }
     expect(differences).toEqual([])
@@ -191,7 +192,7 @@ export async function compareCases(form: Form, tree: readonly Step[], cases: rea
       if (isDeepStrictEqual(results[0], results[1])) continue
       isFresh = false
       const shown = step[1]((below) => `<root>/${below}`, ours)
-      differences.push(`${step[0]}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
+      differ(differences, `${step[0]}(${brief(shown)}): node ${brief(results[0])}, ours ${brief(results[1])}`)
     }
     expect(differences).toEqual([])
   } finally {

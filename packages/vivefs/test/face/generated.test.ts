@@ -7,146 +7,8 @@ import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import { type Form, forms, openSides, plain, type Side } from './differential.ts'
+import { actual, at, brief, type Case, casesOf, differ, type Kind, kinds, Made, stride, type Value } from './values.ts'
 
-type At = (name: string) => string
-/** A value, or what makes one from the root of a side. */
-type Value = unknown | ((at: At) => unknown)
-
-class Made {
-  readonly make: (at: At) => unknown
-  constructor(make: (at: At) => unknown) {
-    this.make = make
-  }
-}
-const made = (make: (at: At) => unknown): Made => new Made(make)
-const actual = (value: Value, at: At): unknown => (value instanceof Made ? value.make(at) : value)
-
-const odd: readonly Value[] = [
-  undefined,
-  null,
-  true,
-  '',
-  'x',
-  -1,
-  1.5,
-  Number.NaN,
-  2 ** 31,
-  2 ** 32,
-  10n,
-  {},
-  [],
-  Symbol.iterator,
-]
-/** Node itself crashes on modes that are 32 bits without sign. */
-const oddModes = odd.filter((value) => value !== 2 ** 31)
-const encodings: readonly Value[] = ['utf8', 'hex', 'base64', 'latin1', 'buffer', 'UTF-8', 'ucs2', 'nonsense']
-const places = [
-  'file',
-  'dir',
-  'empty',
-  'none',
-  'none/x',
-  'file/x',
-  'link',
-  'dirlink',
-  'dangling',
-  'dir/',
-  'file/',
-  '.',
-  'dir/../file',
-  'loop',
-]
-const option = (name: string, values: readonly Value[]): Value[] =>
-  values.map((value) => (value instanceof Made ? made((at) => ({ [name]: value.make(at) })) : { [name]: value }))
-const encodingOptions: readonly Value[] = [...encodings, ...option('encoding', [...encodings, ...odd]), ...odd]
-
-const kinds = {
-  path: [
-    ...places.map((place) => made((at) => at(place))),
-    made((at) => Buffer.from(at('file'))),
-    made((at) => new Uint8Array(Buffer.from(at('dir')))),
-    made((at) => new URL(`file://${at('file')}`)),
-    made((at) => new URL(`file://${at('f%69le')}`)),
-    new URL('http://example.org/'),
-    made((at) => `${at('file')}\0`),
-    ...odd.filter((value) => value !== 'x' && value !== ''),
-  ],
-  mode: [0, 0o600, 0o755, 0o7777, '644', '0644', '0o644', '9', '', ...oddModes],
-  access: [0, 1, 2, 4, 7, 8, '4', ...odd],
-  copyMode: [0, 1, 2, 3, 4, 8, ...odd],
-  id: [0, 1, 1000, -1, 2 ** 32 - 1, ...odd],
-  time: [0, 1, 1.5, -1, '1', '1.5', 'x', new Date(5000), new Date(Number.NaN), 1e12, ...odd],
-  length: [0, 1, 4, 100, -5, ...odd],
-  flags: [
-    'r',
-    'r+',
-    'w',
-    'w+',
-    'wx',
-    'a',
-    'a+',
-    'ax',
-    'as',
-    'rs+',
-    ...'xw xa sa sr rs ax+ wx+ as+ sa+ xa+ xw+ sr+'.split(' '),
-    'R',
-    'rw',
-    0,
-    1,
-    2,
-    0o100,
-    0o300,
-    0o1000,
-    0o2001,
-    ...odd,
-  ],
-  data: ['text', '', 'é', Buffer.from('bytes'), new Uint16Array([1, 2]), new DataView(new ArrayBuffer(3)), 5, ...odd],
-  readOptions: [
-    ...encodings,
-    ...option('encoding', [...encodings, ...odd]),
-    ...option('flag', ['r', 'r+', 'w', 'wx', 'a+', 'nonsense', ...odd]),
-    ...option('signal', [AbortSignal.abort(), ...odd]),
-    ...odd,
-  ],
-  writeOptions: [
-    ...encodings,
-    ...option('encoding', [...encodings, ...odd]),
-    ...option('flag', ['w', 'a', 'wx', 'r', 'r+', 'nonsense', ...odd]),
-    ...option('mode', [0o600, '600', 'x', ...oddModes]),
-    ...option('flush', [true, false, ...odd]),
-    ...option('signal', [AbortSignal.abort(), ...odd]),
-    ...odd,
-  ],
-  statOptions: [...option('bigint', [true, false, ...odd]), ...option('throwIfNoEntry', [false, true, ...odd]), ...odd],
-  encoding: encodingOptions,
-  mkdirOptions: [
-    ...option('recursive', [true, false, ...odd]),
-    ...option('mode', [0o700, '700', ...oddModes]),
-    0o700,
-    '700',
-    ...oddModes,
-  ],
-  readdirOptions: [
-    ...encodingOptions,
-    ...option('withFileTypes', [true, ...odd]),
-    ...option('recursive', [true, ...odd]),
-    { withFileTypes: true, encoding: 'buffer' },
-  ],
-  rmOptions: [
-    ...option('recursive', [true, ...odd]),
-    ...option('force', [true, ...odd]),
-    ...option('maxRetries', [1, ...odd]),
-    ...option('retryDelay', [1, ...odd]),
-    { recursive: true, force: true },
-    ...odd,
-  ],
-  dirOptions: [...option('bufferSize', [1, 2, 33]), ...option('recursive', [true, ...odd]), ...encodingOptions],
-  linkType: ['file', 'dir', 'junction', 'nonsense', ...odd],
-} satisfies Record<string, readonly Value[]>
-
-type Kind = keyof typeof kinds
-
-const at = (place: string): Made => made((root) => root(place))
 /** Functions of paths: what their arguments are, and the values of those that are not varied. */
 const functions: Record<string, readonly (readonly [kind: Kind, usual: Value])[]> = {
   access: [
@@ -261,19 +123,6 @@ const functions: Record<string, readonly (readonly [kind: Kind, usual: Value])[]
     ['data', 'new'],
     ['writeOptions', undefined],
   ],
-}
-
-interface Case {
-  readonly name: string
-  readonly args: readonly Value[]
-}
-
-function casesOf(name: string, usual: readonly Value[], varied: readonly (readonly Value[])[]): Case[] {
-  const all: Case[] = Array.from({ length: usual.length + 1 }, (_, n) => ({ name, args: usual.slice(0, n) }))
-  for (const [index, values] of varied.entries()) {
-    for (const value of values) all.push({ name, args: usual.map((each, i) => (i === index ? value : each)) })
-  }
-  return all
 }
 
 /**
@@ -395,14 +244,6 @@ function refused(error: unknown, name: string, root: string): unknown {
   return plain(error, root)
 }
 
-const brief = (value: unknown): string =>
-  JSON.stringify(value, (_key, each) =>
-    typeof each === 'bigint' || typeof each === 'symbol' ? String(each) : each,
-  )?.slice(0, 300) ?? 'undefined'
-
-/** Only so many of the generated cases in the default run: every n-th, all of them with VIVEFS_DEEP=1. */
-const stride = process.env.VIVEFS_DEEP === '1' ? 1 : 5
-
 test.each(forms)('functions of paths: %s', { timeout: 600_000 }, async (form) => {
   const { real, ours, close } = await openSides()
   const differences: string[] = []
@@ -442,12 +283,12 @@ test.each(forms)('functions of paths: %s', { timeout: 600_000 }, async (form) =>
     // Node 24's rmSync has no name for some of its own refusals: nothing to compare with.
     const isNameless = (outcomes[0] as { thrown?: { code?: unknown } } | undefined)?.thrown?.code === ''
     if (!isNameless && !isDeepStrictEqual(outcomes[0], outcomes[1])) {
-      differences.push(`${shown}: node ${brief(outcomes[0])}, ours ${brief(outcomes[1])}`)
+      differ(differences, `${shown}: node ${brief(outcomes[0])}, ours ${brief(outcomes[1])}`)
     } else if (!isDeepStrictEqual(left[0], left[1])) {
       const extra = left.map((tree, i) =>
         tree.filter((entry) => !left[1 - i].some((other) => isDeepStrictEqual(entry, other))),
       )
-      differences.push(`${shown} left: node ${brief(extra[0])}, ours ${brief(extra[1])}`)
+      differ(differences, `${shown} left: node ${brief(extra[0])}, ours ${brief(extra[1])}`)
     }
     if (!isDeepStrictEqual(left[0], initial) || !isDeepStrictEqual(left[1], initial)) initial = undefined
   }

@@ -4,7 +4,8 @@ import { runAsync } from '../../op.ts'
 import { assertObject, wrongType } from '../arguments.ts'
 import { fstat } from '../attributes.ts'
 import type { Face } from '../context.ts'
-import { close, open, read, toReadInto } from '../io.ts'
+import { close, open, read } from '../io.ts'
+import { toReadInto } from '../transfer-arguments.ts'
 
 const PIECE_BYTES = 8 << 20
 
@@ -22,7 +23,7 @@ export async function openAsBlob(face: Face, path: unknown, options: unknown = {
     const pieces: Uint8Array[] = []
     for (let done = 0; done < Number(size); ) {
       const into = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Number(size) - done))
-      const bytes = await runAsync(read(face, file, toReadInto(into)))
+      const bytes = await runAsync(read(face, file, toReadInto('promises', [into])))
       if (bytes === 0) break
       pieces.push(into.subarray(0, bytes))
       done += bytes
