@@ -21,6 +21,7 @@ import type { FsckOptions, FsckReport } from './fsck/report.ts'
 import { runAsync } from './op.ts'
 import { VolumeQuotas } from './quota/volume-quotas.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
+import { type SendOptions, send } from './send/send.ts'
 import { type Fork, Forks, openSnapshot, Snapshots, type TreeView } from './snapshot/snapshots.ts'
 import { openLevelStore } from './store/index.ts'
 import type { Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
@@ -328,6 +329,15 @@ export class ViveFS {
    */
   changes(options: ChangesOptions = {}): AsyncGenerator<ChangeEntry, void> {
     return readChanges(this.#core, options)
+  }
+
+  /**
+   * A snapshot as a stream of bytes (docs/send.md), or with `from` what differs from an earlier one; every piece is checksummed. `receive`
+   * makes a volume of it elsewhere. While the volume is in use; the snapshot must stay meanwhile (ERR_VIVEFS_CLOSED).
+   * Errors: ENOENT, EINVAL (`from` is not earlier), the reason of `signal`.
+   */
+  send(snapshot: string, options: SendOptions = {}): AsyncGenerator<Buffer, void> {
+    return send(this.#core, snapshot, options)
   }
 
   /** What the change feed holds; undefined when it was never on. */

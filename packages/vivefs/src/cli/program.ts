@@ -11,6 +11,7 @@ import { ls, stat, tree } from './commands/list.ts'
 import { mkfs } from './commands/mkfs.ts'
 import { mount } from './commands/mount.ts'
 import { chmod, chown } from './commands/rights.ts'
+import { receiveCommand, sendCommand } from './commands/send.ts'
 import { fork, snapshot } from './commands/snapshot.ts'
 import { df, du } from './commands/space.ts'
 import { exportCommand, importCommand, verifyCommand } from './commands/transfer.ts'
@@ -81,6 +82,8 @@ export async function run(
     snapshot,
     fork,
     convert,
+    sendCommand,
+    receiveCommand,
     fsck,
     mount,
     umount,
