@@ -9,9 +9,11 @@ const benches = {
   log: 'pfaof',
   store: 'vivefs',
   face: 'vivefs',
+  snapshots: 'vivefs',
   memtable: 'lsm',
   table: 'lsm',
   compaction: 'lsm',
+  ladder: 'lsm',
   kv: 'lsm',
   memory: 'lsm',
 }

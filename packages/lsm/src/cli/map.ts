@@ -28,7 +28,10 @@ export function mapText(map: MediaMap): string {
       const { files, bytes, garbageBytes } = cellOf(map, level, name)
       if (files.length === 0) return ''
       const dead = garbageBytes === 0 ? '' : `\n${Math.round((100 * garbageBytes) / bytes)} % garbage`
-      return `${files.length} files, ${sizeText(bytes)}${dead}`
+      const copies = files.filter(({ kind }) => kind === 'index').length
+      const named = files.length === copies ? [] : [`${files.length - copies} files`]
+      if (copies > 0) named.push(`${copies} copies of indexes`)
+      return `${named.join(', ')}\n${sizeText(bytes)}${dead}`
     })
     table.push([title, ...cells])
   }

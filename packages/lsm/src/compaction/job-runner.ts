@@ -65,7 +65,18 @@ export class JobRunner {
     return yield* this.#inline(request)
   }
 
-  *#inline({ job, memtables, files, stopped }: RunRequest): Op<JobResult> {
+  /** On this thread, with the readers that users have: what they read meanwhile counts for the job. */
+  *#inline(request: RunRequest): Op<JobResult> {
+    const heats = request.job.runs.flat().map(({ number }) => this.#engine.storage.heatOf(number))
+    for (const heat of heats) heat.reader = request.reason
+    try {
+      return yield* this.#here(request)
+    } finally {
+      for (const heat of heats) heat.reader = 'user'
+    }
+  }
+
+  *#here({ job, memtables, files, stopped }: RunRequest): Op<JobResult> {
     const sources = yield* openSources(job, memtables, this.#engine.tables)
     const { mergeOperator: operator, blobs } = this.#engine
     return yield* runJob(job, {

@@ -40,6 +40,10 @@ export interface DbStats {
     /** Writes that had to wait for room. */
     readonly stalls: number
     readonly waiting: number
+    /** Zones of the media that were emptied by moving together what was left in them. */
+    readonly zonesEmptied: number
+    /** Why the newest attempt at that failed. */
+    readonly zonesFailure: string | undefined
     /** Syncs of the log; each serves all who wait for it. */
     readonly syncs: number
     /** What loss of power may take. */
@@ -99,22 +103,35 @@ function statsOfHalf(half: Writer | Following | undefined): Pick<DbStats, 'write
   return { writes: writesOf(half), compaction: half.compactor.stats() }
 }
 
-function writesOf({ path, logs, memtables, pressure, refusal, relocator }: Writer): NonNullable<DbStats['writes']> {
-  const why = path.poisoned
+function writesOf({
+  path,
+  logs,
+  memtables,
+  pressure,
+  refusal,
+  relocator,
+  zones,
+}: Writer): NonNullable<DbStats['writes']> {
   return {
     batches: path.batches,
     entries: path.entries,
     bytes: path.bytes,
     stalls: path.stalls,
     waiting: path.waiting,
+    zonesEmptied: zones.zones,
+    zonesFailure: reasonOf(zones.failure),
     syncs: logs.syncs,
     unsyncedBytes: logs.unsyncedBytes,
     relaxedBytes: path.relaxedBytes,
     memtableBytes: memtables.bytes,
     immutableMemtables: memtables.immutable.length,
     pressure,
-    poisoned: why === undefined ? undefined : why instanceof Error ? why.message : String(why),
+    poisoned: reasonOf(path.poisoned),
     full: refusal?.message,
     relocation: relocator?.failure?.message,
   }
+}
+
+function reasonOf(why: unknown): string | undefined {
+  return why === undefined ? undefined : why instanceof Error ? why.message : String(why)
 }

@@ -43,8 +43,9 @@ function boxes({ files }: MapCell, x: number, y: number, widest: number): { svg:
       top += BOX_HEIGHT + GAP
     }
     const dead = Math.round(width * (file.garbageBytes / Math.max(1, file.bytes)))
+    const fill = file.kind === 'index' ? '#ffffff' : colourOf(file.heat)
     const dash = file.volatile ? ' stroke-dasharray="3 2"' : ''
-    svg += `<g><title>${escaped(titleOf(file))}</title><rect x="${left}" y="${top}" width="${width}" height="${BOX_HEIGHT}" rx="2" fill="${colourOf(file.heat)}" stroke="#1c2733"${dash}/>`
+    svg += `<g><title>${escaped(titleOf(file))}</title><rect x="${left}" y="${top}" width="${width}" height="${BOX_HEIGHT}" rx="2" fill="${fill}" stroke="#1c2733"${dash}/>`
     if (dead > 0)
       svg += `<rect x="${left + width - dead}" y="${top}" width="${dead}" height="${BOX_HEIGHT}" fill="url(#dead)"/>`
     svg += '</g>'
@@ -71,11 +72,11 @@ export function mapSvg(map: MediaMap): string {
   const width = LEFT + COLUMN * map.media.length
   let body = map.media.map((medium, i) => head(medium, LEFT + COLUMN * i)).join('\n')
   let y = TOP
-  for (const { title, level } of rowsOf(map)) {
+  for (const [row, { title, level }] of rowsOf(map).entries()) {
     const cells = map.media.map(({ name }) => cellOf(map, level, name))
     const drawn = cells.map((cell, i) => boxes(cell, LEFT + COLUMN * i, y, widest))
     const height = Math.max(44, ...drawn.map((cell) => cell.height + 16))
-    body += `<rect x="0" y="${y}" width="${width}" height="${height}" fill="${level % 2 === 0 ? '#f2f5f8' : '#ffffff'}"/>`
+    body += `<rect x="0" y="${y}" width="${width}" height="${height}" fill="${row % 2 === 0 ? '#f2f5f8' : '#ffffff'}"/>`
     body += `<text x="8" y="${y + 20}" class="name">${title}</text>`
     for (const [i, { svg }] of drawn.entries()) {
       const { files, bytes } = cells[i]!
@@ -113,7 +114,7 @@ table{border-collapse:collapse;font-size:13px}td,th{padding:3px 14px 3px 0;text-
 <body><h1>${escaped(what)}</h1>
 <p>${map.files.length} files, ${sizeOf(bytes)}; policy <b>${escaped(map.policy)}</b></p>
 <p class="key">A box is a file: its width grows with its size, its colour goes from cold blue to hot red, what is hatched is garbage, a broken edge
-is volatile. Point at one for more.</p>
+is volatile, a white one is the copy of an index. Point at one for more.</p>
 ${mapSvg(map)}
 ${trafficRows(map)}
 </body></html>

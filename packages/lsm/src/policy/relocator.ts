@@ -125,7 +125,7 @@ export class Relocator {
     try {
       if (!version.levels.some((tables) => tables.includes(meta))) return false
       await this.#copyEnd(meta, placement)
-      await this.#storage.move('table', meta.number, placement.media[0], this.#abort.signal)
+      if (!(await this.#storage.move('table', meta.number, placement.media[0], this.#abort.signal))) return false
     } finally {
       version.unref()
     }

@@ -22,8 +22,11 @@ export class FileAccount {
   }
 
   read(medium: string | undefined, bytes: number): void {
-    this.#rowOf(medium).read += bytes
-    if (this.#heat !== undefined) this.#heat.reads++
+    const heat = this.#heat
+    if (heat === undefined || heat.reader === 'user') {
+      this.#rowOf(medium).read += bytes
+      if (heat !== undefined) heat.reads++
+    } else if (medium !== undefined) this.#traffic.row(medium, heat.reader).read += bytes
   }
 
   #rowOf(medium: string | undefined): TrafficRow {

@@ -1,3 +1,5 @@
+import type { TrafficReason } from './traffic.ts'
+
 /** Half of the heat is gone after this. */
 const HALF_LIFE_MS = 3_600_000
 const MIB = 1 << 20
@@ -6,6 +8,8 @@ const MIB = 1 << 20
 export class FileHeat {
   /** Reads that {@link readsPerHour} has not taken in yet. */
   reads = 0
+  /** For whom readers that users and jobs share read at the moment. */
+  reader: TrafficReason = 'user'
   #decayed = 0
   #atMs: number
 

@@ -16,8 +16,8 @@ export const MEMORY_LOCATION = 'memory:'
 const MEMORY_ZONES = 128
 const MEMORY_ZONE_BYTES = 2 << 20
 const ZONE_BYTES = 32 << 20
-/** Files of empty zones kept for reuse: they count for what a database takes. */
-const SPARES_MAX = 2
+/** Files of empty zones kept for reuse: none, they count for what a database takes. */
+const SPARES_MAX = 0
 /** Fewer than this are not worth having. */
 const ZONE_COUNT_MIN = 64
 /** What a directory medium calls its superblock: tells a database from an empty place without making anything. */

@@ -161,12 +161,16 @@ export class VolumeStorage implements Storage {
     return heat
   }
 
-  /** Moves a sealed file to another medium; readers go on. LEVEL_NO_SPACE, LEVEL_IO_ERROR; a crash leaves it on one of the two. */
-  async move(kind: FileKind, number: number, to: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Moves a sealed file to another medium; readers go on. False: it was removed, or moved by somebody else, meanwhile. LEVEL_NO_SPACE,
+   * LEVEL_IO_ERROR; a crash leaves it on one of the two.
+   */
+  async move(kind: FileKind, number: number, to: string, signal: AbortSignal): Promise<boolean> {
     const before = this.stat(kind, number)
     try {
       await this.volume.move(fileName(kind, number), to, { signal })
     } catch (error) {
+      if (isPfaofError(error, 'PFAOF_NOT_FOUND') || isPfaofError(error, 'PFAOF_BUSY')) return false
       throw levelError(error, `${fileName(kind, number)}: move to ${to}`)
     }
     for (const { medium, bytes } of before?.extents ?? []) {
@@ -174,6 +178,7 @@ export class VolumeStorage implements Storage {
       this.traffic.row(medium, 'move').read += bytes
       this.traffic.row(to, 'move').written += bytes
     }
+    return true
   }
 
   /** Makes what was removed so far stay so. */
