@@ -1,8 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AbstractLevel } from 'abstract-level'
 import type { Pair, Store } from './store.ts'
 
 type Bytes = Buffer | Uint8Array
 export type BytesLevel = AbstractLevel<Bytes | string, Buffer, Buffer>
+
+/** What some of these databases do beyond the interface. */
+interface Compacting {
+  compactRange?(from: Bytes, to: Bytes, options: object): Promise<void>
+  stats?(): { compaction?: { running: number } }
+}
 
 /** Entries of one `nextv`. */
 const PAGE = 1000
@@ -51,6 +58,13 @@ export class LevelStore implements Store {
     const entry = await iterator.next()
     await iterator.close()
     return entry?.[1]
+  }
+
+  async settle(): Promise<void> {
+    const db = this.#db as unknown as Compacting
+    if (db.compactRange === undefined) return
+    await db.compactRange(Buffer.alloc(1), Buffer.alloc(32, 0xff), { keyEncoding: 'buffer' })
+    while ((db.stats?.().compaction?.running ?? 0) > 0) await delay(10)
   }
 
   close(): Promise<void> {

@@ -16,6 +16,8 @@ export interface Store {
   scan(): Promise<number>
   /** A fresh position at or after the key, and the entry there. */
   seek(key: Buffer): Promise<Buffer | undefined>
+  /** Waits until what was overwritten is given back, where the peer does that by itself or on demand. */
+  settle?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -15,6 +15,8 @@ export const WORKLOADS = [
   'sustained',
   'bigFill',
   'bigGetSync',
+  'hugeFill',
+  'overwrite',
   'syncedMany',
   'syncedOne',
 ] as const
@@ -44,6 +46,9 @@ export const QUICK: Counts = { fill: 20_000, put: 1000, get: 5000, seek: 500, su
 const BATCH = 1000
 const BIG_BATCH = 10
 const BIG_BYTES = 64 << 10
+const HUGE_BYTES = 256 << 10
+/** How often the values of `overwrite` are overwritten, in random order. */
+export const OVERWRITES = 3
 const VALUE_BYTES = 100
 const CONCURRENT = 64
 const SECONDS_MAX = 4
@@ -198,6 +203,34 @@ async function big(peer: Peer, path: string, counts: Counts, samples: Samples): 
   })
 }
 
+/** A value a commit. */
+async function huge(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const count = Math.ceil(counts.big / 4)
+  const source = new Source(count, HUGE_BYTES)
+  await inStore(peer, path, count * (16 + HUGE_BYTES), async (store) => {
+    samples.hugeFill = await measure(() => fill(store, source, 1))
+    return samples.hugeFill
+  })
+}
+
+async function overwrite(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
+  const keys = Array.from({ length: counts.big }, (_, i) => keyOf(i))
+  const values = Array.from({ length: 16 }, () => makeValue(BIG_BYTES))
+  const total = counts.big * (1 + OVERWRITES)
+  await inStore(peer, path, total * (16 + BIG_BYTES), async (store) => {
+    const sample = await measure(async () => {
+      for (let i = 0; i < total; i++) {
+        const key = keys[i < keys.length ? i : random(keys.length)]!
+        await store.put(key, values[i & 15]!)
+      }
+      return total
+    })
+    await store.settle?.()
+    samples.overwrite = sample
+    return sample
+  })
+}
+
 async function synced(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
   const value = makeValue(VALUE_BYTES)
   const store = await peer.open(path, load)
@@ -232,7 +265,7 @@ export async function runWorkloads(peer: Peer, path: string, counts: Counts, see
   const samples: Samples = {}
   state = seed
   const warmed = join(path, 'warm-')
-  for (const [name, work] of Object.entries({ small, sustained, big, synced })) {
+  for (const [name, work] of Object.entries({ small, sustained, big, huge, overwrite, synced })) {
     await work(peer, `${warmed}${name}`, counts === FULL ? WARM_UP : WARM_UP_QUICK, {})
     await work(peer, join(path, name), counts, samples)
   }

@@ -1,10 +1,11 @@
 /** Values that lie apart from their keys, through the public face. Takes about 3 s. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { run } from '../../src/cli/program.ts'
 import { LsmLevel } from '../../src/index.ts'
+import { type Bundled, bundle, fastDirectory } from '../bundle.ts'
 
 type Level = LsmLevel<string, Buffer>
 type Options = ConstructorParameters<typeof LsmLevel>[1]
@@ -17,9 +18,15 @@ const SMALL = {
   worker: false,
 } as const
 
+let bundled: Bundled
+beforeAll(async () => {
+  bundled = await bundle('suite/entry.ts', fastDirectory())
+})
+afterAll(() => bundled.remove())
+
 let directory: string
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'lsm-separation-'))
+  directory = mkdtempSync(join(fastDirectory(), 'lsm-separation-'))
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -39,6 +46,16 @@ function contentOf(i: number, bytes = 1000): Buffer {
   return value
 }
 
+/** Compared as a whole: the matcher would look at every byte by itself. */
+function expectValue(value: Buffer | undefined, expected: Buffer): void {
+  if (value === undefined || !expected.equals(value)) expect(value).toEqual(expected)
+}
+
+function expectEntries(entries: [string, Buffer][], expected: [string, Buffer][]): void {
+  const text = (all: [string, Buffer][]) => all.map(([key, value]) => `${key} ${value.toString('base64')}`)
+  expect(text(entries)).toEqual(text(expected))
+}
+
 const keyOf = (i: number) => `key-${String(i).padStart(6, '0')}`
 
 test('values are read back from memtable, log and table, whole and in part, forward and backward', async () => {
@@ -47,16 +64,19 @@ test('values are read back from memtable, log and table, whole and in part, forw
   const check = async () => {
     for (let i = 0; i < 50; i++) {
       const value = contentOf(i, i * 10)
-      expect(await level.get(keyOf(i))).toEqual(value)
-      expect(level.getSync(keyOf(i))).toEqual(value)
-      expect(await level.getPart(keyOf(i), 7, 40)).toEqual(value.subarray(7, 47))
-      expect(level.getPartSync(keyOf(i), 95, 1000)).toEqual(value.subarray(95))
+      expectValue(await level.get(keyOf(i)), value)
+      expectValue(level.getSync(keyOf(i)), value)
+      expectValue(await level.getPart(keyOf(i), 7, 40), value.subarray(7, 47))
+      expectValue(level.getPartSync(keyOf(i), 95, 1000), value.subarray(95))
       expect(await level.has(keyOf(i))).toBe(true)
     }
     expect(await level.getPart('missing', 0, 10)).toBeUndefined()
     const all = await level.iterator().all()
-    expect(all).toEqual(Array.from({ length: 50 }, (_, i) => [keyOf(i), contentOf(i, i * 10)]))
-    expect(await level.iterator({ reverse: true }).all()).toEqual(all.reverse())
+    expectEntries(
+      all,
+      Array.from({ length: 50 }, (_, i) => [keyOf(i), contentOf(i, i * 10)]),
+    )
+    expectEntries(await level.iterator({ reverse: true }).all(), all.reverse())
     const sync = level.iteratorSync({ gte: keyOf(20), limit: 3 })
     expect(sync.nextv(10)).toEqual([20, 21, 22].map((i) => [keyOf(i), contentOf(i, i * 10)]))
     sync.close()
@@ -89,37 +109,50 @@ test('after a restart, with and without a flush before, everything is there', as
   for (let i = 0; i < 300; i++) await level.put(keyOf(i), contentOf(i))
   await level.close()
   level = open()
-  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(contentOf(i))
+  for (let i = 0; i < 300; i++) expectValue(await level.get(keyOf(i)), contentOf(i))
   for (let i = 0; i < 300; i += 3) await level.put(keyOf(i), contentOf(i + 1))
   await level.flush()
   await level.close()
   level = open({ separateBytes: Number.POSITIVE_INFINITY })
-  for (let i = 0; i < 300; i++) expect(await level.get(keyOf(i))).toEqual(contentOf(i % 3 === 0 ? i + 1 : i))
+  for (let i = 0; i < 300; i++) expectValue(await level.get(keyOf(i)), contentOf(i % 3 === 0 ? i + 1 : i))
   await level.close()
 })
 
-test.each([false, undefined] as const)(
-  'overwriting frees space: reclaim keeps it below twice what is alive (worker: %s)',
-  async (worker) => {
-    const level = open(worker === false ? {} : { worker: new URL('../../dist/worker.js', import.meta.url) })
-    const live = 200
+test.each([false, true])(
+  'overwriting frees space: reclaim bounds it, also what is verified and repaired (in a worker: %s)',
+  { timeout: 60_000 },
+  async (inWorker) => {
+    const level = open(inWorker ? { worker: bundled.worker } : {})
+    // Long keys make tables that are worth a worker.
+    const long = inWorker ? 'k'.repeat(700) : ''
+    const expected = new Map<string, Buffer>()
     let state = 1
-    for (let round = 0; round < 8; round++) {
-      for (let i = 0; i < live; i++) {
-        state = (Math.imul(state, 1103515245) + 12345) >>> 0
-        const key = state % live
-        await level.put(keyOf(key), contentOf(key + round))
-      }
+    for (let i = 0; i < 1600; i++) {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0
+      const key = keyOf(state % 200) + long
+      const value = contentOf(i)
+      await level.put(key, value)
+      expected.set(key, value)
     }
     await level.flush()
     await level.compactRange()
     while (level.stats().compaction!.running > 0) await delay(5)
     const { blobs, compaction } = level.stats()
     expect(compaction!.workerFailure).toBeUndefined()
-    expect(blobs.bytes / blobs.liveBytes).toBeLessThan(1.6)
+    if (inWorker) expect(compaction!.workerJobs).toBeGreaterThan(0)
     expect(compaction!.bytesRewritten).toBeGreaterThan(0)
-    for await (const [key, value] of level.iterator()) expect(await level.get(key)).toEqual(value)
+    expect(blobs.bytes / blobs.liveBytes).toBeLessThan(1.6)
+    expect(blobs.liveValues).toBe(expected.size)
+    for (const [key, value] of expected) expectValue(await level.get(key), value)
     await level.close()
+    const lines: string[] = []
+    const output = { line: (text: string) => lines.push(text), complain: (text: string) => lines.push(text) }
+    expect(await run(['verify', directory], output), lines.join('\n')).toBe(0)
+    expect(await run(['repair', directory], output), lines.join('\n')).toBe(0)
+    const again = open()
+    for (const [key, value] of expected) expectValue(await again.get(key), value)
+    await again.close()
+    expect(await run(['verify', directory], output), lines.join('\n')).toBe(0)
   },
 )
 
@@ -135,12 +168,13 @@ test('snapshots and open iterators see what they saw while values move and files
     await level.flush()
   }
   await level.compactRange()
-  expect([first, ...(await iterator.all())]).toEqual(Array.from({ length: 200 }, (_, i) => [keyOf(i), contentOf(i)]))
+  const before = Array.from({ length: 200 }, (_, i): [string, Buffer] => [keyOf(i), contentOf(i)])
+  expectEntries([first!, ...(await iterator.all())], before)
   const kept = level.openSnapshot('before')
   for (let i = 0; i < 200; i++) {
-    expect(await level.get(keyOf(i), { snapshot })).toEqual(contentOf(i))
-    expect(await level.get(keyOf(i), { snapshot: kept })).toEqual(contentOf(i))
-    expect(await level.get(keyOf(i))).toEqual(contentOf(i + 5000))
+    expectValue(await level.get(keyOf(i), { snapshot }), contentOf(i))
+    expectValue(await level.get(keyOf(i), { snapshot: kept }), contentOf(i))
+    expectValue(await level.get(keyOf(i)), contentOf(i + 5000))
   }
   await kept.close()
   await snapshot.close()
@@ -168,18 +202,18 @@ test('operands are applied to values that lie elsewhere, in reads and in compact
     }
     const check = async () => {
       for (const [key, value] of expected) {
-        expect(await level.get(key)).toEqual(value)
-        expect(await level.getPart(key, 190, 30)).toEqual(value.subarray(190, 220))
+        expectValue(await level.get(key), value)
+        expectValue(await level.getPart(key, 190, 30), value.subarray(190, 220))
       }
-      expect(await level.iterator().all()).toEqual([...expected])
-      expect(await level.iterator({ reverse: true }).all()).toEqual([...expected].reverse())
+      expectEntries(await level.iterator().all(), [...expected])
+      expectEntries(await level.iterator({ reverse: true }).all(), [...expected].reverse())
     }
     await check()
     await level.flush()
     await check()
   }
   await level.compactRange()
-  for (const [key, value] of expected) expect(await level.get(key)).toEqual(value)
+  for (const [key, value] of expected) expectValue(await level.get(key), value)
   // What came of operands is separated too.
   expect(level.stats().blobs.liveValues).toBe(40)
   expect(level.stats().tables.bytes).toBeLessThan(6000)
@@ -210,7 +244,7 @@ test('a rule for a prefix overrides the size', async () => {
   }
   await level.flush()
   expect(level.stats().blobs.liveValues).toBe(10)
-  for (let i = 0; i < 10; i++) expect(await level.get(`big/${keyOf(i)}`)).toEqual(contentOf(i, 500))
+  for (let i = 0; i < 10; i++) expectValue(await level.get(`big/${keyOf(i)}`), contentOf(i, 500))
   await level.close()
 })
 
@@ -223,17 +257,17 @@ test('a checkpoint has the values', async () => {
   await level.checkpoint(target)
   await level.close()
   const copy = open({}, target)
-  for (let i = 0; i < 200; i++) expect(await copy.get(keyOf(i))).toEqual(contentOf(i < 50 ? i + 1 : i))
+  for (let i = 0; i < 200; i++) expectValue(await copy.get(keyOf(i)), contentOf(i < 50 ? i + 1 : i))
   await copy.close()
 })
 
 test('in relaxed durability too', async () => {
   let level = open({ durability: 'relaxed' })
   for (let i = 0; i < 100; i++) await level.put(keyOf(i), contentOf(i, i % 2 === 0 ? 50 : 500))
-  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(contentOf(i, i % 2 === 0 ? 50 : 500))
+  for (let i = 0; i < 100; i++) expectValue(level.getSync(keyOf(i)), contentOf(i, i % 2 === 0 ? 50 : 500))
   await level.close()
   level = open()
   await level.open()
-  for (let i = 0; i < 100; i++) expect(level.getSync(keyOf(i))).toEqual(contentOf(i, i % 2 === 0 ? 50 : 500))
+  for (let i = 0; i < 100; i++) expectValue(level.getSync(keyOf(i)), contentOf(i, i % 2 === 0 ? 50 : 500))
   await level.close()
 })
