@@ -4,6 +4,7 @@ import { Groups, Users } from './accounts.ts'
 import type { AtimePolicy, Core } from './core/core.ts'
 import type { Credentials } from './core/mode.ts'
 import { type SpaceReport, spaceReport } from './core/space.ts'
+import type { Engine, MediaMap } from './engine/engine.ts'
 import { openEngine, type Where } from './engine/open.ts'
 import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts'
 import { ViveError } from './errors.ts'
@@ -94,6 +95,7 @@ const MEMORY_BYTES_MIN = 4 * 1024 * 1024
 interface Ground {
   readonly engine: string
   readonly durability: Durability | undefined
+  readonly mediaMap: Engine['map']
   readonly release: () => Promise<void>
   readonly follower: Follower | undefined
   readonly lost: readonly string[]
@@ -152,6 +154,7 @@ export class ViveFS {
   readonly lost: readonly string[]
   readonly #core: Core
   readonly #release: () => Promise<void>
+  readonly #mediaMap: Engine['map']
   readonly #follower: Follower | undefined
   #root: View | undefined
   /** `relaxed`: what still waits in memory is handed over when the process runs out of work without closing. */
@@ -163,6 +166,7 @@ export class ViveFS {
     this.#core = core
     cores.set(this, core)
     this.#release = release
+    this.#mediaMap = ground.mediaMap
     this.#follower = ground.follower
     this.lost = ground.lost
     this.credentials = credentials
@@ -179,8 +183,9 @@ export class ViveFS {
   }
 
   /**
-   * Opens a volume, and makes it where there is none. `where`: `'memory://'`, a directory, `'level:DIR'`, or an
-   * abstract-level database (which stays the caller's to close).
+   * Opens a volume, and makes it where there is none. `where`: `'memory://'`, a directory, `'level:DIR'`, media of your own with a
+   * policy that says where what lies (`{ media, policy, home }`, docs/tiers.md; they stay yours to close), or an abstract-level
+   * database (which stays the caller's to close, too).
    *
    * Errors: ERR_VIVEFS_LOCKED (another writer has it; `error.holder` names it), ERR_VIVEFS_NOT_A_VOLUME,
    * ERR_VIVEFS_EXISTS, ERR_VIVEFS_FORMAT, ERR_VIVEFS_CORRUPTION, ERR_VIVEFS_ENGINE, ERR_VIVEFS_OPTION.
@@ -260,6 +265,7 @@ export class ViveFS {
           engine: engine.name,
           durability: options.durability,
           release: () => engine.release(),
+          mediaMap: engine.map,
           follower,
           lost,
         })
@@ -397,6 +403,11 @@ export class ViveFS {
   /** Space and inodes in use. */
   space(): SpaceReport {
     return spaceReport(this.#core)
+  }
+
+  /** Where the files of a volume on media of your own lie: levels, sizes, garbage, age, heat. Undefined for other volumes. */
+  mediaMap(): MediaMap | undefined {
+    return this.#mediaMap?.()
   }
 
   /** What the store did since the volume was opened. */

@@ -1,8 +1,11 @@
 /** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
+import type { MediaMap } from '@vivefs/lsm'
 import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
 import type { SpaceGuard } from '../store/store.ts'
 import type { DirectoryEngine } from './volume-file.ts'
+
+export type { MediaMap }
 
 export interface Engine {
   /** `memory`, `level`, `lsm`, or `custom` for a database that the caller opened. */
@@ -18,6 +21,8 @@ export interface Engine {
   readonly pendingBytesMax?: number
   /** Bytes that the place can still take. */
   readonly freeBytes?: () => number | undefined
+  /** Where the files of the database lie, on media of the caller's. */
+  readonly map?: () => MediaMap
   /** Follower: takes in what the writer has done since. */
   readonly refresh?: () => Promise<void>
   /** What a salvage of the database left out. */

@@ -1,13 +1,17 @@
-/** Where a volume lives, by one argument: `memory://`, a directory, `lsm:DIR`, `level:DIR`, or an abstract-level database. */
+/**
+ * Where a volume lives, by one argument: `memory://`, a directory, `lsm:DIR`, `level:DIR`, media with a policy, or an abstract-level
+ * database.
+ */
 import { fileURLToPath } from 'node:url'
 import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
 import { openDirectoryEngine } from './directory.ts'
 import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
 import { openMemoryEngine } from './memory.ts'
+import { isTiers, openTiersEngine, type Tiers } from './tiers.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
-export type Where = string | URL | AbstractLevel<any, any, any>
+export type Where = string | URL | Tiers | AbstractLevel<any, any, any>
 
 /** Databases that a volume of this process stands on, over all copies of this module. */
 const registry = Symbol.for('vivefs.databases')
@@ -19,6 +23,7 @@ const inUse = shared[registry]
  * Errors: ERR_VIVEFS_OPTION (not a place), ERR_VIVEFS_LOCKED, and those of the engines.
  */
 export async function openEngine(where: Where, options: EngineOptions): Promise<Engine> {
+  if (isTiers(where)) return await openTiersEngine(where, options)
   if (typeof where === 'object' && where !== null && !(where instanceof URL)) {
     assertNotFollowed('a database of your own', options)
     return adopt(where)
@@ -47,7 +52,7 @@ function fileLocation(url: URL): string {
   return url.href
 }
 
-function adopt(database: Exclude<Where, string | URL>): Engine {
+function adopt(database: Exclude<Where, string | URL | Tiers>): Engine {
   if (typeof database.batch !== 'function' || typeof database.supports !== 'object') {
     throw new ViveError(
       'ERR_VIVEFS_OPTION',

@@ -1,0 +1,75 @@
+/**
+ * A volume on media that the caller opened, on `@vivefs/lsm`: a policy says where each file of the database lies. The package is loaded only
+ * when such a volume is opened.
+ */
+import type { LsmLevel, LsmLevelOptions, MediaMap } from '@vivefs/lsm'
+import { ViveError } from '../errors.ts'
+import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
+
+const MEMTABLE_BYTES = 8 * 1024 * 1024
+const MEMORY_BYTES = 64 * 1024 * 1024
+
+/** Media by name, and where what goes (docs/tiers.md). The media stay the caller's to close, after the volume. */
+export interface Tiers {
+  readonly media: NonNullable<LsmLevelOptions['media']>
+  /** Default: the media in the order in which they were given; a full one falls to the next. It may be another at every opening. */
+  readonly policy?: LsmLevelOptions['policy']
+  /** Names of the media that keep the table of files; default the first that can. */
+  readonly home?: LsmLevelOptions['home']
+  /** How idle files move to where the policy wants them; false: they do not. */
+  readonly relocation?: LsmLevelOptions['relocation']
+}
+
+export const isTiers = (where: unknown): where is Tiers =>
+  typeof where === 'object' && where !== null && 'media' in where && !('batch' in where)
+
+/** Bytes that the media which are not full can still take. */
+const freeBytes = ({ media }: MediaMap): number => media.reduce((sum, one) => sum + one.availableBytes, 0)
+
+/** ERR_VIVEFS_LOCKED, ERR_VIVEFS_NOT_A_VOLUME, ERR_VIVEFS_ENGINE, ERR_VIVEFS_OPTION. */
+export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Promise<Engine> {
+  assertNotFollowed('media of your own', options)
+  const { media, policy, home, relocation } = tiers
+  if (Object.keys(media).length === 0) throw new ViveError('ERR_VIVEFS_OPTION', 'media: at least one')
+  const { LsmLevel } = await import('@vivefs/lsm')
+  const database: LsmLevel<Buffer, Buffer> = new LsmLevel<Buffer, Buffer>('media', {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    memoryBytes: MEMORY_BYTES,
+    memtableBytes: MEMTABLE_BYTES,
+    createIfMissing: options.create,
+    readOnly: options.readOnly,
+    media,
+    ...(policy === undefined ? {} : { policy }),
+    ...(home === undefined ? {} : { home }),
+    ...(relocation === undefined ? {} : { relocation }),
+  })
+  try {
+    await database.open()
+  } catch (error) {
+    throw openFailure(error)
+  }
+  const map = () => database.map()
+  return {
+    name: 'lsm',
+    database,
+    ownsDatabase: true,
+    volumeId: undefined,
+    freeBytes: () => freeBytes(map()),
+    map,
+    release: async () => {},
+  }
+}
+
+const CODES = {
+  LEVEL_LOCKED: ['ERR_VIVEFS_LOCKED', 'another writer has the media'],
+  LEVEL_MISSING: ['ERR_VIVEFS_NOT_A_VOLUME', 'no volume on these media'],
+  LEVEL_ARGUMENT: ['ERR_VIVEFS_OPTION', 'the media or the policy do not fit'],
+} as const
+
+/** abstract-level wraps the reason. */
+function openFailure(cause: unknown): ViveError {
+  const reason = (cause as Error).cause as (Error & { code?: string }) | undefined
+  const [code, what] = CODES[reason?.code as keyof typeof CODES] ?? ['ERR_VIVEFS_ENGINE', 'the media cannot be opened']
+  return new ViveError(code, `${what}: ${reason?.message ?? String(cause)}`, { cause })
+}
