@@ -10,6 +10,7 @@ import { fsck } from './commands/fsck.ts'
 import { ls, stat, tree } from './commands/list.ts'
 import { mkfs } from './commands/mkfs.ts'
 import { mount } from './commands/mount.ts'
+import { quota } from './commands/quota.ts'
 import { chmod, chown } from './commands/rights.ts'
 import { receiveCommand, sendCommand } from './commands/send.ts'
 import { fork, snapshot } from './commands/snapshot.ts'
@@ -75,6 +76,7 @@ export async function run(
     chown,
     getfacl,
     setfacl,
+    quota,
     du,
     df,
     find,
