@@ -5,7 +5,8 @@ import { BATCH_HEADER_BYTES, writeBatchHeader } from '../batch/batch-header.ts'
 import type { ValueSpace } from '../blob/reclaim.ts'
 import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
-import { LevelError } from '../error.ts'
+import { isNoSpace, LevelError } from '../error.ts'
+import type { LogWriter } from '../log/log-writer.ts'
 import { runAsync, runSync } from '../op.ts'
 import type { VersionSet } from '../version/version-set.ts'
 import type { LogSet } from './log-set.ts'
@@ -34,6 +35,8 @@ export interface Pressure {
   readonly refusal: LevelError | undefined
   /** Resolves when it is worth looking again. */
   relieved(): Promise<void>
+  /** For media that are full; resolves to true when some of their space was emptied. */
+  makeRoom(): Promise<boolean>
 }
 
 interface Waiting {
@@ -151,7 +154,7 @@ export class WritePath {
     try {
       this.#write(batch)
     } catch (error) {
-      if (isUnavailable(error)) return this.#wait(batch, durable)
+      if (isUnavailable(error) || isNoSpace(error)) return this.#wait(batch, durable)
       throw error
     }
     return durable ? this.sync() : undefined
@@ -313,9 +316,7 @@ export class WritePath {
     const { count, memoryBytes, separatedBytes } = batch
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, count, memoryBytes, separatedBytes, sync, resolve, reject })
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = undefined
-      })
+      this.#draining ??= this.#drain()
     })
   }
 
@@ -340,6 +341,8 @@ export class WritePath {
         next.reject(error)
       }
     }
+    // In the step that saw nobody waiting: whoever comes next starts anew.
+    this.#draining = undefined
   }
 
   #done(): void {
@@ -381,9 +384,18 @@ export class WritePath {
     this.bytes += record.length
   }
 
+  async #appendWithRoom(log: LogWriter, record: Buffer): Promise<number> {
+    try {
+      return await runAsync(log.append([record]))
+    } catch (error) {
+      if (!isNoSpace(error) || !(await this.#pressure.makeRoom())) throw error
+      return await runAsync(log.append([record]))
+    }
+  }
+
   async #appendLater(record: Buffer, separatedBytes: number): Promise<LogPlace> {
     const { current } = this.#logs
-    const appending = runAsync(current.append([record]))
+    const appending = this.#appendWithRoom(current, record)
     this.#appending = appending
     try {
       const offset = await appending

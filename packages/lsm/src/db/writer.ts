@@ -5,6 +5,7 @@ import type { CompactionEngine } from '../compaction/engine.ts'
 import { isTransient, LevelError } from '../error.ts'
 import { type Op, pending, runAsync, runSync, wait } from '../op.ts'
 import { Relocator } from '../policy/relocator.ts'
+import { ZoneReclaimer } from '../storage/zone-reclaimer.ts'
 import { type EndedLog, LogSet } from './log-set.ts'
 import { lostTables, replayLost } from './lost-tables.ts'
 import { MemtableList, type MemtableSlot } from './memtable-list.ts'
@@ -35,6 +36,7 @@ export class Writer implements Pressure {
   readonly memtables: MemtableList
   readonly path: WritePath
   readonly compactor: Compactor
+  readonly zones: ZoneReclaimer
   readonly relocator: Relocator | undefined
   readonly #tree: Tree
   /** Logs whose entries are in tables, but only in such as loss of power takes. */
@@ -108,6 +110,7 @@ export class Writer implements Pressure {
     const failed = (error: unknown) => this.failed(error)
     this.#tree = o.tree
     this.compactor = compactor
+    this.zones = new ZoneReclaimer(o.tree.storage.volume)
     const { relocation } = o.settings
     if (relocation !== undefined) this.relocator = new Relocator(engine, o.tree.storage, relocation)
     this.logs = logs(failed)
@@ -142,6 +145,10 @@ export class Writer implements Pressure {
     return new Promise((resolve) => this.#waiters.push(resolve))
   }
 
+  async makeRoom(): Promise<boolean> {
+    return (await this.zones.makeRoom()) > 0
+  }
+
   /** Why there is no room and none is being made; undefined: wait. */
   get refusal(): LevelError | undefined {
     if (this.#full !== undefined) return this.#full
@@ -156,6 +163,7 @@ export class Writer implements Pressure {
     const left = [...this.#kept, ...this.logs.forget(logNumber)]
     this.#kept = left.filter(({ number }) => versions.needsLog(number))
     for (const log of left) if (!versions.needsLog(log.number)) this.#leaveLog(log)
+    if (!this.#closing) this.zones.look(this.compactor.heldUp !== undefined)
     const waiters = this.#waiters
     this.#waiters = []
     for (const wake of waiters) wake()
@@ -226,6 +234,9 @@ export class Writer implements Pressure {
 
   #tryLater(error: LevelError): void {
     this.#full = error
+    void this.makeRoom().then((emptied) => {
+      if (emptied && this.#full !== undefined && !this.#closing) this.#tryNow()
+    })
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
       this.#flush()
@@ -250,6 +261,7 @@ export class Writer implements Pressure {
     this.#closing = true
     clearTimeout(this.#retry)
     await this.relocator?.close()
+    await this.zones.close()
     await this.path.close()
     await this.compactor.close()
     await this.logs.close()
