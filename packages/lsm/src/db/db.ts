@@ -18,7 +18,7 @@ import { type CheckpointReport, checkpoint } from './checkpoint.ts'
 import { Follower } from './follower.ts'
 import { Following } from './following.ts'
 import { type LoadedOperator, loadOperator } from './merge-operators.ts'
-import { type DbOptions, type DbSettings, settingsOf } from './options.ts'
+import { type DbOptions, type DbSettings, PLACES_PART, settingsOf } from './options.ts'
 import { fetch, fetchNow, isElsewhere, lookup, lookupNow, resolve, type ValuePart } from './point-read.ts'
 import type { ReadView } from './read-view.ts'
 import { Scan, type ScanOptions } from './scan.ts'
@@ -29,9 +29,6 @@ import { Writer } from './writer.ts'
 
 /** Makes what a caller wants of the bytes of a value. A view of them may only be given away where the owner shares; undefined: so it is. */
 export type TakeValue<T> = (bytes: Buffer, start: number, end: number, owner: ValueOwner | undefined) => T
-
-/** Memory for the places of chunks in the volume, as a part of `memoryBytes`. */
-const PLACES_PART = 16
 
 /**
  * One open database: keys and values are bytes, and every operation answers on the spot when memory is enough. What abstract-level adds

@@ -47,7 +47,7 @@ export interface DbOptions {
   readonly memoryBytes?: number | undefined
   /** Bytes of a memtable; default a quarter of `memoryBytes`. */
   readonly memtableBytes?: number | undefined
-  /** Bytes of the block cache, filters and indexes; default what memtables leave of `memoryBytes`. 0: blocks are not kept. */
+  /** Bytes of the block cache, filters and indexes; default what two memtables, their flush and compaction leave of `memoryBytes`: 20 of 64 MiB. 0: blocks are not kept. */
   readonly cacheBytes?: number | undefined
   /**
    * Values of so many bytes and more are written once, in the log, and stay there: tables have pointers to them. Default 4096; Infinity: none.
@@ -112,6 +112,11 @@ const MIB = 1 << 20
 const SEPARATE_BYTES = 4096
 const MEMORY_BYTES = 64 * MIB
 const DURABILITIES: readonly Durability[] = ['group', 'strict', 'relaxed']
+/** Memory for the places of chunks in the volume, as a part of `memoryBytes`. */
+export const PLACES_PART = 16
+/** What flush and compaction have in hands: buffers of the workers, and of what is on its way between the threads. */
+const WORK_PART = 8
+const WORK_BYTES_MAX: number = 8 * MIB
 /** Immutable memtables that may wait for their flush: one is flushed while the next one fills. */
 export const IMMUTABLE_MAX = 1
 
@@ -128,7 +133,8 @@ export function settingsOf(o: DbOptions): DbSettings {
     throw new LevelError('LEVEL_ARGUMENT', `durability must be group, strict or relaxed, not ${String(durability)}`)
   const memoryBytes = whole(o.memoryBytes ?? MEMORY_BYTES, 'memoryBytes', MIB, 2 ** 40)
   const memtableBytes = whole(o.memtableBytes ?? memoryBytes >>> 2, 'memtableBytes', 4096, 2 ** 30)
-  const memtables = (1 + IMMUTABLE_MAX) * memtableBytes
+  const work = Math.min(WORK_BYTES_MAX, memoryBytes / WORK_PART)
+  const others = Math.ceil((1 + IMMUTABLE_MAX) * memtableBytes + memoryBytes / PLACES_PART + work)
   const readOnly = o.readOnly === true || o.salvage === true
   return {
     createIfMissing: o.createIfMissing !== false && !readOnly,
@@ -144,7 +150,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     relaxedMs: whole(o.relaxedMs ?? 100, 'relaxedMs', 0, 3_600_000),
     memoryBytes,
     memtableBytes,
-    cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - memtables), 'cacheBytes', 0, 2 ** 40),
+    cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - others), 'cacheBytes', 0, 2 ** 40),
     logBytes: logBytesOf(o),
     mergeOperator: o.mergeOperator,
     compaction: compactionOf(o),
