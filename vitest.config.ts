@@ -12,7 +12,7 @@ export default defineConfig({
       { find: /^@vivefs\/(media|pfaof)$/, replacement: source('$1/src/index.ts') },
       { find: /^@vivefs\/fuse$/, replacement: source('fuse/src/index.ts') },
       { find: /^@vivefs\/lsm$/, replacement: source('lsm/src/index.ts') },
-      { find: /^vivefs\/(fsal|conformance|port|register)$/, replacement: source('vivefs/src/$1/index.ts') },
+      { find: /^vivefs\/(fsal|conformance|port|register|vfs)$/, replacement: source('vivefs/src/$1/index.ts') },
       { find: /^vivefs$/, replacement: source('vivefs/src/index.ts') },
     ],
   },

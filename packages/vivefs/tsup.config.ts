@@ -8,6 +8,7 @@ export default defineConfig([
     conformance: 'src/conformance/index.ts',
     port: 'src/port/index.ts',
     register: 'src/register/index.ts',
+    vfs: 'src/vfs/index.ts',
   }),
   program({ 'port-worker': 'src/port/worker.ts' }),
   program({ cli: 'src/cli/index.ts' }),
