@@ -44,7 +44,7 @@ export interface DirectoryOptions {
   readonly zoneCount?: number
   /** Default 32 MiB. */
   readonly zoneBytes?: number
-  /** Zeros are written ahead of the data, so that syncing changes no metadata; default true. */
+  /** Zeros are written ahead of small appends, so that syncing changes no metadata; default true. */
   readonly preallocate?: boolean
   /** How far ahead at most: as far as the zone is full, so that small files cost little; default 4 MiB. */
   readonly preallocateBytes?: number
@@ -69,6 +69,8 @@ const SLAB_BYTES = 1 << 20
 const SLABS = 4
 /** Zeros written ahead at the start of a zone. */
 const AHEAD_BYTES_MIN = 64 << 10
+/** Appends from this size on make the file grow: writing zeros in front of them would write everything twice to save a part of one sync. */
+const GROW_BYTES = 32 << 10
 /** Write-behinds at a time. The thread pool has four threads by default, and a synchronous loop never hears that one has ended. */
 const BEHIND_MAX = 3
 
@@ -188,7 +190,7 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
   /** How far the file should be allocated before it is written; 0: it is, or grows by appends. */
   #allocateTo(file: ZoneFile, offset: number, bytes: number): number {
     const end = offset + bytes
-    if (!this.#shape.preallocate || end <= file.allocatedBytes) return 0
+    if (!this.#shape.preallocate || end <= file.allocatedBytes || bytes >= GROW_BYTES) return 0
     const ahead = Math.min(this.#preallocateBytes, Math.max(AHEAD_BYTES_MIN, offset))
     return Math.min(this.#shape.zoneBytes, Math.max(end, offset + ahead))
   }
