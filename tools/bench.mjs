@@ -30,8 +30,8 @@ const folder = join(root, 'packages', benches[name])
 const source = join(folder, 'bench', `${name}.ts`)
 if (!existsSync(source)) throw new Error(`there is no ${source}`)
 const outdir = join(folder, 'dist/bench')
-// A worker lies beside the code that starts it.
-const worker = join(folder, 'src/worker/index.ts')
+// A worker lies beside the code that starts it: that of lsm, which volumes stand on as well.
+const worker = join(root, 'packages', benches[name] === 'vivefs' ? 'lsm' : benches[name], 'src/worker/index.ts')
 await build({
   entryPoints: { [name]: source, ...(existsSync(worker) && { worker }) },
   outdir,

@@ -30,12 +30,12 @@ export function assertSnapshotName(name: unknown): asserts name is string {
   if (!isName) throw new ViveError('ERR_VIVEFS_OPTION', 'name: 1 to 255 bytes without NUL and /, not . and ..')
 }
 
-/** EEXIST when the name is taken; EROFS. It survives power loss when this returns. */
+/** EEXIST when the name is taken; EROFS. */
 export function* createSnapshot(core: Core, name: string): Op<SnapshotInfo> {
   assertSnapshotName(name)
   yield* pending(core.lazyTimes.flush())
   for (let waits = 0; ; waits++) {
-    const info = yield* core.run(superuser, (call) => create(call, name, false), { durable: true, reclaims: true })
+    const info = yield* core.run(superuser, (call) => create(call, name, false), { reclaims: true })
     if (info !== undefined) return info()
     // Bytes that a trim still has to count belong to no snapshot: there are none when it is made.
     if (waits === WAITS_MAX) throw new FilesystemError('EBUSY')

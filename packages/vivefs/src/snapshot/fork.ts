@@ -25,7 +25,7 @@ export function* createFork(core: Core, name: string, from: string | undefined):
   assertSnapshotName(name)
   yield* pending(core.lazyTimes.flush())
   for (let waits = 0; ; waits++) {
-    const info = yield* core.run(superuser, (call) => make(call, name, from), { durable: true, reclaims: true })
+    const info = yield* core.run(superuser, (call) => make(call, name, from), { reclaims: true })
     if (info !== undefined) return info()
     if (waits === WAITS_MAX) throw new FilesystemError('EBUSY')
     yield* pending(core.jobs.idle())

@@ -7,8 +7,10 @@
  * Source of the idea: birth epochs (ZFS, WAFL); rows moved aside at the first change instead of rows written elsewhere.
  */
 import type { SharedRows } from '../core/shared-rows.ts'
+import { type DataEpoch, decodeInode } from '../format/inode.ts'
+import { inodeKey, parseExtentKey } from '../format/keys.ts'
 import { writeU64 } from '../format/row.ts'
-import { encodeAbsent } from '../format/snapshot.ts'
+import { encodeAbsent, isAbsent } from '../format/snapshot.ts'
 import {
   historyFrom,
   historyKey,
@@ -25,6 +27,8 @@ import { PagedRows } from './row-stream.ts'
 
 /** History keys read at once. */
 const PAGE_ROWS = 512
+/** Rows remembered as kept; beyond it all are forgotten. */
+const KNOWN_MAX = 65_536
 
 export class Keeper implements RowKeeper, SharedRows {
   /** Ascending tags. */
@@ -33,11 +37,14 @@ export class Keeper implements RowKeeper, SharedRows {
   #stamp = 0
   /** Inode numbers from here on (8 bytes as text) need no history. */
   #bound = ''
+  /** Rows that the history holds as the newest snapshot saw them: what is needed is not swept. */
+  readonly #known = new Set<string>()
 
   /** For effects of commits: what there is now. */
   set(snapshots: readonly SnapshotInfo[], stamp: number): void {
     this.#snapshots = [...snapshots].sort((a, b) => a.tag - b.tag)
     this.#stamp = stamp
+    this.#known.clear()
     const newest = this.newest
     const bytes = Buffer.alloc(8)
     if (newest !== undefined) writeU64(bytes, newest.nextIno, 0)
@@ -72,12 +79,19 @@ export class Keeper implements RowKeeper, SharedRows {
   *keep(tx: KeepTx): Op<void> {
     const newest = this.newest!
     for (const text of tx.writtenKeys()) {
-      if (!isVersioned(text.charCodeAt(0)) || text.slice(1, 9) >= this.#bound) continue
+      if (!isVersioned(text.charCodeAt(0)) || this.#known.has(text) || text.slice(1, 9) >= this.#bound) continue
       const key = Buffer.from(text, 'latin1')
       const kept = historyKey(key, this.#stamp)
-      if (yield* this.#isKept(tx, key, kept, newest.tag)) continue
-      tx.put(kept, (yield* tx.before(key)) ?? encodeAbsent(kept))
+      if (!(yield* this.#isKept(tx, key, kept, newest.tag))) {
+        tx.put(kept, (yield* tx.before(key)) ?? encodeAbsent(kept))
+      }
+      tx.onCommit(() => this.#remember(text))
     }
+  }
+
+  #remember(text: string): void {
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear()
+    this.#known.add(text)
   }
 
   /** Whether the history holds what the newest snapshot saw of the row. */
@@ -88,17 +102,59 @@ export class Keeper implements RowKeeper, SharedRows {
     return (yield* tx.range({ ...historyRange(key, newestTag), limit: 1, keysOnly: true })).length > 0
   }
 
+  /**
+   * Exact, because a rollback may bring back what a newer snapshot does not see: a row is shared when it is the one that a
+   * snapshot reads under its key, and what that snapshot has of its inode leads to it.
+   */
   *areShared(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly boolean[]> {
-    const newest = this.#snapshots.findLast(({ tag }) => tag <= since)
-    if (newest === undefined || keys.length === 0) return keys.map(() => false)
+    if (keys.length === 0 || !this.#snapshots.some(({ tag }) => tag <= since)) return keys.map(() => false)
     const range = { gte: historyFrom(keys[0]!), lt: historyRange(keys[keys.length - 1]!, 0).lt, keysOnly: true }
     const history = new PagedRows(tx, range, PAGE_ROWS)
-    const changed = new Set<string>()
+    const changed = new Map<string, number>()
     for (let row = yield* history.peek(); row !== undefined; row = yield* history.peek()) {
       const parts = parseHistoryKey(row.key)
-      if (parts !== undefined && parts.tag >= newest.tag) changed.add(keyText(parts.key))
+      if (parts !== undefined) changed.set(keyText(parts.key), parts.tag)
       history.skip()
     }
-    return keys.map((key) => inoOfVersioned(key) < newest.nextIno && !changed.has(keyText(key)))
+    const shared: boolean[] = []
+    let versions: readonly Version[] = []
+    let ino = -1
+    for (const key of keys) {
+      if (inoOfVersioned(key) !== ino) {
+        ino = inoOfVersioned(key)
+        versions = yield* this.#versions(tx, ino, since)
+      }
+      const changedAt = changed.get(keyText(key)) ?? 0
+      shared.push(versions.some((version) => version.tag > changedAt && leadsTo(version, key)))
+    }
+    return shared
   }
+
+  /** What the snapshots up to `since` have of an inode. */
+  *#versions(tx: Tx, ino: number, since: number): Op<readonly Version[]> {
+    const key = inodeKey(ino)
+    const rows = yield* tx.range(historyRange(key, 0))
+    const versions: Version[] = []
+    for (const { tag, nextIno } of this.#snapshots) {
+      if (tag > since || ino >= nextIno) continue
+      const kept = rows.find((row) => (parseHistoryKey(row.key)?.tag ?? 0) >= tag)
+      const row = kept === undefined ? yield* tx.get(key) : kept.value
+      if (row === undefined || isAbsent(row)) continue
+      const inode = decodeInode(key, row)
+      versions.push({ tag, epochs: inode.ok ? inode.value.epochs : undefined })
+    }
+    return versions
+  }
+}
+
+/** An inode as a snapshot has it; without data epochs when its row is damaged: it may lead anywhere. */
+interface Version {
+  readonly tag: number
+  readonly epochs: readonly DataEpoch[] | undefined
+}
+
+function leadsTo({ epochs }: Version, key: Bytes): boolean {
+  const at = parseExtentKey(key)
+  if (at === undefined || epochs === undefined) return true
+  return epochs.some(({ epoch, end }) => epoch === at.epoch && at.index < end)
 }

@@ -52,7 +52,7 @@ export class Snapshots {
   }
 
   /**
-   * Takes a snapshot: one small transaction, whatever the size of the volume; it survives power loss when this resolves.
+   * Takes a snapshot: one small transaction, whatever the size of the volume.
    * Operations that are under way are wholly in it or not at all. `name`: 1 to 255 bytes without NUL and `/`.
    * Errors: EEXIST, EROFS, ERR_VIVEFS_OPTION.
    */

@@ -22,8 +22,11 @@ import type { Bytes, Row } from '../store/store.ts'
 import type { SnapshotInfo } from './info.ts'
 import { registryOf } from './registry.ts'
 
+/** What a damaged inode row may lead to. */
+const ANYTHING: readonly DataEpoch[] = []
+
 /** Rows looked at in one step. */
-const ROWS_PER_STEP = 512
+const ROWS_PER_STEP = 128
 
 /** One step; answers what is left to do. */
 export function* sweep(call: Call, job: SweepJob): Op<SweepJob | undefined> {
@@ -39,7 +42,7 @@ export function* sweep(call: Call, job: SweepJob): Op<SweepJob | undefined> {
     const previous = last?.key.equals(parts.key) ? last.tag : 0
     if (!isNeeded(snapshots, parts.key, previous, parts.tag)) {
       const node = parseNodeKey(parts.key)
-      if (node?.sub === 'inode') {
+      if (node?.sub === 'inode' && (groom !== undefined || (yield* mayHideExtents(call, node.ino, key)))) {
         const groomed = yield* groomInode(call, node.ino, key, groom, budget)
         groom = groomed.after
         budget -= groomed.rows
@@ -75,6 +78,20 @@ function* nextRows(call: Call, after: Bytes | undefined): Op<readonly Row[]> {
 export const isNeeded = (snapshots: readonly SnapshotInfo[], key: Bytes, previous: number, tag: number): boolean =>
   snapshots.some((each) => previous < each.tag && each.tag <= tag && inoOfVersioned(key) < each.nextIno)
 
+/** Whether an old version of an inode leads to extents that the newest one does not. */
+function* mayHideExtents(call: Call, ino: number, kept: Bytes): Op<boolean> {
+  const was = yield* call.tx.get(kept)
+  if (was === undefined || isAbsent(was)) return false
+  const key = inodeKey(ino)
+  const before = decodeInode(key, was)
+  if (before.ok && before.value.epochs.length === 0) return false
+  const now = yield* call.tx.get(key)
+  const after = now === undefined ? undefined : decodeInode(key, now)
+  if (!before.ok || !after?.ok) return true
+  const { epochs } = after.value
+  return !before.value.epochs.every(({ epoch, end }) => epochs.some((each) => each.epoch === epoch && each.end >= end))
+}
+
 /** Deletes up to `budget` extents that nobody sees once the history row `goes` is gone. */
 function* groomInode(
   call: Call,
@@ -91,7 +108,9 @@ function* groomInode(
   for (const { key } of rows) {
     const at = parseExtentKey(key)
     if (at === undefined) throw corruption('extent', 'shape')
-    const isSeen = lists.some((epochs) => epochs.some(({ epoch, end }) => epoch === at.epoch && at.index < end))
+    const isSeen = lists.some(
+      (epochs) => epochs === ANYTHING || epochs.some(({ epoch, end }) => epoch === at.epoch && at.index < end),
+    )
     // What a job of the volume is about to delete, it may have to count.
     const isAhead = jobs.some((job) => job.kind === 'purge' || (job.epoch === at.epoch && job.from <= at.index))
     if (!isSeen && !isAhead) call.tx.discard(key)
@@ -117,8 +136,7 @@ export function* seenEpochs(call: Call, ino: number, goes?: Bytes): Op<(readonly
   for (const row of versions) {
     if (row === undefined) continue
     const inode = decodeInode(key, row)
-    if (!inode.ok) throw corruption(`inode ${ino}`, inode.fault)
-    lists.push(inode.value.epochs)
+    lists.push(inode.ok ? inode.value.epochs : ANYTHING)
   }
   return lists
 }

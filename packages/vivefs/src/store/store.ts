@@ -59,7 +59,7 @@ export interface Tx {
 }
 
 /** What a keeper works with, at the end of a transaction's body. */
-export interface KeepTx extends Pick<Tx, 'get' | 'range' | 'put'> {
+export interface KeepTx extends Pick<Tx, 'get' | 'range' | 'put' | 'onCommit'> {
   /** The row as committed, without what this transaction wrote. Joins the conflict set. */
   before(key: Bytes): Op<Bytes | undefined>
   /** The keys that the body wrote, one character per byte, but those that it discarded. A copy. */

@@ -29,7 +29,7 @@ test('the same on a database that does everything on the spot', { timeout: minut
   await withSeed(seed, async (random) => {
     const database = new SyncDatabase()
     const model = new SnapshotModel(random, () => openBare(database, { extentBytes: 4096, seed }))
-    await model.run(isDeep ? 30_000 : 600)
+    await model.run(isDeep ? 30_000 : 500)
     console.log(`snapshots, synchronous database: seed ${seed}`, JSON.stringify(model.counts))
   })
 })
@@ -45,7 +45,7 @@ test('the same on lsm', { timeout: minutes(isDeep ? 240 : 3) }, async () => {
         return openBare(database, { extentBytes: 4096, seed, ownsDatabase: true })
       }
       const model = new SnapshotModel(random, open)
-      await model.run(isDeep ? 10_000 : 400)
+      await model.run(isDeep ? 10_000 : 150)
       console.log(`snapshots, lsm: seed ${seed}`, JSON.stringify(model.counts))
     })
   } finally {
