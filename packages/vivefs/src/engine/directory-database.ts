@@ -1,4 +1,5 @@
 /** What the engines of a directory have in common: opening on a full disk, the name of the holder, the reserve of space. */
+import { statfsSync } from 'node:fs'
 import type { AbstractLevel } from 'abstract-level'
 import type { Engine } from './engine.ts'
 import { removeHolder, writeHolder } from './holder.ts'
@@ -7,6 +8,14 @@ import { holderPath, openFailure, reservePathOf, type VolumeDirectory } from './
 
 /** Commits on their way that fit into the margin of a full disk beside a compaction. */
 const PENDING_BUFFERS = 4
+
+const BUFFER_BYTES_MIN = 1024 * 1024
+
+/** Size of a memtable and its table: smaller on a small disk, where compactions must fit beside the data. */
+export function bufferBytesFor(directory: string, bytesMax: number): number {
+  const { blocks, bsize } = statfsSync(directory)
+  return Math.max(BUFFER_BYTES_MIN, Math.min(bytesMax, 2 ** Math.floor(Math.log2((blocks * bsize) / 256))))
+}
 
 export interface DirectoryDatabase {
   readonly name: string

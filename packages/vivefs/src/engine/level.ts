@@ -1,8 +1,7 @@
 /** A volume in a directory, on `level` (LevelDB). The package is loaded only when such a volume is opened. */
-import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Level } from 'level'
-import { openDirectoryDatabase } from './directory-database.ts'
+import { bufferBytesFor, openDirectoryDatabase } from './directory-database.ts'
 import type { Engine } from './engine.ts'
 import type { VolumeDirectory } from './volume-directory.ts'
 
@@ -10,18 +9,11 @@ const ENGINE_DIRECTORY = 'level'
 
 /** Measured on imports (docs/decisions/0007-leveldb-settings.md). */
 const BUFFER_BYTES_MAX = 16 * 1024 * 1024
-const BUFFER_BYTES_MIN = 1024 * 1024
 const CACHE_BYTES = 16 * 1024 * 1024
-
-/** LevelDB's memtable and table size: smaller on a small disk, where its compactions must fit beside the data. */
-function bufferBytesFor(directory: string): number {
-  const { blocks, bsize } = statfsSync(directory)
-  return Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, 2 ** Math.floor(Math.log2((blocks * bsize) / 256))))
-}
 
 export async function openLevelEngine(place: VolumeDirectory): Promise<Engine> {
   const { Level } = await import('level')
-  const bufferBytes = bufferBytesFor(place.directory)
+  const bufferBytes = bufferBytesFor(place.directory, BUFFER_BYTES_MAX)
   const database = new Level<Buffer, Buffer>(join(place.directory, ENGINE_DIRECTORY), {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',

@@ -3,25 +3,26 @@
  * volume is opened.
  */
 import { join } from 'node:path'
-import { openDirectoryDatabase } from './directory-database.ts'
+import { bufferBytesFor, openDirectoryDatabase } from './directory-database.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { openFailure, type VolumeDirectory } from './volume-directory.ts'
 
 const ENGINE_DIRECTORY = 'lsm'
-const MEMTABLE_BYTES = 8 * 1024 * 1024
+const MEMTABLE_BYTES_MAX = 8 * 1024 * 1024
 const MEMORY_BYTES = 64 * 1024 * 1024
 
 export async function openLsmEngine(place: VolumeDirectory, options: EngineOptions): Promise<Engine> {
   if (options.readOnly && (options.follow || options.salvage)) return await openBeside(place, options.salvage)
   const { LsmLevel } = await import('@vivefs/lsm')
+  const bufferBytes = bufferBytesFor(place.directory, MEMTABLE_BYTES_MAX)
   const database = new LsmLevel<Buffer, Buffer>(join(place.directory, ENGINE_DIRECTORY), {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     memoryBytes: MEMORY_BYTES,
-    memtableBytes: MEMTABLE_BYTES,
+    memtableBytes: bufferBytes,
   })
   const compact = () => database.compactRange()
-  return await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes: MEMTABLE_BYTES, compact })
+  return await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes, compact })
 }
 
 /** Without the lock, and without a write: beside a writer, or on what is left of a damaged database. */
