@@ -528,6 +528,7 @@ export class Driver {
     const what = `${mode} ${offset}+${length} of ${this.#describe(node)} size ${node.size} keepSize ${keepSize}`
     if (mode !== 'allocate') this.oracle.erase(node, offset, length)
     if (mode !== 'punch' && !keepSize) this.oracle.grow(node, offset + length)
+    this.oracle.fallocated(who, node)
     const op = this.#fsal.fallocate(who, node.handle, { mode, offset, length, keepSize })
     await this.#same(what, { ok: true, value: undefined }, op)
     await this.#compareNode(node)

@@ -379,6 +379,11 @@ export class Oracle {
     node.size = Math.max(node.size, size)
   }
 
+  /** Who allocates or punches changes the file, as who writes. */
+  fallocated(who: Who, node: Node): void {
+    if (who.uid !== 0) loseSetId(node)
+  }
+
   seek(node: Node, what: 'data' | 'hole', offset: number): Outcome<number> {
     if (offset >= node.size) return { ok: false, codes: new Set(['ENXIO']) }
     const wanted = what === 'data' ? 1 : 0
