@@ -5,10 +5,25 @@ import type { BlobFile, BlobMap } from './next-blobs.ts'
 
 /** Files with less garbage than this are not worth emptying: moving what is alive costs more than it frees. */
 const GARBAGE_SHARE_MIN = 0.2
+/** Emptying begins at this part of what `spaceSoft` allows, so that it is kept to. */
+const START = 0.8
 /** Emptying goes on until there is so little garbage, as a part of what `spaceSoft` allows, so that it does not begin anew at once. */
 const AIM = 0.5
 /** A part of a blob file; so much garbage is never looked at. */
 const SLACK_PART = 1 / 64
+
+/** A small database has smaller logs, down to these. */
+export const UNIT_BYTES_MIN = 8 << 20
+/** Of what is alive. */
+const UNIT_SHARE = 1 / 8
+
+/**
+ * How much may be written before anybody looks what of it was overwritten: a part of what is alive, and not more than a file. Otherwise the
+ * logs of a small database would be most of it.
+ */
+export function unitBytes(liveBytes: number, fileBytes: number): number {
+  return Math.min(fileBytes, Math.max(UNIT_BYTES_MIN, liveBytes * UNIT_SHARE))
+}
 
 /** How much of the files with values is alive. */
 export interface ValueSpace {
@@ -61,8 +76,9 @@ export class Reclaim {
     const { above, below } = referredOf(version)
     const { bytes, liveBytes } = this.#space
     const live = liveBytes - Math.min(above, below)
-    const excess = bytes - this.#soft * live - this.#fileBytes
-    return excess <= 0 ? 0 : excess / Math.max(1, (this.#hard - this.#soft) * live + this.#fileBytes)
+    const unit = unitBytes(live, this.#fileBytes)
+    const excess = bytes - this.#soft * live - unit
+    return excess <= 0 ? 0 : excess / ((this.#hard - this.#soft) * live + unit)
   }
 
   #look(blobs: BlobMap): void {
@@ -88,7 +104,7 @@ export function spaceOf(blobs: BlobMap): ValueSpace {
 function targetsOf(blobs: BlobMap, space: ValueSpace, soft: number, slackBytes: number): ReadonlySet<number> {
   const { bytes, liveBytes } = space
   const targets = new Set<number>()
-  if (bytes <= soft * liveBytes + slackBytes) return targets
+  if (bytes <= liveBytes * (1 + (soft - 1) * START) + slackBytes) return targets
   let excess = bytes - liveBytes * (1 + (soft - 1) * AIM)
   const share = (file: BlobFile) => 1 - file.liveBytes / file.bytes
   const worst = [...blobs.values()].sort((a, b) => share(b) - share(a) || a.createdMs - b.createdMs)

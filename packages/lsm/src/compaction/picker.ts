@@ -1,4 +1,4 @@
-import { referredBytes, referredOf } from '../blob/reclaim.ts'
+import { referredBytes, referredOf, unitBytes } from '../blob/reclaim.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { hull, isBefore, type KeyRange, overlaps, sumBytes } from '../version/table-range.ts'
 import { LEVELS, type Version } from '../version/version.ts'
@@ -43,7 +43,7 @@ export function pick(version: Version, o: CompactionOptions, oldestSnapshot: num
  */
 function hiddenScore(version: Version, o: CompactionOptions): number {
   const { above, below } = referredOf(version)
-  return above / Math.max(o.blobBytes, below * HIDDEN_SHARE)
+  return above / Math.max(unitBytes(below, o.blobBytes), below * HIDDEN_SHARE)
 }
 
 function pickLevel0(version: Version, { base }: LevelTargets): Picked {

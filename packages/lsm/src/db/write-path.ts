@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { decodeBatch } from '../batch/batch-decoder.ts'
 import { BatchEncoder, type LogPlace } from '../batch/batch-encoder.ts'
 import { BATCH_HEADER_BYTES, writeBatchHeader } from '../batch/batch-header.ts'
-import type { ValueSpace } from '../blob/reclaim.ts'
+import { UNIT_BYTES_MIN, unitBytes, type ValueSpace } from '../blob/reclaim.ts'
 import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { isNoSpace, LevelError } from '../error.ts'
@@ -58,6 +58,7 @@ type Need = 'nothing' | 'log' | 'memtable'
 interface BatchSize {
   readonly recordBytes: number
   readonly memoryBytes: number
+  readonly separatedBytes: number
   readonly count: number
 }
 
@@ -223,14 +224,21 @@ export class WritePath {
     return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.hasSpare)
   }
 
-  #need({ recordBytes, memoryBytes, count }: BatchSize): Need {
+  #need({ recordBytes, memoryBytes, separatedBytes, count }: BatchSize): Need {
     if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
-    const size = this.#logs.current.size + this.relaxedBytes
-    if (size === 0 || size + recordBytes <= this.#logBytes) return 'nothing'
+    const { current } = this.#logs
+    const size = current.size + this.relaxedBytes
+    const valueBytes = current.valueBytes + separatedBytes
+    if (size === 0 || (size + recordBytes <= this.#logBytes && this.#isLittle(valueBytes))) return 'nothing'
     return this.#logsOfMemtable < this.#logsMax() ? 'log' : 'memtable'
   }
 
-  /** What a memtable overwrites is not seen before it is compacted: it may be only a part of what there is. */
+  /** Values of one log: what they overwrite is not seen before they are compacted, so they are only a part of what is alive. */
+  #isLittle(valueBytes: number): boolean {
+    if (valueBytes <= UNIT_BYTES_MIN) return true
+    return valueBytes <= unitBytes(this.#pressure.valueSpace.liveBytes, this.#logBytes)
+  }
+
   #logsMax(): number {
     const { liveBytes } = this.#pressure.valueSpace
     return Math.min(LOGS_MAX, Math.floor((liveBytes * LOGS_SHARE) / this.#logBytes))
@@ -330,8 +338,8 @@ export class WritePath {
           await delay(SLOW_MS)
         }
         if (grace > 0) grace--
-        const { record, memoryBytes, count } = next
-        await this.#makeRoom({ recordBytes: record.length, memoryBytes, count })
+        const { record, memoryBytes, separatedBytes, count } = next
+        await this.#makeRoom({ recordBytes: record.length, memoryBytes, separatedBytes, count })
         await this.#writeLater(next)
         this.#done()
         if (next.sync) this.sync().then(next.resolve, next.reject)
@@ -407,8 +415,8 @@ export class WritePath {
   }
 }
 
-function sizeOf({ bytes, memoryBytes, count }: BatchEncoder): BatchSize {
-  return { recordBytes: bytes, memoryBytes, count }
+function sizeOf({ bytes, memoryBytes, separatedBytes, count }: BatchEncoder): BatchSize {
+  return { recordBytes: bytes, memoryBytes, separatedBytes, count }
 }
 
 function isUnavailable(error: unknown): boolean {

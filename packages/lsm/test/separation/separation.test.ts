@@ -120,7 +120,7 @@ test('after a restart, with and without a flush before, everything is there', as
 
 test.each([false, true])(
   'overwriting frees space: reclaim bounds it, also what is verified and repaired (in a worker: %s)',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (inWorker) => {
     const level = open(inWorker ? { worker: bundled.worker } : {})
     // Long keys make tables that are worth a worker.
