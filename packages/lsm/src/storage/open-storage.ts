@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Medium, openDirectory, openMemory } from '@vivefs/media'
-import { isPfaofError, Volume } from '@vivefs/pfaof'
+import { isPfaofError, type PfaofError, Volume } from '@vivefs/pfaof'
 import { LevelError } from '../error.ts'
 import type { MediaPolicy } from '../policy/media-policy.ts'
 import { levelError } from './failure.ts'
@@ -70,10 +70,21 @@ async function openVolume(o: StorageOptions, media: Readonly<Record<string, Medi
     await volume.close()
     throw new LevelError('LEVEL_EXISTS', `${o.location}: the database exists already`)
   } catch (error) {
+    const mayCreate = !o.readOnly && o.createIfMissing
+    const create = { ...shared, ...(o.home === undefined ? {} : { home: o.home }) }
+    if (isPfaofError(error, 'PFAOF_WRONG_MEDIUM') && mayCreate) return await createAgain(create, error)
     if (!isPfaofError(error, 'PFAOF_NO_VOLUME')) throw error
-    if (o.readOnly || !o.createIfMissing)
-      throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`, error)
-    return await Volume.create({ ...shared, ...(o.home === undefined ? {} : { home: o.home }) })
+    if (!mayCreate) throw new LevelError('LEVEL_MISSING', `${o.location}: the database does not exist`, error)
+    return await Volume.create(create)
+  }
+}
+
+/** Some of several media have labels and others none: a creation that was cut off may be done again, anything else is as `why` says. */
+async function createAgain(create: Parameters<typeof Volume.create>[0], why: PfaofError): Promise<Volume> {
+  try {
+    return await Volume.create(create)
+  } catch (error) {
+    throw isPfaofError(error, 'PFAOF_EXISTS') ? why : error
   }
 }
 
