@@ -28,7 +28,7 @@ Imports DIR (default: this workspace's node_modules) into a fresh volume, verifi
 the export with the original, checks the volume, and times fs.promises.cp of the same tree. The volume stays in
 .vivefs-demo/ until the next run.
 
-  --engine NAME   what keeps the volume: level (default) or lsm
+  --engine NAME   what keeps the volume: lsm (default) or level
   --keep          keep the exported copy too
   --json          print the figures as one JSON document
   --help          show this

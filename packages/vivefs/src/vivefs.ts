@@ -51,8 +51,8 @@ export interface OpenOptions {
    */
   readonly follow?: boolean | { readonly everyMs: number }
   /**
-   * What keeps a new volume in a directory: `level` (default; LevelDB) or `lsm` (pure TypeScript; every synchronous call works). An old
-   * volume opens with its own.
+   * What keeps a new volume in a directory: `lsm` (default; pure TypeScript; every synchronous call works) or `level` (LevelDB). An old
+   * volume opens with its own; `vivefs convert` moves one from `level` to `lsm`.
    */
   readonly engine?: DirectoryEngine
   /**

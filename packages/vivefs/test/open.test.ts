@@ -21,13 +21,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 describe('where', () => {
-  test('a directory, by path, by level:, by URL: the same volume', async () => {
+  test('a directory, by path, by lsm:, by URL: the same volume', async () => {
     const made = await ViveFS.open(directory)
     await made.fs.promises.writeFile('/x', 'kept')
     const { volumeId, engine } = made
     await made.close()
-    expect(engine).toBe('level')
-    for (const where of [directory, `level:${directory}`, pathToFileURL(directory)]) {
+    expect(engine).toBe('lsm')
+    for (const where of [directory, `lsm:${directory}`, pathToFileURL(directory)]) {
       const vive = await ViveFS.open(where, { create: false })
       expect(vive.volumeId).toBe(volumeId)
       expect(await vive.fs.promises.readFile('/x', 'utf8')).toBe('kept')
@@ -84,7 +84,7 @@ describe('what is there', () => {
     const made = await ViveFS.open(directory)
     const { volumeId } = made
     await made.close()
-    rmSync(join(directory, 'level'), { recursive: true })
+    rmSync(join(directory, 'lsm'), { recursive: true })
     const again = await ViveFS.open(directory)
     expect(again.volumeId).toBe(volumeId)
     expect(await again.fs.promises.readdir('/')).toEqual([])

@@ -9,7 +9,7 @@ import { openLsmEngine } from './lsm.ts'
 import { type DirectoryEngine, readVolumeFile, VOLUME_FILE, writeVolumeFile } from './volume-file.ts'
 
 /** What new volumes are made on. */
-export const ENGINE_DEFAULT: DirectoryEngine = 'level'
+export const ENGINE_DEFAULT: DirectoryEngine = 'lsm'
 
 /**
  * Opens or makes the volume directory with the engine that its description names; `engine` (a prefix of the place) chooses

@@ -33,7 +33,7 @@ describe.skipIf(!existsSync(program))('the built program', () => {
     for (let i = 0; i < 40; i++) writeFileSync(join(source, `big-${i}`), noise(4 * 1024 * 1024, i))
     const volume = join(place, 'volume')
     const running = spawn(process.execPath, [program, 'import', source, volume])
-    while (!existsSync(join(volume, 'level'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (!existsSync(join(volume, 'lsm'))) await new Promise((resolve) => setTimeout(resolve, 5))
     setTimeout(() => running.kill('SIGINT'), 50)
     const status = await new Promise((resolve) => running.on('exit', resolve))
     expect([0, 130]).toContain(status)

@@ -242,7 +242,7 @@ describe('errors', () => {
   })
 
   it('mkfs makes one volume', async () => {
-    expect(await json('mkfs', volume, '--label', 'mine', '--owner', '5:6')).toMatchObject({ engine: 'level' })
+    expect(await json('mkfs', volume, '--label', 'mine', '--owner', '5:6')).toMatchObject({ engine: 'lsm' })
     expect((await vivefs('mkfs', volume)).err).toMatch(/^vivefs: ERR_VIVEFS_EXISTS/)
     expect(await json('stat', `${volume}:/`)).toMatchObject({ uid: 5, gid: 6 })
     expect((await vivefs('mkfs', source)).err).toContain('ERR_VIVEFS_NOT_A_VOLUME')

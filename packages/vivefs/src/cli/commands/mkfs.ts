@@ -19,7 +19,7 @@ function integer(text: string): number {
 export function mkfs(cli: Cli): void {
   command(cli, 'mkfs <VOLUME>', 'make a volume in a new or empty directory', [
     'vivefs mkfs photos.vive --label "family photos"',
-    'vivefs mkfs work.vive --engine lsm',
+    'vivefs mkfs work.vive --engine level',
   ])
     .option('--label <TEXT>', 'a name for people')
     .option(
@@ -30,7 +30,7 @@ export function mkfs(cli: Cli): void {
     .addOption(
       new Option(
         '--engine <NAME>',
-        'what keeps it: level (default) or lsm, with which every synchronous call works',
+        'what keeps it: lsm (default), with which every synchronous call works, or level',
       ).choices(['level', 'lsm']),
     )
     .option('--owner <UID:GID>', 'owner of the root directory (default: you)')
