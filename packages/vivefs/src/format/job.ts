@@ -47,10 +47,16 @@ export interface UnforkJob extends Progress {
   readonly fork: number
 }
 
+/** Delete extents of an inode that nobody sees: neither the volume nor a snapshot. */
+export interface GroomJob extends Progress {
+  readonly kind: 'groom'
+  readonly ino: number
+}
+
 /** Jobs that delete content of one inode. */
 export type ContentJob = PurgeJob | TrimJob
 
-export type Job = ContentJob | SweepJob | UnforkJob
+export type Job = ContentJob | SweepJob | GroomJob | UnforkJob
 
 export const isContentJob = (job: Job): job is ContentJob => job.kind === 'purge' || job.kind === 'trim'
 
@@ -69,6 +75,7 @@ const isJob = (value: unknown): value is Job =>
       isOptional(value.to, isCount) &&
       (isCount(value.dataBytes) || value.dataBytes === -1)) ||
     (value.kind === 'sweep' && isOptional(value.groom, isBytes)) ||
+    (value.kind === 'groom' && isCount(value.ino)) ||
     (value.kind === 'unfork' && isCount(value.fork)))
 
 export const encodeJob = (key: Bytes, job: Job): Buffer => encodeRecord(RowKind.job, 1, key, job)

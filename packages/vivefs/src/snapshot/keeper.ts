@@ -130,6 +130,13 @@ export class Keeper implements RowKeeper, SharedRows {
     return shared
   }
 
+  /** Whether what a snapshot has of its inode leads to an extent. */
+  *leadsTo(tx: Tx, snapshot: SnapshotInfo, key: Bytes): Op<boolean> {
+    const versions = yield* this.#versions(tx, inoOfVersioned(key), snapshot.tag)
+    const version = versions.find(({ tag }) => tag === snapshot.tag)
+    return version !== undefined && leadsTo(version, key)
+  }
+
   /** What the snapshots up to `since` have of an inode. */
   *#versions(tx: Tx, ino: number, since: number): Op<readonly Version[]> {
     const key = inodeKey(ino)

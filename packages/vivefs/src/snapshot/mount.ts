@@ -9,7 +9,7 @@ import type { TransactionalStore } from '../store/store.ts'
 import { openFork, unfork } from './fork.ts'
 import type { SnapshotInfo } from './info.ts'
 import { findRegistry, Registry, readRegistry, register, registryOf } from './registry.ts'
-import { sweep } from './sweep.ts'
+import { groom, sweep } from './sweep.ts'
 import { EXTENT_CACHE_BYTES, identityOf, SnapshotReader, ViewStore, withoutFeed } from './view-store.ts'
 
 /** Before the core of a volume is made: what its store has to keep. */
@@ -25,7 +25,8 @@ export async function openRegistry(
 }
 
 const work: OtherWork = function* (call, job) {
-  return job.kind === 'sweep' ? yield* sweep(call, job) : yield* unfork(call, job)
+  if (job.kind === 'sweep') return yield* sweep(call, job)
+  return job.kind === 'groom' ? yield* groom(call, job) : yield* unfork(call, job)
 }
 
 /** After the core of a volume was made. */

@@ -8,9 +8,9 @@ import type { Core } from '../core/core.ts'
 import { corruption } from '../core/corruption.ts'
 import { reclaimOrphans } from '../core/reclaim.ts'
 import { FilesystemError, ViveError } from '../errors.ts'
-import { decodeJob, isContentJob } from '../format/job.ts'
+import { decodeJob, encodeJob, isContentJob } from '../format/job.ts'
 import { EXTENT, NODE, ORPHAN } from '../format/key-types.ts'
-import { countersKey, jobRange, snapshotStateKey } from '../format/keys.ts'
+import { countersKey, jobKey, jobRange, numberOfKey, parseNodeKey, snapshotStateKey } from '../format/keys.ts'
 import { writeU64 } from '../format/row.ts'
 import { encodeSnapshotState, isAbsent, type SnapshotState } from '../format/snapshot.ts'
 import { dataHistoryRange, inoOfVersioned, metaHistoryRange, parseHistoryKey } from '../format/snapshot-keys.ts'
@@ -20,6 +20,7 @@ import type { Bytes, KeyRange, Row, Tx } from '../store/store.ts'
 import { assertSnapshotName } from './create.ts'
 import type { SnapshotInfo } from './info.ts'
 import { type Registry, readState, registryOf } from './registry.ts'
+import { hides } from './sweep.ts'
 
 const ROWS_PER_STEP = 256
 const BYTES_PER_STEP = 8 << 20
@@ -82,6 +83,10 @@ export async function proceed(core: Core): Promise<void> {
   if (intent === undefined) return
   const info = registry.keeper.snapshots.find(({ tag }) => tag === intent.tag)
   if (info === undefined) throw corruption(`snapshot ${intent.tag}`, 'missing')
+  const jobs = await runAsync(
+    core.store.transact((tx) => tx.range({ ...jobRange, keysOnly: true }), { readOnly: true }),
+  )
+  for (const { key } of jobs) core.reserveJobIds(numberOfKey(key))
   for (;;) {
     const isDone = await runAsync(core.store.transact((tx) => step(core, registry, info, tx), { reclaims: true }))
     if (isDone) break
@@ -120,7 +125,7 @@ function* step(core: Core, registry: Registry, info: SnapshotInfo, tx: Tx): Op<b
     const limit = range === dataHistoryRange ? rowsMax : ROWS_PER_STEP
     const rows = yield* tx.range({ ...rest, limit, keysOnly: work !== 'restore' })
     if (rows.length === 0) continue
-    if (work === 'restore') restore(tx, rows, info, after)
+    if (work === 'restore') yield* restore(core, tx, rows, info, after)
     else yield* clear(registry, tx, rows, work)
     const next: SnapshotState = {
       ...state,
@@ -137,18 +142,36 @@ function* step(core: Core, registry: Registry, info: SnapshotInfo, tx: Tx): Op<b
 }
 
 /** Puts back what rows were at a snapshot: of each key the history row with the lowest tag that is not below its own. */
-function restore(tx: Tx, rows: readonly Row[], { tag, nextIno }: SnapshotInfo, after: Bytes | undefined): void {
+function* restore(core: Core, tx: Tx, rows: readonly Row[], info: SnapshotInfo, after: Bytes | undefined): Op<void> {
+  const { keeper } = registryOf(core)
   let done = after === undefined ? undefined : parseHistoryKey(after)
   for (const { key, value } of rows) {
     const at = parseHistoryKey(key)
     if (at === undefined) throw corruption('history', 'shape')
-    const isDone = done !== undefined && done.tag >= tag && done.key.equals(at.key)
+    const isDone = done !== undefined && done.tag >= info.tag && done.key.equals(at.key)
     done = at
-    if (at.tag < tag || isDone || inoOfVersioned(at.key) >= nextIno) continue
+    if (at.tag < info.tag || isDone || inoOfVersioned(at.key) >= info.nextIno) continue
     const row = Buffer.from(at.key)
+    if (row[0] === EXTENT && !(yield* keeper.leadsTo(tx, info, row))) {
+      // It was there, hidden: nobody is to see it again.
+      const [isShared] = yield* keeper.areShared(tx, [row], keeper.stamp)
+      if (!isShared) tx.discard(row)
+      continue
+    }
+    const node = parseNodeKey(row)
+    if (node?.sub === 'inode') {
+      const now = yield* tx.get(row)
+      if (now !== undefined && hides(row, now, isAbsent(value) ? undefined : value)) addGroom(core, tx, node.ino)
+    }
     if (isAbsent(value)) tx.del(row)
     else tx.put(row, value)
   }
+}
+
+/** Taken up when the rollback is over. */
+function addGroom(core: Core, tx: Tx, ino: number): void {
+  const key = jobKey(core.nextJobId())
+  tx.put(key, encodeJob(key, { kind: 'groom', ino }))
 }
 
 function* clear(registry: Registry, tx: Tx, rows: readonly Row[], work: 'delete' | 'leave'): Op<void> {
@@ -168,8 +191,10 @@ function* finish(core: Core, registry: Registry, info: SnapshotInfo, tx: Tx, sta
     const job = decodeJob(key, value)
     if (!job.ok) throw corruption('job', job.fault)
     if (!isContentJob(job.value)) continue
-    if ((job.value.since ?? 0) >= info.tag) tx.del(key)
-    else dataBytes += Math.max(0, job.value.dataBytes)
+    if ((job.value.since ?? 0) >= info.tag) {
+      tx.del(key)
+      addGroom(core, tx, job.value.ino)
+    } else dataBytes += Math.max(0, job.value.dataBytes)
   }
   const { rollback: _, ...next } = state
   tx.put(snapshotStateKey, encodeSnapshotState(next))

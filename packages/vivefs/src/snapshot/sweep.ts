@@ -6,7 +6,7 @@ import type { Call } from '../core/call.ts'
 import { corruption } from '../core/corruption.ts'
 import type { DataEpoch } from '../format/inode.ts'
 import { decodeInode } from '../format/inode.ts'
-import { type ContentJob, decodeJob, isContentJob, type SweepJob } from '../format/job.ts'
+import { type ContentJob, decodeJob, type GroomJob, isContentJob, type SweepJob } from '../format/job.ts'
 import { extentsOfInodeRange, inodeKey, jobRange, parseExtentKey, parseNodeKey } from '../format/keys.ts'
 import { isAbsent } from '../format/snapshot.ts'
 import {
@@ -59,6 +59,12 @@ export function* sweep(call: Call, job: SweepJob): Op<SweepJob | undefined> {
   return { ...rest, ...cursorOf(after) }
 }
 
+/** One step of a groom; answers what is left to do. */
+export function* groom(call: Call, job: GroomJob): Op<GroomJob | undefined> {
+  const { isDone, after } = yield* groomInode(call, job.ino, undefined, job.after, ROWS_PER_STEP)
+  return isDone ? undefined : { ...job, after: after! }
+}
+
 const cursorOf = (after: Bytes | undefined): { after?: Bytes } => (after === undefined ? {} : { after })
 
 /** Keys of the history behind `after`: metadata first, then data. */
@@ -83,9 +89,13 @@ function* mayHideExtents(call: Call, ino: number, kept: Bytes): Op<boolean> {
   const was = yield* call.tx.get(kept)
   if (was === undefined || isAbsent(was)) return false
   const key = inodeKey(ino)
+  return hides(key, was, yield* call.tx.get(key))
+}
+
+/** Whether the row `was` of an inode leads to extents that the row `now` does not. */
+export function hides(key: Bytes, was: Bytes, now: Bytes | undefined): boolean {
   const before = decodeInode(key, was)
   if (before.ok && before.value.epochs.length === 0) return false
-  const now = yield* call.tx.get(key)
   const after = now === undefined ? undefined : decodeInode(key, now)
   if (!before.ok || !after?.ok) return true
   const { epochs } = after.value
@@ -96,7 +106,7 @@ function* mayHideExtents(call: Call, ino: number, kept: Bytes): Op<boolean> {
 function* groomInode(
   call: Call,
   ino: number,
-  goes: Bytes,
+  goes: Bytes | undefined,
   from: Bytes | undefined,
   budget: number,
 ): Op<{ isDone: boolean; rows: number; after: Bytes | undefined }> {
