@@ -153,9 +153,10 @@ function* restore(core: Core, tx: Tx, rows: readonly Row[], info: SnapshotInfo, 
     if (at.tag < info.tag || isDone || inoOfVersioned(at.key) >= info.nextIno) continue
     const row = Buffer.from(at.key)
     if (row[0] === EXTENT && !(yield* keeper.leadsTo(tx, info, row))) {
-      // It was there, hidden: nobody is to see it again.
+      // Not there, or there and hidden. It must not stay: numbers of data epochs begin again where the snapshot was.
       const [isShared] = yield* keeper.areShared(tx, [row], keeper.stamp)
-      if (!isShared) tx.discard(row)
+      if (isShared) tx.del(row)
+      else tx.discard(row)
       continue
     }
     const node = parseNodeKey(row)
