@@ -4,8 +4,9 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Medium, type MemoryOptions, openDirectory, openMemory } from '@vivefs/media'
-import type { LsmLevelOptions } from '../src/index.ts'
+import { type Medium, type MemoryOptions, openDirectory } from '@vivefs/media'
+import { type LsmLevelOptions, ladder } from '../src/index.ts'
+import { type MediumShape, openShaped } from './media-shape.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: keys and values are what each suite makes them
 export type Options = LsmLevelOptions<any, any>
@@ -16,7 +17,7 @@ export type When = 'default' | 'deep'
 export interface Configuration {
   readonly options: Options
   /** Media by name, for a database on several of them, or of a special shape; `main` alone where absent. In directories they are directories. */
-  readonly media?: Readonly<Record<string, MemoryOptions>>
+  readonly media?: Readonly<Record<string, MediumShape>>
   /** Lies in memory where the suite leaves the choice; otherwise in a directory. */
   readonly inMemory?: true
   /** Compaction in workers, in the suites that can (abstract, model, kill). */
@@ -103,6 +104,15 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     crash: 'deep',
     kill: 'deep',
   },
+  // Tape, which answers nothing on the spot, is in `tiers`.
+  ladder: {
+    options: { ...SMALL, home: ['ssd'], policy: ladder(['dram', 'ssd', 'smr']) },
+    media: { dram: { durability: 'volatile' }, ssd: {}, smr: { kind: 'smr' } },
+    inMemory: true,
+    abstract: 'deep',
+    model: 'default',
+    crash: 'default',
+  },
 }
 
 const DEEP = process.env.VIVEFS_DEEP === '1'
@@ -126,8 +136,7 @@ const IN_MEMORY: MemoryOptions = { zoneCount: 256, zoneBytes: 1 << 18, durabilit
 /** The media of a configuration, in memory. */
 export function memoryMedia({ media }: Configuration, shape: MemoryOptions = IN_MEMORY): Record<string, Medium> {
   const opened: Record<string, Medium> = {}
-  for (const [name, special] of Object.entries(media ?? { main: {} }))
-    opened[name] = openMemory({ ...shape, ...special })
+  for (const [name, special] of Object.entries(media ?? { main: {} })) opened[name] = openShaped(special, shape)
   return opened
 }
 

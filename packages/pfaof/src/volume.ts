@@ -5,10 +5,20 @@ import { addMedium } from './add-medium.ts'
 import type { AppendFile } from './append-file.ts'
 import { LIFETIMES } from './edit.ts'
 import { EpochClaim } from './epoch.ts'
-import { PfaofError } from './error.ts'
+import { isPfaofError, PfaofError } from './error.ts'
 import { FileTable } from './file-table.ts'
 import { Follower } from './follower.ts'
-import { checkName, identify, isHomeFit, labelOf, type MediaByName, newSet, putLabel, recordsOf } from './medium-set.ts'
+import {
+  checkName,
+  type IdentifiedSet,
+  identify,
+  isHomeFit,
+  labelOf,
+  type MediaByName,
+  newSet,
+  putLabel,
+  recordsOf,
+} from './medium-set.ts'
 import { type MoveOptions, moveFile, type ReclaimOptions, reclaimZones } from './mover.ts'
 import { type Op, pending, runAsync } from './op.ts'
 import { recover, serve } from './recovery.ts'
@@ -115,8 +125,18 @@ export class Volume {
     return new Volume(core)
   }
 
+  /** A creation that was cut off on one of several media left no volume, rather than a wrong medium. */
+  static *#identify(options: OpenVolumeOptions): Op<IdentifiedSet> {
+    try {
+      return yield* identify(options.media, options.readOnly === true)
+    } catch (error) {
+      if (!isPfaofError(error, 'PFAOF_WRONG_MEDIUM') || !(yield* isUnfinishedCreation(options.media))) throw error
+      throw new PfaofError('PFAOF_NO_VOLUME', 'the creation of the volume did not come to its end', error)
+    }
+  }
+
   static *#open(options: OpenVolumeOptions): Op<Volume> {
-    const set = yield* identify(options.media, options.readOnly === true)
+    const set = yield* Volume.#identify(options)
     const { media, superblock } = set
     const now = options.now ?? Date.now
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES

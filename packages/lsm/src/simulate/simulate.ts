@@ -49,7 +49,7 @@ export interface SimulationReport {
 const START_MS = Date.UTC(2026, 0, 1)
 const MIB = 1 << 20
 /** Time between two rounds of moves, by the clock of the simulation. */
-const RELOCATE_MS = 3_600_000
+const RELOCATE_MS = 6 * 3_600_000
 const PROGRESS_EVERY = 1000
 
 const percentiles = (latencies: Latencies) => {
@@ -76,9 +76,9 @@ export async function simulate(o: SimulateOptions): Promise<SimulationReport> {
     now: () => clock.nowMs,
     worker: false,
     valueEncoding: 'buffer',
-    memtableBytes: MIB,
-    tableBytes: MIB / 2,
-    baseBytes: 4 * MIB,
+    memtableBytes: MIB / 4,
+    tableBytes: MIB / 4,
+    baseBytes: MIB,
     memoryBytes: 8 * MIB,
     relocation: { everyMs: 2 ** 31 - 1 },
     ...o.options,
@@ -121,7 +121,7 @@ async function settled(level: LsmLevel<string, Buffer>): Promise<void> {
 class Replay {
   readonly #level: LsmLevel<string, Buffer>
   readonly #clock: Clock
-  readonly #value = Buffer.alloc(64 * MIB, 'value ')
+  #value = Buffer.alloc(MIB, 'value ')
   readonly gets: Latencies = new Latencies()
   #relocatedMs = START_MS
   operations = 0
@@ -139,6 +139,7 @@ class Replay {
     switch (operation.op) {
       case 'put':
         this.bytesPut += operation.key.length + operation.bytes
+        if (operation.bytes > this.#value.length) this.#value = Buffer.alloc(2 * operation.bytes, 'value ')
         return await this.#level.put(operation.key, this.#value.subarray(0, operation.bytes))
       case 'del':
         return await this.#level.del(operation.key)
@@ -161,7 +162,7 @@ class Replay {
     this.gets.add(this.#clock.spentMs - before)
   }
 
-  /** Time passes, hour by hour, and idle files move. */
+  /** Time passes, a quarter of a day at once, and idle files move. */
   async #until(ms: number): Promise<void> {
     const clock = this.#clock
     while (clock.nowMs < ms) {

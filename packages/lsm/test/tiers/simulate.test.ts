@@ -54,7 +54,7 @@ describe('a trace', () => {
 
 describe('simulate', () => {
   test('shows what a tape costs a reader: an archive sinks what is old, one SSD keeps all near', async () => {
-    const trace = await traceFile('--workload', 'archive', '--count', '6000')
+    const trace = await traceFile('--workload', 'archive', '--count', '3000', '--value', '1000')
     const json = async (policy: string) => {
       const { code, out, err } = await cli('simulate', '--policy', policy, '--trace', trace, '--json')
       expect(err).toBe('')

@@ -5,8 +5,8 @@ import {
   type Medium,
   type MemoryOptions,
   openFault,
-  openMemory,
 } from '@vivefs/media'
+import { type MediumShape, openShaped } from '../media-shape.ts'
 
 /** What of the unsynced writes a power cut leaves. */
 export interface Cut {
@@ -56,8 +56,8 @@ export class Powered {
   }
 
   /** In memory: the media of a configuration, or `main` alone. */
-  static empty(seed: number, cutAt: number, shapes: Readonly<Record<string, MemoryOptions>> = { main: {} }): Powered {
-    const media = Object.entries(shapes).map(([name, shape]) => [name, openMemory({ ...SHAPE, ...shape })])
+  static empty(seed: number, cutAt: number, shapes: Readonly<Record<string, MediumShape>> = { main: {} }): Powered {
+    const media = Object.entries(shapes).map(([name, shape]) => [name, openShaped(shape, SHAPE)])
     return new Powered(Object.fromEntries(media), seed, cutAt)
   }
 
