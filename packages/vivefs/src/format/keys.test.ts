@@ -35,6 +35,7 @@ import {
   xattrKey,
   xattrRange,
 } from './keys.ts'
+import { forkedKey, forkKey, historyKey, snapshotKey } from './snapshot-keys.ts'
 
 const ino = fc.maxSafeNat()
 const hash = fc.integer({ min: 0, max: 2 ** 48 - 1 })
@@ -135,7 +136,11 @@ describe('keys', () => {
       groupName: accountNameKey('group', 'a'),
       orphan: orphanKey(1),
       job: jobKey(1),
+      snapshot: snapshotKey(1),
+      fork: forkKey(1),
       node: inodeKey(1),
+      history: historyKey(inodeKey(1), 1),
+      forked: forkedKey(1, inodeKey(1)),
       extent: extentKey(1, 0, 0, 0),
     }
     for (const [kind, key] of Object.entries(keys)) expect(kindOfKey(key)).toBe(kind)
