@@ -63,6 +63,8 @@ test(`${CYCLES} cycles of random steps, cut anywhere`, { timeout: 3_600_000 }, a
   for (let cycles = 0; cycles < CYCLES; cycles += LIFE_CYCLES, seed++) {
     const [, configuration] = configurations[seed % configurations.length]!
     cuts += await lives(seed, LIFE_CYCLES, configuration)
+    if (cycles % 1000 === 0)
+      console.log(`crash: seed ${seed} done, ${cycles + LIFE_CYCLES} cycles, ${cuts} of them cut`)
   }
   expect(cuts).toBeGreaterThan(CYCLES / 2)
   console.log(`crash: seeds ${first} to ${seed - 1}, ${CYCLES} cycles, ${cuts} of them cut`)
