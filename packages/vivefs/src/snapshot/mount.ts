@@ -81,10 +81,12 @@ export function viewsOf(core: Core): { readonly name: string; readonly view: Cor
   return snapshots.map((info) => ({ name: `snapshot ${info.name}`, view: openView(core, info) }))
 }
 
-/** The forks of a volume. Empty for a view. */
+/** The forks of a volume, but those whose base is missing. Empty for a view. */
 export async function forksOf(core: Core): Promise<{ readonly name: string; readonly fork: Core }[]> {
   const forks: { readonly name: string; readonly fork: Core }[] = []
-  for (const info of findRegistry(core)?.forks ?? []) {
+  const registry = findRegistry(core)
+  for (const info of registry?.forks ?? []) {
+    if (registry?.keeper.has(info.base) !== true) continue
     forks.push({ name: `fork ${info.name}`, fork: await openFork(core, info) })
   }
   return forks
