@@ -17,9 +17,10 @@ import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
 import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
-import { done, type Op } from '../op.ts'
+import { done, drivenSync, type Op } from '../op.ts'
 import { assertInteger, nodeMajor, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
 import { absolute, type Face, locate, located, resolvePath, walkPath } from './context.ts'
+import { askExists } from './deprecated.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
 import { statsOf } from './stats.ts'
@@ -190,6 +191,7 @@ export function* exists(face: Face, path: unknown): Op<boolean> {
     const at = toPath(path)
     return (yield* inspectPath(face, at, 'follow', 'access', () => true, true)) === true
   } catch (error) {
+    if (error instanceof TypeError && drivenSync()) askExists(path)
     if (FilesystemError.is(error) || error instanceof TypeError) return false
     throw error
   }

@@ -7,6 +7,7 @@ import { assertFunction } from './arguments.ts'
 import * as attributes from './attributes.ts'
 import type { Face } from './context.ts'
 import { cp } from './cp.ts'
+import { askTruncate } from './deprecated.ts'
 import type { Description } from './descriptors.ts'
 import { openDirectory } from './dir.ts'
 import * as io from './io.ts'
@@ -42,6 +43,15 @@ export const orNumber =
     return byNumber(syscall, operation as DescriptorOperation)(face, ...args)
   }
 
+const truncateByNumber = byNumber('ftruncate', attributes.ftruncate as DescriptorOperation)
+
+/** A descriptor in the place of the path is deprecated, and refused by newer versions. */
+function truncateEither(face: Face, file: unknown, length?: unknown): Op<unknown> {
+  if (typeof file !== 'number') return attributes.truncate(face, file, length)
+  askTruncate()
+  return truncateByNumber(face, ...([file, length] as never[]))
+}
+
 export const byDescriptor: Record<string, Operation> = {
   close: byNumber('close', io.close),
   fchmod: byNumber('fchmod', attributes.fchmod),
@@ -60,6 +70,7 @@ export const byDescriptor: Record<string, Operation> = {
 export const wholeFiles: Record<string, Operation> = {
   appendFile: orNumber('write', byPath.appendFile as Operation),
   readFile: orNumber('read', byPath.readFile as Operation),
+  truncate: truncateEither as Operation,
   writeFile: orNumber('write', byPath.writeFile as Operation),
 }
 

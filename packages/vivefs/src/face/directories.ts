@@ -1,16 +1,14 @@
-/** Operations on directories as a whole: readdir, rm. */
-import { constants as os } from 'node:os'
+/** Listings: readdir. */
 import { types } from 'node:util'
 import type { Call } from '../core/call.ts'
 import { cookieOf, type ListedEntry, listEntries, listNames, type NamedEntry } from '../core/directory.ts'
-import { removeDirectory, unlinkEntry } from '../core/link.ts'
 import type { ListedName } from '../core/lookups.ts'
 import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../core/mode.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { assertBoolean, assertInteger, assertObject, systemError, toOptions } from './arguments.ts'
-import { absolute, type Face, located, resolvePath, walkPath } from './context.ts'
+import { assertBoolean, toOptions } from './arguments.ts'
+import { absolute, type Face, located, resolvePath } from './context.ts'
 import { Dirent } from './dirent.ts'
 import { type Path, toPath } from './paths.ts'
 
@@ -18,7 +16,7 @@ import { type Path, toPath } from './paths.ts'
 export const PAGE_ENTRIES = 4096
 
 /** ENOTDIR, EACCES. */
-function assertReadable(call: Call, inode: Inode): void {
+export function assertReadable(call: Call, inode: Inode): void {
   if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
   if (!mayAccess(call.who, inode, R_OK)) throw new FilesystemError('EACCES')
 }
@@ -130,7 +128,7 @@ export function joined(parent: string | Buffer, name: string | Buffer): string |
   return Buffer.concat(a[a.length - 1] === 0x2f ? [a, b] : [a, Buffer.from('/'), b])
 }
 
-const toEntryPath = (parent: Path, name: string | Buffer): Path => {
+export const toEntryPath = (parent: Path, name: string | Buffer): Path => {
   const bytes = joined(parent.bytes, Buffer.from(name)) as Buffer
   return { bytes, shown: bytes.toString() }
 }
@@ -178,132 +176,4 @@ function* deep(face: Face, top: Path, { encoding, withFileTypes, parentOf }: How
     }
   }
   return withFileTypes ? dirents : (names as string[])
-}
-
-interface RmOptions {
-  readonly force?: boolean
-  readonly recursive?: boolean
-  readonly maxRetries?: number
-  readonly retryDelay?: number
-}
-
-/** A directory where rm was not told `recursive`: node's ERR_FS_EISDIR. */
-const isDirectoryError = (path: string): Error =>
-  systemError('ERR_FS_EISDIR', 'Path is a directory', {
-    code: 'EISDIR',
-    message: 'is a directory',
-    path,
-    syscall: 'rm',
-    errno: os.errno.EISDIR,
-  })
-
-const RM_DEFAULTS = { force: false, recursive: false, maxRetries: 0, retryDelay: 100 }
-
-export function rm(face: Face, path: unknown, options?: RmOptions): Op<void> {
-  const at = toPath(path)
-  if (options !== undefined) assertObject(options, 'options')
-  // What is given as undefined is given.
-  const { force, recursive, maxRetries, retryDelay } = { ...RM_DEFAULTS, ...options }
-  assertBoolean(force, 'options.force')
-  assertBoolean(recursive, 'options.recursive')
-  assertInteger(maxRetries, 'options.maxRetries', 0, 0xffff_ffff)
-  assertInteger(retryDelay, 'options.retryDelay', 0, 0x7fff_ffff)
-  return remove(face, at, recursive, force)
-}
-
-const RECLAIMS = { reclaims: true }
-
-function* remove(face: Face, path: Path, recursive: boolean, force: boolean): Op<void> {
-  const type = yield* located('lstat', path, lookAt(face, path))
-  if (type === undefined) {
-    if (force) return
-    throw new FilesystemError('ENOENT', { syscall: 'lstat', path: path.shown })
-  }
-  if (type === S_IFDIR) {
-    if (!recursive) throw isDirectoryError(path.shown)
-    yield* located('rmdir', path, assertRemovable(face, path))
-    return yield* removeTree(face, path)
-  }
-  const unlinking = face.core.run(face.who, (call) => removeFile(call, face, path), RECLAIMS)
-  yield* located('unlink', path, unlinking)
-}
-
-function* removeFile(call: Call, face: Face, path: Path): Op<void> {
-  const { directory, name } = yield* walkPath(call, face, path, 'parent')
-  yield* unlinkEntry(call, directory, name)
-}
-
-/** The type of what is there; undefined when nothing is. */
-function* lookAt(face: Face, path: Path): Op<number | undefined> {
-  try {
-    return yield* face.core.read(face.who, function* (call) {
-      const inode = yield* resolvePath(call, face, path, 'nofollow')
-      return inode.mode & 0o170000
-    })
-  } catch (error) {
-    if (FilesystemError.is(error) && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Refuses what rmdir would refuse in the end, before anything is removed. EBUSY: the root; EINVAL and ENOTEMPTY: dots. */
-const assertRemovable = (face: Face, path: Path): Op<void> =>
-  face.core.read(face.who, function* (call) {
-    const { last } = yield* walkPath(call, face, path, 'parent')
-    if (last === 'root') throw new FilesystemError('EBUSY')
-    if (last !== 'name') throw new FilesystemError(last === 'dot' ? 'EINVAL' : 'ENOTEMPTY')
-  })
-
-/** Entries that one transaction of rm removes. */
-const REMOVE_ENTRIES = 64
-
-/** Empties a directory and removes it. Files go in bounded transactions; a name that came meanwhile goes too. */
-export function* removeTree(face: Face, path: Path): Op<void> {
-  const { core, who } = face
-  for (;;) {
-    let failed = path
-    const emptied = core.run(
-      who,
-      function* (call) {
-        failed = path
-        const directory = yield* resolvePath(call, face, path, 'nofollow')
-        assertReadable(call, directory)
-        const page = yield* listPage(call, directory, 0n, REMOVE_ENTRIES)
-        const inner: Buffer[] = []
-        let current = directory
-        for (const { name, type } of page) {
-          if (type === S_IFDIR) {
-            inner.push(name)
-            continue
-          }
-          failed = toEntryPath(path, name)
-          yield* unlinkEntry(call, current, name)
-          current = yield* call.inode(directory.ino)
-        }
-        return { inner, isLast: page.length < REMOVE_ENTRIES }
-      },
-      { reclaims: true },
-    )
-    let step: { inner: Buffer[]; isLast: boolean }
-    try {
-      step = yield* emptied
-    } catch (error) {
-      if (FilesystemError.is(error) && error.syscall === undefined) {
-        throw error.locate({ syscall: failed === path ? 'scandir' : 'unlink', path: failed.shown })
-      }
-      throw error
-    }
-    for (const name of step.inner) yield* removeTree(face, toEntryPath(path, name))
-    if (step.isLast) break
-  }
-  const last = core.run(
-    who,
-    function* (call) {
-      const place = yield* walkPath(call, face, path, 'parent')
-      if (place.last === 'root') throw new FilesystemError('EBUSY')
-      yield* removeDirectory(call, place.directory, place.name)
-    },
-    { reclaims: true },
-  )
-  yield* located('rmdir', path, last)
 }

@@ -61,9 +61,18 @@ function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: str
     promises: Object.assign(promisesOf(face), runtimeOnlyPromisesOf(face)),
     constants,
   })
+  warnLike(fs, nodeFs)
   shapeLike(fs, nodeFs)
   shapeLike((fs as unknown as ViveFileSystem).promises, nodeFs.promises)
   return fs as unknown as ViveFileSystem
+}
+
+/** Constants that newer versions warn of are node's own properties, warning included. */
+function warnLike(ours: object, node: object): void {
+  for (const name of ['F_OK', 'R_OK', 'W_OK', 'X_OK']) {
+    const own = Object.getOwnPropertyDescriptor(node, name)
+    if (own?.get !== undefined) Object.defineProperty(ours, name, own)
+  }
 }
 
 /** Functions have the names and numbers of parameters of node's: some callers look. */

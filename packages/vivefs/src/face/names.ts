@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import type { Call } from '../core/call.ts'
 import { createEntry } from '../core/create.ts'
-import { linkInode, removeDirectory, unlinkEntry } from '../core/link.ts'
+import { linkInode, unlinkEntry } from '../core/link.ts'
 import {
   isDirectory,
   isSymlink,
@@ -129,21 +129,6 @@ function trimSlashes(bytes: Buffer, from: number): number {
 function parentEnd(bytes: Buffer, end: number): number {
   const slash = bytes.lastIndexOf(SLASH, end - 1)
   return slash < 0 ? 0 : slash === 0 ? 0 : trimSlashes(bytes, slash)
-}
-
-export function rmdir(face: Face, path: unknown): Op<void> {
-  const at = toPath(path)
-  return located(
-    'rmdir',
-    at,
-    face.core.run(face.who, (call) => removeAt(call, face, at), RECLAIMS),
-  )
-}
-
-function* removeAt(call: Call, face: Face, path: Path): Op<void> {
-  const place = yield* walkTo(call, face, path)
-  if (place.last === 'root') throw new FilesystemError('EBUSY')
-  yield* removeDirectory(call, place.directory, place.name)
 }
 
 export function unlink(face: Face, path: unknown): Op<void> {

@@ -4,10 +4,11 @@
  */
 import * as acls from './acls.ts'
 import * as attributes from './attributes.ts'
-import { readdir, rm } from './directories.ts'
+import { readdir } from './directories.ts'
 import * as files from './files.ts'
 import * as names from './names.ts'
 import { realpath } from './realpath.ts'
+import { rm, rmdir } from './removal.ts'
 import * as xattrs from './xattrs.ts'
 
 /** By path. */
@@ -36,7 +37,7 @@ export const byPath = {
   removexattr: xattrs.removexattr,
   rename: names.rename,
   rm,
-  rmdir: names.rmdir,
+  rmdir,
   setAcl: acls.setAcl,
   setxattr: xattrs.setxattr,
   stat: attributes.stat,

@@ -2,8 +2,8 @@
 import { posix } from 'node:path'
 import { type Op, runAsync, runSync } from '../op.ts'
 import { cwdOf, type Face } from './context.ts'
-import { rm } from './directories.ts'
 import { mkdtemp } from './names.ts'
+import { rm } from './removal.ts'
 
 const HOW = { recursive: true, force: true } as const
 

@@ -7,15 +7,16 @@ import nodeFs from 'node:fs'
 import { devNull } from 'node:os'
 import { types } from 'node:util'
 import { FilesystemError } from '../errors.ts'
+import { nodeMajor } from './arguments.ts'
 
 export type Form = 'callback' | 'sync' | 'promises'
 
 type Anything = (...args: unknown[]) => unknown
 
 /** A name below what is no directory: nothing can be found, made or removed there. */
-const NOWHERE = `${devNull}/vivefs`
+export const NOWHERE = `${devNull}/vivefs`
 /** A descriptor that no process has. */
-const NO_DESCRIPTOR = 0x7fff_ffff
+export const NO_DESCRIPTOR = 0x7fff_ffff
 
 /** Functions of a descriptor; all others take a path first, some of them a descriptor as well. */
 const ofDescriptors = /^(close|fchmod|fchown|fdatasync|fstat|fsync|ftruncate|futimes|read|readv|write|writev)$/
@@ -24,7 +25,7 @@ const ofDescriptors = /^(close|fchmod|fchown|fdatasync|fstat|fsync|ftruncate|fut
 const twoPaths = new Set(['copyFile', 'cp', 'link', 'rename', 'symlink'])
 
 /** Functions that take a descriptor where others take a path only. */
-const eitherWay = new Set(['appendFile', 'readFile', 'truncate', 'writeFile'])
+const eitherWay = new Set(['appendFile', 'readFile', 'writeFile', ...(nodeMajor < 24 ? ['truncate'] : [])])
 
 const isValidDescriptor = (value: unknown): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= NO_DESCRIPTOR

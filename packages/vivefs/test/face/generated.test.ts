@@ -94,7 +94,10 @@ const functions: Record<string, readonly (readonly [kind: Kind, usual: Value])[]
     ['path', at('dir')],
     ['rmOptions', { recursive: true }],
   ],
-  rmdir: [['path', at('empty')]],
+  rmdir: [
+    ['path', at('empty')],
+    ['rmOptions', undefined],
+  ],
   stat: [
     ['path', at('file')],
     ['statOptions', undefined],
