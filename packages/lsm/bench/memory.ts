@@ -28,8 +28,10 @@ const dataBytes = memoryBytes * Number(values.times)
 const boundBytes = 1.5 * memoryBytes + 150 * MIB
 const VALUE_BYTES = 1000
 const ENCODINGS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
-type Level = LsmLevel<Buffer, Buffer>
 const count = Math.floor(dataBytes / (VALUE_BYTES + 16))
+
+const openAt = (path: string) => new LsmLevel<Buffer, Buffer>(path, { memoryBytes, ...ENCODINGS })
+type Level = ReturnType<typeof openAt>
 
 let greatest = 0
 const look = (): void => {
@@ -86,7 +88,7 @@ async function check(level: Level): Promise<void> {
 
 async function child(): Promise<void> {
   const path = mkdtempSync(join(process.env.VIVEFS_BENCH_DIR ?? tmpdir(), 'lsm-memory-'))
-  const level: Level = new LsmLevel<Buffer, Buffer>(path, { memoryBytes, ...ENCODINGS })
+  const level = openAt(path)
   const timer = setInterval(look, 20)
   try {
     await check(level)

@@ -7,8 +7,7 @@ import type { DbStats } from '../db/stats.ts'
 import { LevelError } from '../error.ts'
 import type { MediaMap } from '../media-map/media-map.ts'
 import type { RelocationReport } from '../policy/relocator.ts'
-import type { LsmFormat, LsmLevelOptions } from './abstract-face.ts'
-import { DirectFace } from './direct-face.ts'
+import { AbstractFace, type LsmFormat, type LsmLevelOptions } from './abstract-face.ts'
 import type { EncodedRangeOptions } from './entry-reader.ts'
 import {
   addOperations,
@@ -59,7 +58,7 @@ const RANGE_KEYS = ['gt', 'gte', 'lt', 'lte'] as const
  * An LSM-tree database behind the `AbstractLevel` interface, in pure TypeScript. What it does beyond that interface is announced in
  * `supports.additionalMethods`.
  */
-export class LsmLevel<K = string, V = string> extends DirectFace<K, V> {
+export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   /** @param location a directory, or `memory:`; only a name in messages where `options.media` are given */
   constructor(location: string, options?: LsmLevelOptions<K, V> | undefined) {
     super(location, options)
@@ -77,7 +76,8 @@ export class LsmLevel<K = string, V = string> extends DirectFace<K, V> {
   /** Nobody but the engine has to see the operations. */
   #isPlain(operations: readonly Operation[]): boolean {
     if (this.status !== 'open' || !Array.isArray(operations)) return false
-    return this.unobserved && !operations.some(isDelegated)
+    if (!(this.hooks.prewrite as unknown as { noop: boolean }).noop || this.listenerCount('write') > 0) return false
+    return !operations.some(isDelegated)
   }
 
   async #batchBelow(operations: readonly Operation[], options: object | undefined): Promise<void> {
