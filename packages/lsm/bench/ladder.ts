@@ -119,6 +119,18 @@ function checkCounters(media: Readonly<Record<string, Medium>>): void {
   }
 }
 
+/** Sizes with which the tree has three levels below level 0, each of several tables. */
+function sizesOf(bytes: number) {
+  const baseBytes = Math.max(MIB, Math.floor(bytes / 32))
+  const tableBytes = Math.ceil(baseBytes / 32)
+  return {
+    baseBytes,
+    tableBytes,
+    tableBytesMax: 4 * tableBytes,
+    memtableBytes: Math.min(8 * MIB, Math.ceil(baseBytes / 4)),
+  }
+}
+
 async function main(): Promise<void> {
   const [mib = '2048'] = process.argv.slice(2).filter((arg) => !arg.startsWith('--') && !arg.endsWith('.html'))
   const html = process.argv[process.argv.indexOf('--html') + 1]
@@ -127,12 +139,9 @@ async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'lsm-ladder-'))
   const media = openMedia(directory)
   const policy = ladder(RUNGS)
-  const options = { media, home: ['ssd'], policy, valueEncoding: 'buffer', memtableBytes: 8 * MIB } as const
+  const options = { media, home: ['ssd'], policy, valueEncoding: 'buffer' } as const
   try {
-    const level = new LsmLevel<string, Buffer>('ladder', {
-      ...options,
-      baseBytes: Math.max(MIB, (Number(mib) * MIB) / 32),
-    })
+    const level = new LsmLevel<string, Buffer>('ladder', { ...options, ...sizesOf(Number(mib) * MIB) })
     await level.open()
     await fill(level, count)
     await level.flush()
