@@ -12,14 +12,16 @@ const CREATED_GENERATION = 1
 
 /**
  * Whether what lies on the media is a creation that did not come to its end and nothing else: labels of one volume all of whose home media are
- * given, no complete generation of its file table, and not a zone in use behind the table's own. Such a volume never held a file, so a new
+ * given, no complete generation of its file table, and on no medium a zone in use behind the table's own. Such a volume never held a file, so a new
  * creation may take its place. What cannot be proved is false; so is a store of keys, where another creator may be at work just now.
  * PFAOF_FORMAT, PFAOF_IO.
  */
 export function* isUnfinishedCreation(given: MediaByName): Op<boolean> {
   const labels = new Map<string, Superblock>()
   for (const [name, medium] of Object.entries(given)) {
-    const label = yield* findLabel(yield* probe(name, medium))
+    const one = yield* probe(name, medium)
+    if (one.reports.some(({ zone, state }) => state !== 'empty' && !ANCHORS.includes(zone))) return false
+    const label = yield* findLabel(one)
     if (label !== undefined) labels.set(name, label)
   }
   const [first, ...others] = labels.values()
@@ -45,7 +47,7 @@ function* holdsNothing(name: string, medium: Medium, { media, volumeId }: Superb
   const number = media.findIndex((record) => record.name === name)
   const one = new VolumeMedium({ number, name, medium, home: true, volumeId })
   yield* one.report()
-  if (one.keyed || one.reports.some(({ zone, state }) => state !== 'empty' && !ANCHORS.includes(zone))) return false
+  if (one.keyed) return false
   try {
     return (yield* replayHome(one)) === undefined
   } catch (error) {

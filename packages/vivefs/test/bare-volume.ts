@@ -1,6 +1,5 @@
 /** A volume for tests of what lies below the node:fs face: the store, the core and the inner face on one database. */
 
-import type { AbstractLevel } from 'abstract-level'
 import { MemoryLevel } from 'memory-level'
 import type { Core } from '../src/core/core.ts'
 import type { Credentials } from '../src/core/mode.ts'
@@ -9,7 +8,7 @@ import type { Fsal } from '../src/fsal/types.ts'
 import { runFsck } from '../src/fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from '../src/fsck/report.ts'
 import type { Runtime } from '../src/runtime.ts'
-import type { Database } from '../src/store/database.ts'
+import type { AnyLevel, Database } from '../src/store/database.ts'
 import { type LevelStore, type LevelStoreOptions, openLevelStore } from '../src/store/index.ts'
 import { mountVolume } from '../src/volume.ts'
 
@@ -53,11 +52,7 @@ export const memoryDatabase = (): MemoryLevel<Buffer, Buffer> =>
   new MemoryLevel<Buffer, Buffer>({ keyEncoding: 'buffer', valueEncoding: 'buffer', storeEncoding: 'buffer' })
 
 /** Opens, or makes, a volume on a database. Closing it leaves a database of the caller open. */
-export async function openBare(
-  // biome-ignore lint/suspicious/noExplicitAny: the encodings of a database do not matter here
-  database: AbstractLevel<any, any, any> = memoryDatabase(),
-  options: BareOptions = {},
-): Promise<BareVolume> {
+export async function openBare(database: AnyLevel = memoryDatabase(), options: BareOptions = {}): Promise<BareVolume> {
   return mount(await openLevelStore(database, options), options)
 }
 

@@ -12,10 +12,12 @@
 import { access, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { openDirectoryEngine } from '../engine/directory.ts'
+import { openLsmDatabase } from '../engine/lsm.ts'
 import { readVolumeFile, syncDirectory, writeVolumeFile } from '../engine/volume-file.ts'
 import { ViveError } from '../errors.ts'
+import type { AnyLevel } from '../store/database.ts'
 import { markerKey, markerValue } from '../store/key.ts'
-import { copyRows, equalRows, type RowDatabase } from './copy-rows.ts'
+import { copyRows, equalRows } from './copy-rows.ts'
 
 export interface ConvertProgress {
   readonly phase: 'copy' | 'verify'
@@ -92,12 +94,10 @@ export async function convertVolume(where: string, options: ConvertOptions = {})
 
 async function copyInto(
   place: string,
-  source: RowDatabase,
+  source: AnyLevel,
   { onProgress, signal }: ConvertOptions,
 ): Promise<Omit<ConvertReport, 'converted'>> {
-  const { LsmLevel } = await import('@vivefs/lsm')
-  const target = new LsmLevel<Uint8Array, Uint8Array>(place, { keyEncoding: 'view', valueEncoding: 'view' })
-  await target.open()
+  const target = await openLsmDatabase(place)
   try {
     let total: number | undefined
     const tell = (phase: ConvertProgress['phase'], loaded: number): void => {

@@ -4,10 +4,7 @@
  * I1: after `copyRows` was cut off, the target holds the source's rows up to some key, or older values of them: it goes on
  *     behind the target's last key, and `equalRows` finds and corrects what has changed in the source since.
  */
-import type { AbstractLevel } from 'abstract-level'
-
-// biome-ignore lint/suspicious/noExplicitAny: formats and default encodings do not matter
-export type RowDatabase = AbstractLevel<any, any, any>
+import type { AnyLevel } from '../store/database.ts'
 
 const BATCH_BYTES = 4 << 20
 const READ_ROWS = 256
@@ -25,11 +22,11 @@ type Told = (progress: RowProgress) => void | Promise<void>
 
 /** Writes of the target, in bounded batches. */
 class Writer {
-  readonly #database: RowDatabase
+  readonly #database: AnyLevel
   #operations: object[] = []
   #bytes = 0
 
-  constructor(database: RowDatabase) {
+  constructor(database: AnyLevel) {
     this.#database = database
   }
 
@@ -56,7 +53,7 @@ class Writer {
   }
 }
 
-async function* rowsOf(database: RowDatabase, after?: Uint8Array): AsyncGenerator<readonly Row[], void> {
+async function* rowsOf(database: AnyLevel, after?: Uint8Array): AsyncGenerator<readonly Row[], void> {
   const iterator = database.iterator({ ...(after === undefined ? {} : { gt: after }), ...VIEWS })
   try {
     for (;;) {
@@ -70,7 +67,7 @@ async function* rowsOf(database: RowDatabase, after?: Uint8Array): AsyncGenerato
 }
 
 /** Copies what is behind the last row of the target. The source must not change meanwhile. */
-export async function copyRows(source: RowDatabase, target: RowDatabase, told: Told): Promise<void> {
+export async function copyRows(source: AnyLevel, target: AnyLevel, told: Told): Promise<void> {
   const last = (await target.keys({ reverse: true, limit: 1, keyEncoding: 'view' }).all())[0] as Uint8Array | undefined
   const writer = new Writer(target)
   const progress: RowProgress = { bytes: 0, rows: 0 }
@@ -86,7 +83,7 @@ export async function copyRows(source: RowDatabase, target: RowDatabase, told: T
 }
 
 /** Compares row by row, and makes the target equal where it is not; answers how many rows were corrected. */
-export async function equalRows(source: RowDatabase, target: RowDatabase, told: Told): Promise<number> {
+export async function equalRows(source: AnyLevel, target: AnyLevel, told: Told): Promise<number> {
   const writer = new Writer(target)
   const progress: RowProgress = { bytes: 0, rows: 0 }
   const copies = flat(rowsOf(target))

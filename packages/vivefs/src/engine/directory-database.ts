@@ -1,6 +1,7 @@
 /** What the engines of a directory have in common: opening on a full disk, the name of the holder, the reserve of space. */
+
 import { statfsSync } from 'node:fs'
-import type { AbstractLevel } from 'abstract-level'
+import type { AnyLevel } from '../store/database.ts'
 import type { Engine } from './engine.ts'
 import { removeHolder, writeHolder } from './holder.ts'
 import { DiskReserve, spendReserve } from './reserve.ts'
@@ -19,8 +20,7 @@ export function bufferBytesFor(directory: string, bytesMax: number): number {
 
 export interface DirectoryDatabase {
   readonly name: string
-  // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings do not matter
-  readonly database: AbstractLevel<any, any, any>
+  readonly database: AnyLevel
   /** Size of its memtable. */
   readonly bufferBytes: number
   /** Rewrites what is live. */

@@ -1,7 +1,8 @@
 /** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
+
 import type { MediaMap } from '@vivefs/lsm'
-import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
+import type { AnyLevel } from '../store/database.ts'
 import type { SpaceGuard } from '../store/store.ts'
 import type { DirectoryEngine } from './volume-file.ts'
 
@@ -10,8 +11,7 @@ export type { MediaMap }
 export interface Engine {
   /** `memory`, `level`, `lsm`, or `custom` for a database that the caller opened. */
   readonly name: string
-  // biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
-  readonly database: AbstractLevel<any, any, any>
+  readonly database: AnyLevel
   /** Close the database together with the volume. */
   readonly ownsDatabase: boolean
   /** The identity that the place was prepared with, for a directory. */

@@ -3,6 +3,7 @@
  * volume is opened.
  */
 import { join } from 'node:path'
+import type { LsmLevel } from '@vivefs/lsm'
 import { bufferBytesFor, openDirectoryDatabase } from './directory-database.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { openFailure, type VolumeDirectory } from './volume-directory.ts'
@@ -23,6 +24,14 @@ export async function openLsmEngine(place: VolumeDirectory, options: EngineOptio
   })
   const compact = () => database.compactRange()
   return await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes, compact })
+}
+
+/** A database for binary rows at a place of its own, made if it is not there. */
+export async function openLsmDatabase(place: string): Promise<LsmLevel<Uint8Array, Uint8Array>> {
+  const { LsmLevel } = await import('@vivefs/lsm')
+  const database: LsmLevel<Uint8Array, Uint8Array> = new LsmLevel(place, { keyEncoding: 'view', valueEncoding: 'view' })
+  await database.open()
+  return database
 }
 
 /** Without the lock, and without a write: beside a writer, or on what is left of a damaged database. */

@@ -2,16 +2,16 @@
  * Where a volume lives, by one argument: `memory://`, a directory, `lsm:DIR`, `level:DIR`, media with a policy, or an abstract-level
  * database.
  */
+
 import { fileURLToPath } from 'node:url'
-import type { AbstractLevel } from 'abstract-level'
 import { ViveError } from '../errors.ts'
+import type { AnyLevel } from '../store/database.ts'
 import { openDirectoryEngine } from './directory.ts'
 import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
 import { openMemoryEngine } from './memory.ts'
 import { isTiers, openTiersEngine, type Tiers } from './tiers.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: formats and default encodings of a caller's database do not matter
-export type Where = string | URL | Tiers | AbstractLevel<any, any, any>
+export type Where = string | URL | Tiers | AnyLevel
 
 /** Databases that a volume of this process stands on, over all copies of this module. */
 const registry = Symbol.for('vivefs.databases')

@@ -11,13 +11,13 @@ const MEMORY_BYTES = 64 * 1024 * 1024
 
 /** Media by name, and where what goes (docs/tiers.md). The media stay the caller's to close, after the volume. */
 export interface Tiers {
-  readonly media: NonNullable<LsmLevelOptions['media']>
+  readonly media: NonNullable<LsmLevelOptions<Buffer, Buffer>['media']>
   /** Default: the media in the order in which they were given; a full one falls to the next. It may be another at every opening. */
-  readonly policy?: LsmLevelOptions['policy']
+  readonly policy?: LsmLevelOptions<Buffer, Buffer>['policy']
   /** Names of the media that keep the table of files; default the first that can. */
-  readonly home?: LsmLevelOptions['home']
+  readonly home?: LsmLevelOptions<Buffer, Buffer>['home']
   /** How idle files move to where the policy wants them; false: they do not. */
-  readonly relocation?: LsmLevelOptions['relocation']
+  readonly relocation?: LsmLevelOptions<Buffer, Buffer>['relocation']
 }
 
 export const isTiers = (where: unknown): where is Tiers =>

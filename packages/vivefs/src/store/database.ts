@@ -2,7 +2,6 @@
  * What the store uses of an abstract-level database, with binary keys and values spelled out on every call: an instance
  * whose own default encodings are others works as well.
  */
-import type { AbstractLevel } from 'abstract-level'
 import { FilesystemError, ViveError } from '../errors.ts'
 import type { Bytes } from './store.ts'
 
@@ -54,8 +53,27 @@ export interface Database {
   valueEncoding(name: string): { readonly format: string }
 }
 
+/**
+ * Any abstract-level database, whatever its formats and default encodings. The generic class cannot say that: the types of its hooks follow
+ * the very subclass, so an instance is, or is not, one of `AbstractLevel<any, any, any>` as the compiler happens to look at it.
+ */
+export interface AnyLevel {
+  readonly status: string
+  readonly supports: object
+  open(): Promise<void>
+  close(): Promise<void>
+  // biome-ignore lint/suspicious/noExplicitAny: encodings of the instance's own
+  get(key: any, options?: any): Promise<any>
+  // biome-ignore lint/suspicious/noExplicitAny: encodings of the instance's own
+  batch(operations: any, options?: any): Promise<void>
+  // biome-ignore lint/suspicious/noExplicitAny: encodings of the instance's own
+  iterator(options?: any): any
+  // biome-ignore lint/suspicious/noExplicitAny: encodings of the instance's own
+  keys(options?: any): any
+}
+
 /** The one place where the generic types of abstract-level (which follow an instance's default encodings) are left. */
-export const asDatabase = <F, K, V>(db: AbstractLevel<F, K, V>): Database => db as unknown as Database
+export const asDatabase = (db: AnyLevel): Database => db as unknown as Database
 
 /** Whether the database announces an extra that abstract-level does not know. */
 const announces = (db: Database, name: 'batchSync' | 'iteratorSync'): boolean =>

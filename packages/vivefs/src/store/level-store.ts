@@ -6,13 +6,20 @@
  * I2: validating, appending to the queue and running the effects is one synchronous step.
  * I3: what a transaction reads is its own writes over the newest committed state at the instant of the read.
  */
-import type { AbstractLevel } from 'abstract-level'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import { drivenSync, type Op } from '../op.ts'
 import { type Acknowledgement, CommitQueue } from './commit-queue.ts'
 import { Committed } from './committed.ts'
 import { ConflictSet } from './conflict-set.ts'
-import { asDatabase, binaryEncodings, type Database, openFailure, syncAbility, type WriteRow } from './database.ts'
+import {
+  type AnyLevel,
+  asDatabase,
+  binaryEncodings,
+  type Database,
+  openFailure,
+  syncAbility,
+  type WriteRow,
+} from './database.ts'
 import { type Gate, makeGate } from './gate.ts'
 import { keyText } from './key.ts'
 import { type LevelStoreOptions, unrefTimer } from './options.ts'
@@ -41,10 +48,7 @@ const settled = Promise.resolve()
  * Opens the database if need be. Throws ERR_VIVEFS_ENGINE when it does not open or cannot hold binary keys and values,
  * ERR_VIVEFS_LOCKED when another process has it.
  */
-export async function openLevelStore<F, K, V>(
-  db: AbstractLevel<F, K, V>,
-  options: LevelStoreOptions = {},
-): Promise<LevelStore> {
+export async function openLevelStore(db: AnyLevel, options: LevelStoreOptions = {}): Promise<LevelStore> {
   const database = asDatabase(db)
   try {
     if (database.status !== 'open') await database.open()
