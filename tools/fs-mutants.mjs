@@ -4,10 +4,10 @@
  * (operators, constants, conditions, texts of options) in a copy of the sources, runs the differential suite on each and
  * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--list` (prints the
  * faults without running). A fault that makes the tests hang is caught: they have five minutes, or ten times what they
- * take without a fault.
+ * take without a fault, and 4 GiB of memory.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import ts from 'typescript'
 import { root } from './steps.mjs'
@@ -145,14 +145,38 @@ const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 // The first difference ends a test: what is caught is caught soon.
 const env = { ...process.env, VIVEFS_FIRST_DIFFERENCE: '1' }
 
+const MEMORY_MAX = 4 * 2 ** 30
+const PAGE_BYTES = 4096
+
+/** Resident bytes of all processes of a group, as /proc tells (proc(5)); 0 where there is none. */
+function memoryOf(group) {
+  let pages = 0
+  for (const name of existsSync('/proc/self/stat') ? readdirSync('/proc') : []) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')
+      if (Number(fields[2]) === group) pages += Number(fields[21])
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return pages * PAGE_BYTES
+}
+
 /** Whether the tests pass on a copy; the whole group of processes is killed when it takes too long. */
 function passes(copy, timeoutMs) {
   return new Promise((resolve) => {
     const args = [vitest, 'run', '--config', join(copy, 'vitest.config.mjs')]
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore', env, detached: true })
-    const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), timeoutMs)
+    const stop = () => process.kill(-child.pid, 'SIGKILL')
+    const timer = setTimeout(stop, timeoutMs)
+    // A loop that a fault made endless may fill memory long before its time is over.
+    const watch = setInterval(() => memoryOf(child.pid) > MEMORY_MAX && stop(), 1000)
     child.on('exit', (code) => {
       clearTimeout(timer)
+      clearInterval(watch)
       resolve(code === 0)
     })
   })
