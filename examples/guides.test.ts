@@ -51,7 +51,20 @@ const declared = (code: string): string[] =>
   [...code.matchAll(/^(?:await using|const|let) (\w+)/gm)].map(([, name]) => name!)
 
 /** A guide may speak of `vive` without opening it. */
-const OPENED = "import { ViveFS } from 'vivefs'\nconst vive = await ViveFS.open('memory://')\n"
+const OPENED = "const vive = await ViveFS.open('memory://')\n"
+
+/** Each name once, though several blocks import it. */
+function importsOf(lines: readonly string[]): string {
+  const names = new Map<string, Set<string>>()
+  const others: string[] = []
+  for (const line of lines) {
+    const [, list, module] = /^import \{ (.*?) \} from '(.*?)'$/.exec(line) ?? []
+    if (list === undefined) others.push(line)
+    else for (const name of list.split(', ')) names.set(module!, (names.get(module!) ?? new Set()).add(name))
+  }
+  const named = [...names].map(([module, all]) => `import { ${[...all].join(', ')} } from '${module}'`)
+  return [...new Set(others), ...named].join('\n')
+}
 
 /** The programs of a page: its blocks one after the other, from the start again where a name is declared anew. */
 function programsOf(text: string): string[] {
@@ -71,8 +84,8 @@ function programsOf(text: string): string[] {
   }
   return programs.map(({ code, imports, names }) => {
     const isOpened = names.has('vive') || !/\bvive\b/.test(code)
-    const whole = [...imports].filter((line) => isOpened || !line.includes('{ ViveFS }'))
-    return `${isOpened ? '' : OPENED}${whole.join('\n')}\n${code}`
+    const whole = importsOf([...imports, ...(isOpened ? [] : ["import { ViveFS } from 'vivefs'"])])
+    return `${whole}\n${isOpened ? '' : OPENED}${code}`
   })
 }
 

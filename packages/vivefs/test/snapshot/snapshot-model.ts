@@ -87,8 +87,9 @@ export class SnapshotModel {
     for (const name of this.#snapshots.keys()) if (random.chance(0.15)) await this.#look(name)
   }
 
-  /** Names and numbers of what there is; then nothing of it is left. */
+  /** One more rollback (a short run may have had none), names and numbers of what there is; then nothing of it is left. */
   async finish(): Promise<void> {
+    await this.#rollback()
     for (const name of this.#snapshots.keys()) await this.#look(name)
     for (const name of [...this.#forks.keys()]) {
       await this.#compareFork(name)
