@@ -305,7 +305,9 @@ function* deleteExtents(call: Call, inode: Inode, first: number, last: number): 
  * hold, or -1 when nobody knows; then the trims count.
  */
 export function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes: number): Op<void> {
-  if (inode.epochs.length >= EPOCHS_MAX && first > 0) throw new FilesystemError('EBUSY')
+  // Epochs go from the list with the last byte in them. A trim that still counts takes its bytes from the inode only while its epoch is listed.
+  const isAll = first === 0 && hiddenBytes === inode.allocatedBytes
+  if (inode.epochs.length >= EPOCHS_MAX && !isAll) throw new FilesystemError('EBUSY')
   // A trim that counts meets each hidden extent as one row: partial rows on an older epoch's base would count twice.
   for (const tail of inode.tails) if (tail.index < first || hiddenBytes < 0) yield* foldTail(call, inode, tail)
   let dataBytes = hiddenBytes
@@ -316,7 +318,7 @@ export function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes
   }
   // The bytes leave the inode now; the volume's counter gives them back while the jobs delete.
   if (hiddenBytes > 0) inode.allocatedBytes -= hiddenBytes
-  const kept = first === 0 ? [] : inode.epochs.map(({ epoch, end }) => ({ epoch, end: Math.min(end, first) }))
+  const kept = isAll ? [] : inode.epochs.map(({ epoch, end }) => ({ epoch, end: Math.min(end, first) }))
   inode.epochs = [{ epoch: inode.nextEpoch, end: NO_CUT }, ...kept]
   inode.nextEpoch++
   inode.tails = []

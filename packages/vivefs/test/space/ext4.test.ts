@@ -182,3 +182,17 @@ test('more than may move at once is refused, with nothing changed', async () => 
   expect([after.size, after.blocks]).toEqual([before.size, before.blocks])
   await closeClean(volume)
 })
+
+test('a shift from the start while a trim still counts: no byte is counted twice or never', async () => {
+  const { volume, handle } = await aFile(4096)
+  const { fsal } = volume
+  // With a hole, so that nobody knows what a cut hides before its rows are read.
+  await runAsync(fsal.write(root, handle, { offset: 0, data: Buffer.alloc(1500 * 4096, 9) }))
+  await runAsync(fsal.fallocate(root, handle, { mode: 'punch', offset: 8192, length: 4096, keepSize: true }))
+  await Promise.all([
+    runAsync(fsal.setattr(root, handle, { size: 700 * 4096 })),
+    runAsync(fsal.fallocate(root, handle, { mode: 'collapse', offset: 0, length: 4096 })),
+  ])
+  expect((await runAsync(fsal.getattr(root, handle, undefined))).size).toBe(699 * 4096)
+  await closeClean(volume)
+})
