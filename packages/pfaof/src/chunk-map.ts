@@ -137,10 +137,12 @@ export class ChunkMap {
     const at = this.#waypoint(offset)
     let first = this.#segments[at]
     if (first === undefined) {
+      const end = this.#endOf(at)
       const chunks = yield* this.#load(at)
       first = chunks[0]!
       if (chunks.length > 1) first.chunks = chunks
-      this.#keep(at, first)
+      // A chunk that the writer added while these were read belongs to the segment as well.
+      if (this.#endOf(at) === end) this.#keep(at, first)
     }
     const place = find(first, offset)
     if (place === undefined) throw this.#damaged(this.#ats[at]!)
@@ -221,19 +223,27 @@ export class ChunkMap {
     }
   }
 
+  /** Adds the chunks up to the one that holds `offset`. Of several readers that walk at once, each adds what is next when it finds it. */
   *#walk(offset: number): Op<void> {
-    const cursor = this.#cursor(this.#frontier.at, this.end, WALK_BYTES)
+    let cursor = this.#cursor(this.#frontier.at, this.end, WALK_BYTES)
     while (offset >= this.#frontier.fileOffset) {
-      const { at, header } = yield* this.#continue(cursor, this.#frontier.fileOffset)
-      if (header.ordinal !== this.#frontier.ordinal) throw this.#damaged(at)
-      this.add(at, header.payloadBytes)
+      const { fileOffset, ordinal } = this.#frontier
+      const { at, header } = yield* this.#continue(cursor, fileOffset)
+      if (header.ordinal !== ordinal) throw this.#damaged(at)
+      if (this.#frontier.fileOffset === fileOffset) this.add(at, header.payloadBytes)
+      else cursor = this.#cursor(this.#frontier.at, this.end, WALK_BYTES)
     }
+  }
+
+  /** File offset behind the last chunk of a segment. */
+  #endOf(index: number): number {
+    return this.#offsets[index + 1] ?? this.#frontier.fileOffset
   }
 
   *#load(index: number): Op<ChunkPlace[]> {
     const from = this.#ats[index]!
     let fileOffset = this.#offsets[index]!
-    const end = this.#offsets[index + 1] ?? this.#frontier.fileOffset
+    const end = this.#endOf(index)
     // A large chunk is alone in its segment, and only its head is needed; small ones come with all their bytes.
     const next = this.#ats[index + 1] ?? this.#frontier.at
     const cursor = this.#cursor(from, next, this.#larges[index] ? headBytes(end - fileOffset) : next - from)

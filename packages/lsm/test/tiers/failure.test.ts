@@ -149,11 +149,7 @@ async function countOperations(): Promise<Record<Rung, (on: FaultRule['on']) => 
   ) as Record<Rung, (on: FaultRule['on']) => number>
 }
 
-/*
- * With VIVEFS_DEEP=1 only, for as long as a known defect stands (docs/tiers.md, "Known defect"): with other work on all cores a read of a young
- * table on SMR or tape now and then finds no chunk and answers LEVEL_CORRUPTION.
- */
-describe.skipIf(!DEEP)('a medium of the ladder', () => {
+describe('a medium of the ladder', () => {
   for (const rung of RUNGS) {
     for (const [what, on, effect, count] of EFFECTS) {
       test(
