@@ -9,6 +9,7 @@ const benches = {
   log: 'pfaof',
   store: 'vivefs',
   face: 'vivefs',
+  fs: 'vivefs',
   snapshots: 'vivefs',
   memtable: 'lsm',
   table: 'lsm',
@@ -40,7 +41,7 @@ await build({
   format: 'esm',
   target: 'node20',
   tsconfig: join(root, 'tsconfig.json'),
-  external: ['abstract-level', 'classic-level', 'cli-table3', 'level', 'memory-level', 'msgpackr'],
+  external: ['abstract-level', 'classic-level', 'cli-table3', 'level', 'memfs', 'memory-level', 'msgpackr'],
   logLevel: 'error',
 })
 process.exit(run(process.execPath, ['--expose-gc', join(outdir, `${name}.js`), ...args]))
