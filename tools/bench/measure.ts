@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** One measurement of one workload. */
 export interface Sample {
@@ -24,13 +26,26 @@ export async function measure(work: () => Promise<number>): Promise<Sample> {
   return { operations, cpuUs: user + system, wallUs }
 }
 
+const REST_MS = 100
+/** CPU time in it that is not work. */
+const REST_CPU_US = 3000
+/** Times in a row. */
+const RESTS = 3
+const RESTS_MAX = 300
+
 /**
- * The same, after one run that does not count: code is optimized in place. A collection forced in between would throw
- * optimized code away.
+ * Waits until this process rests, threads included: until what a database does in the background is done, whichever it is and however it
+ * does that, and until what was written before is on the disk. Gives up after half a minute.
  */
-export async function measureWarm(work: () => Promise<number>): Promise<Sample> {
-  await work()
-  return measure(work)
+export async function settled(): Promise<void> {
+  // Node has no call for it. Where there is no such command the next flush may have to wait for the pages of the work before.
+  await new Promise<void>((resolve) => execFile('sync', () => resolve()))
+  for (let rests = 0, i = 0; rests < RESTS && i < RESTS_MAX; i++) {
+    const cpu = process.cpuUsage()
+    await delay(REST_MS)
+    const { user, system } = process.cpuUsage(cpu)
+    rests = user + system < REST_CPU_US ? rests + 1 : 0
+  }
 }
 
 /**

@@ -27,6 +27,7 @@ export function printReport(
     wordWrap: true,
   })
   for (const { title, unit, cells, ship, moonshot, moonshotShare, shipTarget, moonshotTarget } of verdicts) {
+    if (cells.length === 0) continue // not wanted this time
     const share = moonshotShare === undefined ? '' : ` (${Math.round(Math.min(moonshotShare, 9.99) * 100)} %)`
     table.push([
       title,

@@ -5,6 +5,7 @@
  *
  *     --rounds N           default 5
  *     --peers a,b          default all: lsm, classic-level, lmdb, memory-level, better-sqlite3
+ *     --rows a,b           only these workloads (fill, putAwaited, getSync, ...) and those that share a database with them
  *     --quick              a tenth of the work, for trying things out
  *     --no-install         leave out peers that would have to be installed
  *     --out DIRECTORY      default evidence: bench-kv.json and bench-kv.html
@@ -15,13 +16,14 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runBenchmark } from '../../../tools/bench/rounds.ts'
 import { PEERS } from './kv/peers.ts'
-import { FULL, QUICK, runWorkloads } from './kv/workloads.ts'
+import { FULL, QUICK, runWorkloads, WORKLOADS } from './kv/workloads.ts'
 import { YARDSTICKS } from './kv/yardsticks.ts'
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     peers: { type: 'string' },
+    rows: { type: 'string' },
     quick: { type: 'boolean', default: false },
     install: { type: 'boolean', default: true },
     out: { type: 'string', default: 'evidence' },
@@ -31,13 +33,17 @@ const { values: options } = parseArgs({
   },
   allowNegative: true,
 })
+const rows = options.rows?.split(',')
+for (const row of rows ?? []) {
+  if (!(WORKLOADS as readonly string[]).includes(row)) throw new Error(`no workload ${row} (${WORKLOADS.join()})`)
+}
 const counts = options.quick ? QUICK : FULL
 
 /** One peer, one round: prints its samples as one line. */
 async function child(name: string, path: string): Promise<void> {
   const peer = PEERS.find((each) => each.name === name)
   if (peer === undefined) throw new Error(`no peer ${name}`)
-  const samples = await runWorkloads(peer, path, counts, Number(options.seed))
+  const samples = await runWorkloads(peer, path, { counts, seed: Number(options.seed), rows })
   process.stdout.write(`\n${JSON.stringify(samples)}\n`)
 }
 
@@ -56,7 +62,7 @@ function parent(): Promise<void> {
     peers: options.peers?.split(','),
     mayInstall: options.install,
     out: options.out,
-    args: options.quick ? ['--quick'] : [],
+    args: [...(options.quick ? ['--quick'] : []), ...(options.rows === undefined ? [] : ['--rows', options.rows])],
   })
 }
 
