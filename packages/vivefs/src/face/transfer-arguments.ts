@@ -8,6 +8,7 @@ import {
   assertInteger,
   assertObject,
   bytesOfView,
+  nodeMajor,
   outOfRange,
   wrongType,
   wrongValue,
@@ -36,13 +37,12 @@ const READ_BYTES_DEFAULT = 16 * 1024
 const isView = (value: unknown): value is View => ArrayBuffer.isView(value)
 const isOptions = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** A position that is checked; undefined is the file's own. */
-function toPosition(position: unknown): number | undefined {
+/** A position that is checked, for a transfer of so many bytes; undefined is the file's own. */
+function toPosition(position: unknown, bytes: number): number | undefined {
   if (position === undefined || position === null) return undefined
   if (typeof position === 'bigint') {
-    if (position < -1n || position > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw outOfRange('position', `>= -1 && <= ${Number.MAX_SAFE_INTEGER}`, position)
-    }
+    const [min, max] = nodeMajor < 22 ? [-(2n ** 63n), 2n ** 63n - 1n] : [-1n, 2n ** 63n - 1n - BigInt(bytes)]
+    if (position < min || position > max) throw outOfRange('position', `>= ${min} && <= ${max}`, position)
     return position < 0n ? undefined : Number(position)
   }
   if (typeof position !== 'number') throw wrongType('position', 'an integer or of type bigint', position)
@@ -130,7 +130,8 @@ export function toReadInto(form: TransferForm, args: readonly unknown[]): ReadIn
   if (byteLength === 0) throw wrongValue('buffer', buffer, 'is empty and cannot be written')
   if (bytes < 0) throw outOfRange('length', '>= 0', bytes)
   if (offset + bytes > byteLength) throw outOfRange('length', `<= ${byteLength - offset}`, bytes)
-  const from = form === 'promises' ? toLoosePosition(position) : toPosition(position)
+  const isLoose = form === 'promises' && nodeMajor < 22
+  const from = isLoose ? toLoosePosition(position) : toPosition(position, bytes)
   return { buffer, into: into.subarray(offset, offset + bytes), position: from }
 }
 

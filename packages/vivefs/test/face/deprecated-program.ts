@@ -29,7 +29,7 @@ for (const [name, call] of Object.entries(calls)) {
     results.push([name, call() ?? null])
   } catch (error) {
     const { code, syscall, message } = error as NodeJS.ErrnoException
-    results.push([name, code, syscall, message])
+    results.push([name, code, syscall, message.replace(`number (${fd})`, 'number (fd)')])
   }
   // Warnings come in the next turn.
   await new Promise(setImmediate)

@@ -181,8 +181,11 @@ export async function compareCases(form: Form, tree: readonly Step[], cases: rea
         }
       }
       const results = [await run(inCase(real), step), await run(inCase(ours), step)]
-      // Node 24's rmSync has no name for some of its own refusals: nothing to compare with.
-      if ((results[0] as { thrown?: { code?: unknown } } | undefined)?.thrown?.code === '') continue
+      // Node 24's rmSync has no name for some of its own refusals, and has removed something by then: nothing to compare with.
+      if ((results[0] as { thrown?: { code?: unknown } } | undefined)?.thrown?.code === '') {
+        isFresh = false
+        continue
+      }
       isFresh = results.every((result) => typeof result === 'object' && result !== null && 'thrown' in result)
       for (const look of left) {
         for (const [index, side] of [inCase(real), inCase(ours)].entries()) {
