@@ -76,12 +76,23 @@ export function* putLabel(medium: VolumeMedium, block: Superblock): Op<void> {
     if (!created) throw new PfaofError('PFAOF_EXISTS', `${medium.name} has a label`)
     return
   }
-  if (medium.reports[0]?.state !== 'empty') yield* medium.reset(0)
+  yield* clearLabel(medium)
   const writer = new ZoneWriter(medium, 0, block.epoch, 0, medium.reports[0]?.capacityBytes ?? 0)
   yield* writeLabel(writer, block, LABEL_FILE)
   if (medium.wholeObjects) yield* writer.commitHeld()
   else yield* medium.finish(0)
   yield* medium.flush()
+}
+
+/** Makes the zone of the label empty; what a creation that was cut off has left of one goes. PFAOF_MEDIUM_UNFIT. */
+function* clearLabel(medium: VolumeMedium): Op<void> {
+  if (medium.reports[0]?.state === 'empty') return
+  if (!medium.erasable) return yield* medium.reset(0)
+  if (medium.reports.some(({ zone, state }) => zone > 0 && state !== 'empty')) {
+    const what = `${medium.name} holds data that is no volume's, and its space returns only by erasing all of it`
+    throw new PfaofError('PFAOF_MEDIUM_UNFIT', `${what}: erase it first`)
+  }
+  yield* medium.erase()
 }
 
 /** Removes a label that is a key; the others are written over. */

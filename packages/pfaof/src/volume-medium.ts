@@ -151,6 +151,22 @@ export class VolumeMedium {
     }
   }
 
+  /** Space returns only with all of it. */
+  get erasable(): boolean {
+    return this.medium.caps.reclaim === 'whole-medium' && this.medium.erase !== undefined
+  }
+
+  /** Empties all zones, where `erasable`. */
+  *erase(): Op<void> {
+    try {
+      yield* wait(() => this.medium.erase!())
+      this.gate.written++
+    } catch (error) {
+      throw fromMedium(error, `erasing ${this.name}`, this.name)
+    }
+    yield* this.report()
+  }
+
   *finish(zone: number): Op<void> {
     try {
       if (this.zonesNow) this.medium.finishSync!(zone)

@@ -4,6 +4,7 @@ import type { Bytes } from '../bytes.ts'
 import { isLevelError, LevelError } from '../error.ts'
 import type { Op } from '../op.ts'
 import { fileName, type Storage } from '../storage/storage.ts'
+import type { TrafficReason } from '../storage/traffic.ts'
 import { type BlobPointer, readPointer } from './blob-pointer.ts'
 
 /** Files that stay open; opening one again costs a look into a table. */
@@ -30,10 +31,13 @@ export function partOf(pointer: BlobPointer, offset: number, bytes: number): Blo
  */
 export class BlobFiles {
   readonly #storage: Storage
+  readonly #reason: TrafficReason
   readonly #open = new Map<number, AppendFile>()
 
-  constructor(storage: Storage) {
+  /** `reason`: what the bytes that are read are counted for; those for users make heat. */
+  constructor(storage: Storage, reason: TrafficReason = 'user') {
     this.#storage = storage
+    this.#reason = reason
   }
 
   /** The value on the spot; undefined: something has to be waited for, drive {@link read}. LEVEL_CORRUPTION, LEVEL_IO_ERROR. */
@@ -74,7 +78,7 @@ export class BlobFiles {
   *#find(pointer: BlobPointer): Op<AppendFile> {
     let file: AppendFile
     try {
-      file = yield* this.#storage.open(pointer.kind, pointer.file)
+      file = yield* this.#storage.open(pointer.kind, pointer.file, this.#reason)
     } catch (error) {
       if (!this.#storage.readOnly || !isLevelError(error) || error.code !== 'LEVEL_CORRUPTION') throw error
       throw new LevelError('LEVEL_STALE', 'the writer has moved the value since: refresh and try again', error)

@@ -3,7 +3,7 @@ import type { Bytes } from '../bytes.ts'
 import type { BlobFileMeta } from '../manifest/version-edit.ts'
 import type { Op } from '../op.ts'
 import type { CreateOptions, Storage } from '../storage/storage.ts'
-import type { BlobFiles } from './blob-files.ts'
+import { BlobFiles } from './blob-files.ts'
 import { encodeBlobHeader } from './blob-format.ts'
 import type { ValueItem } from './value-sink.ts'
 
@@ -14,6 +14,8 @@ const APPEND_BYTES = 1 << 20
 export class BlobOutputs {
   readonly #storage: Storage
   readonly #blobs: BlobFiles
+  /** Where values that move are read: not as users do. */
+  readonly sources: BlobFiles
   readonly #create: CreateOptions
   readonly #files = new Map<number, AppendFile>()
   bytesWritten = 0
@@ -21,6 +23,7 @@ export class BlobOutputs {
   constructor(storage: Storage, blobs: BlobFiles, create: CreateOptions) {
     this.#storage = storage
     this.#blobs = blobs
+    this.sources = new BlobFiles(storage, 'blob-rewrite')
     this.#create = create
   }
 
@@ -35,7 +38,7 @@ export class BlobOutputs {
       parts.push(encodeBlobHeader(number))
     }
     for (const { head, value } of items) {
-      const moved = value instanceof Uint8Array ? value : yield* this.#blobs.read(value)
+      const moved = value instanceof Uint8Array ? value : yield* this.sources.read(value)
       parts.push(head, moved)
       bytes += head.length + moved.length
       if (bytes < APPEND_BYTES) continue

@@ -23,9 +23,9 @@ export function mapText(map: MediaMap): string {
     return `${name}${state === 'online' ? '' : ` (${state})`}\n${sizeText(liveBytes)} of ${sizeText(capacityBytes)}`
   })
   const table = new Table({ head: ['', ...heads], ...PLAIN })
-  for (const { title, level } of rowsOf(map)) {
+  for (const row of rowsOf(map)) {
     const cells = map.media.map(({ name }) => {
-      const { files, bytes, garbageBytes } = cellOf(map, level, name)
+      const { files, bytes, garbageBytes } = cellOf(map, row, name)
       if (files.length === 0) return ''
       const dead = garbageBytes === 0 ? '' : `\n${Math.round((100 * garbageBytes) / bytes)} % garbage`
       const copies = files.filter(({ kind }) => kind === 'index').length
@@ -33,7 +33,7 @@ export function mapText(map: MediaMap): string {
       if (copies > 0) named.push(`${copies} copies of indexes`)
       return `${named.join(', ')}\n${sizeText(bytes)}${dead}`
     })
-    table.push([title, ...cells])
+    table.push([row.title, ...cells])
   }
   return `policy ${map.policy}\n${table.toString()}`
 }

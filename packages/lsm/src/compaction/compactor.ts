@@ -295,7 +295,7 @@ export class Compactor {
     for (const { blobs } of outputs) {
       for (const { file: number, kind } of blobs ?? []) {
         if (kind !== 'log' || versions.blobs.has(number) || logs.some((log) => log.number === number)) continue
-        const file = yield* storage.open('log', number)
+        const file = yield* storage.open('log', number, 'log')
         yield* file.seal()
         logs.push({ number, kind, bytes: file.size, createdMs: now() })
       }
@@ -328,11 +328,10 @@ export class Compactor {
           stopped: () => this.#closing,
         }),
       )
-      const created = Math.min(
-        this.#engine.now(),
-        ...[...empty].map((file) => versions.blobs.get(file)?.createdMs ?? Number.POSITIVE_INFINITY),
-      )
-      yield* this.#install(files, { ...editOf(picked, result.outputs), blobs: files.blobs.metas(created) })
+      yield* this.#install(files, {
+        ...editOf(picked, result.outputs),
+        blobs: files.blobs.metas(this.#youngest(empty)),
+      })
       this.#counters.compactions++
       this.#counters.bytesRead += sumBytes(inputs)
       this.#counters.bytesCompacted += files.bytesWritten
@@ -342,6 +341,14 @@ export class Compactor {
       version.unref()
     }
     yield* this.#sweep()
+  }
+
+  /** When the youngest data of these files was flushed: what is moved together ages together, and nothing too soon. */
+  #youngest(files: ReadonlySet<number>): number {
+    const { versions, now } = this.#engine
+    let youngest = 0
+    for (const file of files) youngest = Math.max(youngest, versions.blobs.get(file)?.createdMs ?? now())
+    return files.size === 0 ? now() : youngest
   }
 
   /** Of the files to empty, those that these tables refer to. */

@@ -78,12 +78,13 @@ export class JobRunner {
 
   *#here({ job, memtables, files, stopped }: RunRequest): Op<JobResult> {
     const sources = yield* openSources(job, memtables, this.#engine.tables)
-    const { mergeOperator: operator, blobs } = this.#engine
+    const { mergeOperator: operator } = this.#engine
+    const { sources: values } = files.blobs
     return yield* runJob(job, {
       sources,
       operator,
       store: files,
-      readValue: (pointer) => blobs.read(pointer),
+      readValue: (pointer) => values.read(pointer),
       pause: () => this.#pause(stopped),
     })
   }

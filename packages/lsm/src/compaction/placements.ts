@@ -1,3 +1,4 @@
+import { referredBytes } from '../blob/reclaim.ts'
 import { type Bytes, compareBytes } from '../bytes.ts'
 import type { Memtable } from '../memtable/memtable.ts'
 import { runSync } from '../op.ts'
@@ -47,6 +48,15 @@ export function depthOf(level: number, version: Version, { options }: Compaction
   return level === 0 ? 0 : Math.max(1, level - levelTargets(version, options).base + 1)
 }
 
+/** The place of a level in the tree. */
+export function whereOf(
+  engine: CompactionEngine,
+  version: Version,
+  level: number,
+): Pick<Asked, 'level' | 'depth' | 'lastLevel'> {
+  return { level, depth: depthOf(level, version, engine), lastLevel: level === LEVELS - 1 }
+}
+
 type Known = Omit<Asked, 'file' | 'reason' | 'bytesExpected' | 'lowerKey' | 'upperKey'>
 
 /** What is known of data that lies in tables and goes to `level`. */
@@ -57,19 +67,21 @@ export function knownOf(
   inputs: readonly TableMeta[],
 ): Known {
   const nowMs = engine.now()
-  let [youngest, oldest, reads] = [0, nowMs, 0]
-  for (const { number, createdMs } of inputs) {
+  let [youngest, oldest, reads, apart] = [0, nowMs, 0, 0]
+  for (const table of inputs) {
+    const { number, createdMs } = table
+    apart += referredBytes(table)
     youngest = Math.max(youngest, createdMs)
     oldest = Math.min(oldest, createdMs)
     reads += engine.storage.heatOf(number).readsPerHour(nowMs)
   }
+  const bytes = sumBytes(inputs)
   return {
-    level,
-    depth: depthOf(level, version, engine),
-    lastLevel: level === LEVELS - 1,
+    ...whereOf(engine, version, level),
     ageMsMin: Math.max(0, nowMs - youngest),
     ageMsMax: Math.max(0, nowMs - oldest),
-    heat: heatOf(reads, sumBytes(inputs)),
+    heat: heatOf(reads, bytes),
+    valuesPerByte: apart / Math.max(1, bytes),
   }
 }
 
@@ -77,7 +89,7 @@ export function knownOf(
 export function flushAsked(memtables: readonly Memtable[], bytesExpected: number): Asked {
   const [lowerKey, upperKey] = edgesOf(memtables)
   const where = { file: 'table', level: 0, depth: 0, lastLevel: false, reason: 'flush' } as const
-  return { ...where, bytesExpected, lowerKey, upperKey, ageMsMin: 0, ageMsMax: 0, heat: 0 }
+  return { ...where, bytesExpected, lowerKey, upperKey, ageMsMin: 0, ageMsMax: 0, heat: 0, valuesPerByte: 0 }
 }
 
 function edgesOf(memtables: readonly Memtable[]): [Bytes, Bytes] {

@@ -282,10 +282,15 @@ export class LsmDb {
     return mapOf(this.tree, this.settings.now())
   }
 
-  /** Moves files that lie elsewhere than the policy wants them. `force`: all of them now, else as the timer does. LEVEL_READ_ONLY. */
+  /**
+   * Moves files that lie elsewhere than the policy wants them. `force`: everything written so far, now; else as the timer does.
+   * LEVEL_READ_ONLY.
+   */
   async relocate(force: boolean): Promise<RelocationReport> {
     const { relocator } = this.writer
-    return relocator === undefined ? { files: 0, bytes: 0 } : await relocator.round(force)
+    if (relocator === undefined) return { files: 0, bytes: 0 }
+    if (force) await this.flush()
+    return await relocator.round(force)
   }
 
   /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */

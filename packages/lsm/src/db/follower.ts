@@ -42,7 +42,7 @@ export class Follower {
     const logs: Followed[] = []
     let last = 0
     for (const number of neededLogs(storage, versions)) {
-      const file = yield* storage.open('log', number)
+      const file = yield* storage.open('log', number, 'log')
       if (file.size === 0) break
       const log = known.get(number) ?? {
         number,

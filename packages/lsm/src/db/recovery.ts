@@ -76,7 +76,7 @@ export function* replayLogs(
   let last = 0
   let ended = false
   for (const number of o.logs ?? neededLogs(storage, versions)) {
-    const file = yield* storage.open('log', number)
+    const file = yield* storage.open('log', number, 'log')
     if (ended || file.size === 0) {
       ended = true
       dropped.push(number)

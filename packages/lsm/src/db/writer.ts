@@ -284,7 +284,7 @@ function* recoveryFlush(
   } catch (error) {
     if (!isTransient(error)) throw error
     // A later sync has to find all before it durable.
-    for (const slot of slots) yield* (yield* storage.open('log', slot.logNumber)).sync()
+    for (const slot of slots) yield* (yield* storage.open('log', slot.logNumber, 'log')).sync()
     return error
   }
   for (const { number } of logs) yield* removeUnneeded(storage, versions, number)

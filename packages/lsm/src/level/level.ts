@@ -253,8 +253,9 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   }
 
   /**
-   * Moves tables to where the policy's `relocate` wants them, as happens by itself from time to time. `force`: all of them now, without regard
-   * to the allowance of bytes and to how long they have been where they are.
+   * Moves tables and files with values to where the policy's `relocate` wants them, as happens by itself from time to time. `force`: what was
+   * written so far, now, without regard to the allowance of bytes and to how long the files have been where they are. LEVEL_NO_SPACE,
+   * LEVEL_IO_ERROR: no medium that the policy names takes a file; those before it have moved.
    */
   async relocate(options: { readonly force?: boolean } = {}): Promise<RelocationReport> {
     if (this.status === 'opening') return this.deferAsync(() => this.relocate(options))

@@ -17,12 +17,14 @@ export interface FileView {
   readonly number: number
   /** Level of the tree; -1: logs, the manifest, files with values. */
   readonly level: number
+  /** Values that lie apart from their keys: a blob file, or a log that has stayed for them. */
+  readonly holdsValues: boolean
   /** Where its bytes lie; several where a medium was full before its end. Empty: it has none. */
   readonly media: readonly string[]
   readonly bytes: number
   /** Bytes that nobody needs any more: values without pointers; of tables the share of tombstones, about. */
   readonly garbageBytes: number
-  /** Since its oldest data was flushed. */
+  /** Since its data was flushed: of a table the oldest, of a file with values the youngest. */
   readonly ageMs: number
   /** Reads per MiB and hour since the database was opened, decayed. */
   readonly heat: number
@@ -55,16 +57,17 @@ export function mapOf(tree: Tree, nowMs: number): MediaMap {
     const info = storage.stat(kind, number)
     const table = kind === 'table' || kind === 'index' ? tables.get(number) : undefined
     const values = kind === 'log' || kind === 'blob' ? versions.blobs.get(number) : undefined
-    const reads = kind === 'table' ? storage.heatOf(number).readsPerHour(nowMs) : 0
+    const reads = kind === 'table' || values !== undefined ? storage.heatOf(number).readsPerHour(nowMs) : 0
     return {
       kind,
       number,
       level: table?.level ?? -1,
+      holdsValues: values !== undefined,
       media: [...new Set((info?.extents ?? []).map(({ medium }) => medium))],
       bytes,
       garbageBytes:
         values === undefined ? (kind === 'table' ? (table?.garbage ?? bytes) : 0) : bytes - values.liveBytes,
-      ageMs: Math.max(0, nowMs - (table?.createdMs ?? info?.createdMs ?? nowMs)),
+      ageMs: Math.max(0, nowMs - ((table ?? values ?? info)?.createdMs ?? nowMs)),
       heat: heatOf(reads, bytes),
       volatile: storage.forgets(kind, number),
     }

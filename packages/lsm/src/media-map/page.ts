@@ -72,12 +72,12 @@ export function mapSvg(map: MediaMap): string {
   const width = LEFT + COLUMN * map.media.length
   let body = map.media.map((medium, i) => head(medium, LEFT + COLUMN * i)).join('\n')
   let y = TOP
-  for (const [row, { title, level }] of rowsOf(map).entries()) {
-    const cells = map.media.map(({ name }) => cellOf(map, level, name))
+  for (const [n, row] of rowsOf(map).entries()) {
+    const cells = map.media.map(({ name }) => cellOf(map, row, name))
     const drawn = cells.map((cell, i) => boxes(cell, LEFT + COLUMN * i, y, widest))
     const height = Math.max(44, ...drawn.map((cell) => cell.height + 16))
-    body += `<rect x="0" y="${y}" width="${width}" height="${height}" fill="${row % 2 === 0 ? '#f2f5f8' : '#ffffff'}"/>`
-    body += `<text x="8" y="${y + 20}" class="name">${title}</text>`
+    body += `<rect x="0" y="${y}" width="${width}" height="${height}" fill="${n % 2 === 0 ? '#f2f5f8' : '#ffffff'}"/>`
+    body += `<text x="8" y="${y + 20}" class="name">${row.title}</text>`
     for (const [i, { svg }] of drawn.entries()) {
       const { files, bytes } = cells[i]!
       body += svg

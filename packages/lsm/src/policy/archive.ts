@@ -25,9 +25,16 @@ const TAPE_BLOCK_BYTES = 16_384
 /** Data on tape comes back only when it is read this many times as often as cold data may be. */
 const RETURN_FACTOR = 4
 
+/** Logs, the manifest, and levels above the last one. Files with values are not rewritten with the levels: they age wherever their keys are. */
+function isRewritten({ file, lastLevel, reason }: PlacementRequest): boolean {
+  if (file === 'log' || file === 'manifest') return true
+  return !lastLevel && !(file === 'blob' && reason === 'move')
+}
+
 /**
  * Metadata stays on flash, data goes to cold media and then to tape, by age and heat: a file sinks when even its youngest data is old enough
- * and nobody reads it, and it rises again when it is read. New data is always on `hot`: levels above the last one are rewritten anyway.
+ * and nobody reads it, and it rises again when it is read. New data is always on `hot`: levels above the last one are rewritten anyway. So
+ * are tables that are for the most part pointers to values in other files: one look at a tape is enough for a value.
  *
  * @example
  * const policy = archive({ hot: ['nvme'], cold: ['smr'], tape: ['lto'], metadataBelow: Buffer.from([0x40]) })
@@ -55,9 +62,10 @@ export function archive(o: ArchiveOptions): MediaPolicy {
     if (metadataBelow === undefined) return false
     return compareBytes(lowerKey, metadataBelow) < 0 && compareBytes(upperKey, metadataBelow) <= 0
   }
-  const place = ({ file, lastLevel, lowerKey, upperKey, ageMsMin, heat }: PlacementRequest): Placement => {
-    if (file === 'log' || file === 'manifest' || !lastLevel) return onHot
-    if (isMetadata({ lowerKey, upperKey })) return onHot
+  const place = (request: PlacementRequest): Placement => {
+    const { file, ageMsMin, heat } = request
+    if (isRewritten(request) || isMetadata(request)) return onHot
+    if (file === 'table' && request.valuesPerByte >= 1) return onHot
     if (ageMsMin < coldMs || heat >= hotReads) return onHot
     return tape !== undefined && ageMsMin >= tapeMs ? onTape : onCold
   }

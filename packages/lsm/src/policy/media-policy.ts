@@ -23,7 +23,10 @@ export interface MediumStatus {
 /** What a file will be, as far as it is known before it is written. */
 export interface PlacementRequest {
   readonly file: 'log' | 'manifest' | 'table' | 'blob'
-  /** Level of the tree that the file belongs to, as `stats().levels` numbers them; -1: log and manifest. */
+  /**
+   * Level of the tree that the file belongs to, as `stats().levels` numbers them; -1: log and manifest. A file with values (`blob`) belongs
+   * to the level whose tables refer to most of what is alive in it.
+   */
   readonly level: number
   /**
    * The place of the level among those in use, from the top: 0 is level 0, 1 the level that it is compacted into, and so on; -1: log and
@@ -38,9 +41,14 @@ export interface PlacementRequest {
   readonly lowerKey: Bytes
   /** ... to here; where files are cut at a key of `partition`, this is that key, and it is not among them. Both are empty where nothing is known (log, manifest). */
   readonly upperKey: Bytes
-  /** How long ago the youngest and the oldest data in it were flushed. */
+  /** How long ago the youngest and the oldest data in it were flushed, as far as that is known: of one file only one of both is. */
   readonly ageMsMin: number
   readonly ageMsMax: number
+  /**
+   * Of tables: bytes of values in other files that the entries point to, for each byte of their own. From 1 on the table is rather an index
+   * of those than data. 0 for a flush, and for files that are no tables.
+   */
+  readonly valuesPerByte: number
   /** Reads per MiB and hour of the data, decayed: half of it is from the last hour. */
   readonly heat: number
   readonly media: ReadonlyMap<string, MediumStatus>
@@ -75,7 +83,7 @@ export interface MediaPolicy {
   readonly partition?: readonly Bytes[]
   place(request: PlacementRequest): Placement
   /**
-   * Asked now and then for files that nobody rewrites; undefined: it stays where it is. A file is moved when `current` is not among the
+   * Asked now and then for tables and files with values that nobody rewrites; undefined: it stays where it is. A file is moved when `current` is not among the
    * media of the answer that can take it, or a better one can.
    */
   relocate?(request: PlacementRequest & { readonly current: string }): Placement | undefined

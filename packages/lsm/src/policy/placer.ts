@@ -129,7 +129,9 @@ export class Placer {
       const what = `named only ${answer.media.join(', ')}, where nothing survives loss of power: only for tables of level 0`
       throw this.#refusal(asked, 'place', what)
     }
-    const [first, ...others] = sorted(fit, media)
+    // A move is of a known size, and what was copied in vain is not always given back.
+    const bytes = asked.reason === 'move' ? asked.bytesExpected : 0
+    const [first, ...others] = sorted(fit, media, bytes)
     if (first === undefined) throw this.#noMedium(asked, fit)
     const index = this.#indexMedia(asked, answer, first, media)
     const { index: _, ...rest } = answer
@@ -217,9 +219,12 @@ export class Placer {
   }
 }
 
-/** Without those that are offline, the full ones last: they may have room in zones that are being written. */
-function sorted(names: readonly string[], media: ReadonlyMap<string, MediumStatus>): string[] {
+/** Without those that are offline, those without room for so many bytes last: they may have some in zones that are being written. */
+function sorted(names: readonly string[], media: ReadonlyMap<string, MediumStatus>, bytes = 0): string[] {
   const online = [...new Set(names)].filter((name) => media.get(name)!.state !== 'offline')
-  const isFull = (name: string) => Number(media.get(name)!.state === 'full')
+  const isFull = (name: string) => {
+    const { state, availableBytes } = media.get(name)!
+    return Number(state === 'full' || availableBytes < bytes)
+  }
   return online.sort((a, b) => isFull(a) - isFull(b))
 }

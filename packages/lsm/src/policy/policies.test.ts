@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { FileHeat, heatOf } from '../storage/heat.ts'
 import { archive } from './archive.ts'
 import { ladder } from './ladder.ts'
 import { loadPolicy } from './load-policy.ts'
@@ -25,6 +26,7 @@ function request(o: Partial<PlacementRequest> = {}): PlacementRequest {
     lowerKey: Buffer.from('k'),
     upperKey: Buffer.from('q'),
     ageMsMin: 0,
+    valuesPerByte: 0,
     ageMsMax: 0,
     heat: 0,
     media: new Map([
@@ -99,6 +101,18 @@ describe('archive', () => {
     expect(policy.place(aged(9000)).index).toEqual(['ssd'])
   })
 
+  test('lets values age wherever their keys are, and keeps tables of pointers on flash', () => {
+    const values = { ...aged(9000), file: 'blob', level: 0, depth: 0, lastLevel: false } as const
+    expect(policy.relocate!({ ...values, reason: 'move', current: 'ssd' })?.media[0]).toBe('tape')
+    expect(policy.relocate!({ ...values, reason: 'move', ageMsMin: 30 * HOUR_MS, current: 'ssd' })?.media[0]).toBe(
+      'smr',
+    )
+    expect(first({ ...values, reason: 'blob-rewrite' })).toBe('ssd')
+    expect(first({ ...values, ...metadata, reason: 'move' })).toBe('ssd')
+    expect(first({ ...aged(9000), valuesPerByte: 1 })).toBe('ssd')
+    expect(first({ ...aged(9000), valuesPerByte: 0.5 })).toBe('tape')
+  })
+
   test('brings data back only when it is read a good deal, so that nothing swings', () => {
     const wish = (current: string, hours: number, heat: number) => policy.relocate!({ ...aged(hours, heat), current })
     expect(wish('ssd', 25, 0)?.media[0]).toBe('smr')
@@ -137,4 +151,19 @@ test('an allowance comes in evenly, saves up an hour, and lets a file of any len
   expect(allowance.take(5000, HOUR_MS)).toBe(false)
   expect(allowance.take(5000, 3 * HOUR_MS)).toBe(true)
   expect(allowance.take(1, 3 * HOUR_MS)).toBe(false)
+})
+
+describe('heat', () => {
+  test('counts going somewhere: a pass through a file is one read, as many reads all over it are many', () => {
+    const [scanned, hopped] = [new FileHeat(0), new FileHeat(0)]
+    for (let i = 0; i < 100; i++) {
+      scanned.touch(i * 5000, 4096)
+      hopped.touch(((i * 37) % 100) * 1e6, 4096)
+    }
+    expect(scanned.readsPerHour(0)).toBeCloseTo(Math.LN2)
+    expect(hopped.readsPerHour(0)).toBeCloseTo(100 * Math.LN2)
+    expect(hopped.readsPerHour(HOUR_MS)).toBeCloseTo(50 * Math.LN2)
+    expect(heatOf(10, 4 << 20)).toBe(2.5)
+    expect(heatOf(10, 1000)).toBe(10)
+  })
 })

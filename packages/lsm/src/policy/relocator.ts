@@ -1,10 +1,10 @@
 import type { CompactionEngine } from '../compaction/engine.ts'
-import { knownOf } from '../compaction/placements.ts'
 import { isTransient, LevelError } from '../error.ts'
 import { runAsync } from '../op.ts'
 import { encodeIndexHeader } from '../storage/indexed-file.ts'
 import type { VolumeStorage } from '../storage/volume-storage.ts'
 import type { TableMeta } from '../table-meta.ts'
+import { type Candidate, candidatesOf, isThere } from './candidates.ts'
 import type { Placement } from './media-policy.ts'
 import { Allowance, type RelocationSettings } from './relocation.ts'
 
@@ -19,15 +19,16 @@ interface Wish {
   readonly sinceMs: number
 }
 
-/** A table, and where it should go. */
+/** A file, and where it should go. */
 interface Move {
-  readonly meta: TableMeta
+  readonly file: Candidate
   readonly placement: Placement
 }
 
 /**
- * Moves tables that nobody rewrites to where the policy wants them: a few at a time, rarely, and only when the policy has wanted the same for a
- * while. A move is pfaof's: a crash leaves the file whole on one of both media. A policy that throws, or a medium that fails, ends the round.
+ * Moves tables and files with values that nobody rewrites to where the policy wants them: a few at a time, rarely, and only when the policy has
+ * wanted the same for a while. A move is pfaof's: a crash leaves the file whole on one of both media. Where a medium fails or fills up, files go
+ * to the next choice of the policy; a policy that throws ends the round.
  */
 export class Relocator {
   readonly #engine: CompactionEngine
@@ -52,7 +53,7 @@ export class Relocator {
     this.#timer.unref()
   }
 
-  /** One look at all tables. `force`: without regard to allowance, rest and hold. Rounds take their turns. */
+  /** One look at all files. `force`: without regard to allowance, rest and hold. Rounds take their turns. */
   round(force: boolean): Promise<RelocationReport> {
     const round = this.#running.then(() => this.#round(force))
     this.#running = round.catch(() => {})
@@ -60,77 +61,87 @@ export class Relocator {
   }
 
   async #round(force: boolean): Promise<RelocationReport> {
-    let [files, bytes] = [0, 0]
+    const report = { files: 0, bytes: 0 }
     try {
-      for (const { meta, placement } of this.#wanted(force)) {
-        if (this.#abort.signal.aborted) break
-        if (!force && !this.#allowance.take(meta.bytes, this.#engine.now())) break
-        if (!(await this.#move(meta, placement))) continue
-        files++
-        bytes += meta.bytes
-      }
+      await this.#evading(() => this.#pass(force, report))
       this.failure = undefined
     } catch (error) {
-      if (this.#abort.signal.aborted) return { files, bytes }
-      const { placer } = this.#storage
-      placer.failed(error)
-      const failure = placer.asTransient(error)
+      if (this.#abort.signal.aborted) return report
+      const failure = this.#storage.placer.asTransient(error)
       if (isTransient(failure)) this.failure = failure
       throw failure
     }
-    return { files, bytes }
+    return report
   }
 
-  /** Tables that lie elsewhere than the policy wants them to, and have for long enough. */
+  /** Asks the policy anew when a medium failed or filled up: what is left goes to the next choice. */
+  async #evading(pass: () => Promise<void>): Promise<void> {
+    const { placer } = this.#storage
+    for (let left = placer.media().size; ; left--) {
+      try {
+        await pass()
+        return
+      } catch (error) {
+        if (this.#abort.signal.aborted || !placer.failed(error) || left <= 0) throw error
+      }
+    }
+  }
+
+  async #pass(force: boolean, report: { files: number; bytes: number }): Promise<void> {
+    for (const { file, placement } of this.#wanted(force)) {
+      if (this.#abort.signal.aborted) return
+      if (!force && !this.#allowance.take(file.bytes, this.#engine.now())) return
+      if (!(await this.#move(file, placement))) continue
+      report.files++
+      report.bytes += file.bytes
+    }
+  }
+
+  /** Files that lie elsewhere than the policy wants them to, and have for long enough. */
   #wanted(force: boolean): Move[] {
-    const { versions, now } = this.#engine
-    const nowMs = now()
+    const nowMs = this.#engine.now()
     const moves: Move[] = []
     const there = new Set<number>()
-    for (const { level, meta } of versions.current.tables()) {
-      there.add(meta.number)
-      if (level === 0) continue
-      const placement = this.#placementOf(level, meta)
-      if (placement === undefined) this.#wishes.delete(meta.number)
-      else if (this.#isDue(meta.number, placement.media[0], nowMs) || force) moves.push({ meta, placement })
+    for (const file of candidatesOf(this.#engine)) {
+      there.add(file.number)
+      const placement = this.#placementOf(file)
+      if (placement === undefined) this.#wishes.delete(file.number)
+      else if (this.#isDue(file, placement.media[0], nowMs) || force) moves.push({ file, placement })
     }
     for (const number of this.#wishes.keys()) if (!there.has(number)) this.#wishes.delete(number)
     for (const number of this.#movedMs.keys()) if (!there.has(number)) this.#movedMs.delete(number)
     return moves
   }
 
-  #placementOf(level: number, meta: TableMeta): Placement | undefined {
-    const { versions } = this.#engine
-    const current = this.#storage.mediumOf('table', meta.number)
+  #placementOf({ kind, number, asked }: Candidate): Placement | undefined {
+    const current = this.#storage.mediumOf(kind, number)
     if (current === undefined) return undefined
-    const { bytes: bytesExpected, smallest: lowerKey, largest: upperKey } = meta
-    const known = knownOf(this.#engine, versions.current, level, [meta])
-    const asked = { ...known, file: 'table', reason: 'move', bytesExpected, lowerKey, upperKey } as const
     const placement = this.#storage.placer.relocate(asked, current)
     return placement === undefined || placement.media[0] === current ? undefined : placement
   }
 
-  #isDue(number: number, medium: string, nowMs: number): boolean {
+  #isDue({ kind, number }: Candidate, medium: string, nowMs: number): boolean {
     const { holdMs, restMs } = this.#settings
     const wish = this.#wishes.get(number)
     if (wish?.medium !== medium) this.#wishes.set(number, { medium, sinceMs: nowMs })
     const sinceMs = wish?.medium === medium ? wish.sinceMs : nowMs
-    const writtenMs = this.#movedMs.get(number) ?? this.#storage.stat('table', number)?.createdMs ?? nowMs
+    const writtenMs = this.#movedMs.get(number) ?? this.#storage.stat(kind, number)?.createdMs ?? nowMs
     return nowMs - sinceMs >= holdMs && nowMs - writtenMs >= restMs
   }
 
-  /** False: it was compacted away meanwhile. */
-  async #move(meta: TableMeta, placement: Placement): Promise<boolean> {
+  /** False: it was compacted away, or emptied, meanwhile. */
+  async #move(file: Candidate, placement: Placement): Promise<boolean> {
+    const { kind, number, table } = file
     const version = this.#engine.versions.current.ref()
     try {
-      if (!version.levels.some((tables) => tables.includes(meta))) return false
-      await this.#copyEnd(meta, placement)
-      if (!(await this.#storage.move('table', meta.number, placement.media[0], this.#abort.signal))) return false
+      if (!isThere(this.#engine, file)) return false
+      if (table !== undefined) await this.#copyEnd(table, placement)
+      if (!(await this.#storage.move(kind, number, placement.media[0], this.#abort.signal))) return false
     } finally {
       version.unref()
     }
-    this.#movedMs.set(meta.number, this.#engine.now())
-    this.#wishes.delete(meta.number)
+    this.#movedMs.set(number, this.#engine.now())
+    this.#wishes.delete(number)
     return true
   }
 

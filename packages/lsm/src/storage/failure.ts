@@ -42,6 +42,8 @@ export function levelError(error: unknown, what: string): unknown {
     const help = 'delete something, add space or a medium, or let the policy name another'
     return new LevelError(known, `${what}: ${String(message)}; ${help}`, error, { medium })
   }
+  if (known === 'LEVEL_SYNC_UNAVAILABLE')
+    return new LevelError(known, `${what}: the medium answers only by promises: use the asynchronous call`, error)
   if (known !== undefined) return new LevelError(known, `${what}: ${String(message)}`, error, { medium })
   if (isPfaofError(error) || isMediumError(error))
     return new LevelError('LEVEL_IO_ERROR', `${what}: ${String(message)}`, error, { medium })

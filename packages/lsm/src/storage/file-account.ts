@@ -21,11 +21,11 @@ export class FileAccount {
     this.#rowOf(medium).written += bytes
   }
 
-  read(medium: string | undefined, bytes: number): void {
+  read(medium: string | undefined, offset: number, bytes: number): void {
     const heat = this.#heat
     if (heat === undefined || heat.reader === 'user') {
       this.#rowOf(medium).read += bytes
-      if (heat !== undefined) heat.reads++
+      if (heat !== undefined) heat.touch(offset, bytes)
     } else if (medium !== undefined) this.#traffic.row(medium, heat.reader).read += bytes
   }
 

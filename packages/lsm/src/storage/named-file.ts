@@ -50,10 +50,10 @@ export class NamedFile implements AppendFile {
   *read(offset: number, into: Uint8Array): Op<number> {
     try {
       const bytes = yield* this.#file.read(offset, into)
-      this.#account.read(this.#file.medium, bytes)
+      this.#account.read(this.#file.medium, offset, bytes)
       return bytes
     } catch (error) {
-      throw levelError(error, `${this.name}: read of ${into.length} bytes at ${offset}`)
+      throw levelError(error, `${this.name} on ${this.medium}: read of ${into.length} bytes at ${offset}`)
     }
   }
 
@@ -61,10 +61,10 @@ export class NamedFile implements AppendFile {
   readNow(offset: number, into: Uint8Array): number | undefined {
     try {
       const bytes = this.#file.readNow(offset, into) ?? this.#readStep(offset, into)
-      if (bytes !== undefined) this.#account.read(this.#file.medium, bytes)
+      if (bytes !== undefined) this.#account.read(this.#file.medium, offset, bytes)
       return bytes
     } catch (error) {
-      throw levelError(error, `${this.name}: read of ${into.length} bytes at ${offset}`)
+      throw levelError(error, `${this.name} on ${this.medium}: read of ${into.length} bytes at ${offset}`)
     }
   }
 

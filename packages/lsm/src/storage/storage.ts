@@ -39,8 +39,8 @@ export interface Storage {
   mediumOf(kind: FileKind, number: number): string | undefined
   /** Some of the file lies where loss of power takes it, though the database as a whole survives that. */
   forgets(kind: FileKind, number: number): boolean
-  /** How often a table is read. */
-  heatOf(table: number): FileHeat
+  /** How often a table, or a file with values, is read. */
+  heatOf(file: number): FileHeat
   /** Durable with the next sync of anything. Removing what is not there is no error. */
   remove(kind: FileKind, number: number): Op<void>
   /** Makes what was removed so far stay so: its space can be used again. */

@@ -27,6 +27,8 @@ const REASONS: Readonly<Record<FileKind, TrafficReason>> = {
   index: 'index',
   blob: 'blob-rewrite',
 }
+/** Kinds whose reads by users make heat. Numbers are unique among them. */
+const HOLDS_DATA: ReadonlySet<FileKind> = new Set<FileKind>(['table', 'log', 'blob'])
 const NOTHING = new Uint8Array(0)
 const LAST_LEVEL = 6
 
@@ -80,7 +82,8 @@ export class VolumeStorage implements Storage {
 
   /** Where a file goes of which nobody has said it. */
   #placementOf(kind: FileKind, bytesExpected: number): Placement {
-    const unknown = { bytesExpected, lowerKey: NOTHING, upperKey: NOTHING, ageMsMin: 0, ageMsMax: 0, heat: 0 }
+    const keys = { lowerKey: NOTHING, upperKey: NOTHING }
+    const unknown = { ...keys, bytesExpected, ageMsMin: 0, ageMsMax: 0, heat: 0, valuesPerByte: 0 }
     if (kind === 'log' || kind === 'manifest')
       return this.placer.place({ ...unknown, file: kind, level: -1, depth: -1, lastLevel: false, reason: 'create' })
     const file = kind === 'blob' ? 'blob' : 'table'
@@ -96,7 +99,7 @@ export class VolumeStorage implements Storage {
 
   *#open(kind: FileKind, number: number, reason: TrafficReason): Op<NamedFile> {
     const name = fileName(kind, number)
-    const heat = kind === 'table' && reason === 'user' ? this.heatOf(number) : undefined
+    const heat = HOLDS_DATA.has(kind) && reason === 'user' ? this.heatOf(number) : undefined
     try {
       return new NamedFile(name, yield* this.volume.open(name), new FileAccount(this.traffic, reason, heat))
     } catch (error) {
@@ -108,8 +111,8 @@ export class VolumeStorage implements Storage {
   /** A table goes with the copy of its index. */
   *remove(kind: FileKind, number: number): Op<void> {
     yield* this.#remove(fileName(kind, number))
+    if (HOLDS_DATA.has(kind)) this.#heat.delete(number)
     if (kind !== 'table') return
-    this.#heat.delete(number)
     if (this.#has('index', number)) yield* this.#remove(fileName('index', number))
   }
 
@@ -152,11 +155,11 @@ export class VolumeStorage implements Storage {
     return this.stat(kind, number)?.extents.some(({ medium }) => this.placer.forgets(medium)) === true
   }
 
-  heatOf(table: number): FileHeat {
-    let heat = this.#heat.get(table)
+  heatOf(file: number): FileHeat {
+    let heat = this.#heat.get(file)
     if (heat === undefined) {
       heat = new FileHeat(this.#now())
-      this.#heat.set(table, heat)
+      this.#heat.set(file, heat)
     }
     return heat
   }
