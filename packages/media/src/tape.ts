@@ -98,6 +98,8 @@ export class TapeMedium extends BaseMedium implements Imageable {
   readonly #cartridgeBytes: number
   /** Tape files in order; the last one has no filemark yet. */
   #files: TapeFile[] = []
+  /** The block read last: a read of less than a block leaves the rest in memory, as with a real drive. */
+  #block: { readonly index: number; readonly payload: Bytes } | undefined
 
   constructor(options: TapeOptions = {}) {
     const { zoneCount, zoneBytes } = geometryOption(options, { zoneCount: 256, zoneBytes: 64 << 20 })
@@ -207,16 +209,23 @@ export class TapeMedium extends BaseMedium implements Imageable {
       const at = offset + done
       const block = blockAt(file.ends, at)
       if (block === file.ends.length) break
-      const record = this.#cartridge.records[file.first + block]!
-      const payload = this.#cartridge.read(file.first + block)
-      const ms = this.timing.access(record.at - SUPERBLOCK_BYTES, RECORD_HEADER_BYTES + record.length, false)
+      const payload = await this.#readBlock(file.first + block)
       const from = at - (file.ends[block - 1] ?? 0)
       const piece = payload.subarray(from, from + into.length - done)
       into.set(piece, done)
       done += piece.length
-      await this.#spend(ms)
     }
     return done
+  }
+
+  async #readBlock(index: number): Promise<Bytes> {
+    if (this.#block?.index === index) return this.#block.payload
+    const record = this.#cartridge.records[index]!
+    const payload = this.#cartridge.read(index)
+    const ms = this.timing.access(record.at - SUPERBLOCK_BYTES, RECORD_HEADER_BYTES + record.length, false)
+    this.#block = { index, payload }
+    await this.#spend(ms)
+    return payload
   }
 
   /** Unfinished zones gain nothing (durability 'seal'): only a filemark makes the drive write its buffer out. */
@@ -254,6 +263,7 @@ export class TapeMedium extends BaseMedium implements Imageable {
       const at = record === undefined ? this.#cartridge.usedBytes : record.at - SUPERBLOCK_BYTES
       const ms = this.timing.access(at, 0, true)
       this.#cartridge.truncate(first)
+      this.#block = undefined
       this.#cartridge.sync()
       this.#index()
       this.forgetStale()

@@ -17,6 +17,7 @@ import { approximateBytes } from './approximate.ts'
 import { type CheckpointReport, checkpoint } from './checkpoint.ts'
 import { Follower } from './follower.ts'
 import { Following } from './following.ts'
+import { locate, type ValuePlace } from './locate.ts'
 import { type LoadedOperator, loadOperator } from './merge-operators.ts'
 import { type DbOptions, type DbSettings, PLACES_PART, settingsOf } from './options.ts'
 import { fetch, fetchNow, isElsewhere, lookup, lookupNow, resolve, type ValuePart } from './point-read.ts'
@@ -164,6 +165,17 @@ export class LsmDb {
     if (part === undefined || found.kind === BLOB) return take(valueBytes, valueStart, valueEnd, owner)
     const start = Math.min(valueEnd, valueStart + part.offset)
     return take(valueBytes, start, Math.min(valueEnd, start + part.bytes), owner)
+  }
+
+  /** Where the value of a key lies, as of now; undefined: there is none. */
+  async locate(key: Buffer): Promise<ValuePlace | undefined> {
+    const view = this.#view
+    view.retain()
+    try {
+      return await runAsync(locate(view, this.tree, key, this.lastSequence))
+    } finally {
+      view.release()
+    }
   }
 
   /** What is visible at a sequence number stays readable until the answer is called. */

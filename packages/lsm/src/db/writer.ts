@@ -112,7 +112,13 @@ export class Writer implements Pressure {
     this.compactor = compactor
     this.zones = new ZoneReclaimer(o.tree.storage.volume)
     const { relocation } = o.settings
-    if (relocation !== undefined) this.relocator = new Relocator(engine, o.tree.storage, relocation)
+    if (relocation !== undefined) {
+      const idle = new Idle(relocation.holdMs, o.settings.now())
+      const before = async () => {
+        if (idle.look(this.path.entries, o.settings.now()) && !this.memtables.active.empty) await this.flush()
+      }
+      this.relocator = new Relocator(engine, o.tree.storage, relocation, before)
+    }
     this.logs = logs(failed)
     this.memtables = new MemtableList({
       versions,
@@ -266,6 +272,25 @@ export class Writer implements Pressure {
     await this.compactor.close()
     await this.logs.close()
     this.changed()
+  }
+}
+
+/** Data ages from its flush on: where nothing is written for some time, what is in memory is flushed. */
+class Idle {
+  readonly #holdMs: number
+  #entries = 0
+  #sinceMs: number
+
+  constructor(holdMs: number, nowMs: number) {
+    this.#holdMs = holdMs
+    this.#sinceMs = nowMs
+  }
+
+  /** True: no entry came for long enough. */
+  look(entries: number, nowMs: number): boolean {
+    if (entries !== this.#entries) this.#sinceMs = nowMs
+    this.#entries = entries
+    return nowMs - this.#sinceMs >= this.#holdMs
   }
 }
 

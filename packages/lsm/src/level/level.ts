@@ -2,6 +2,7 @@ import type { AbstractBatchOperation } from 'abstract-level'
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
 import type { Bytes } from '../bytes.ts'
 import type { CheckpointReport } from '../db/checkpoint.ts'
+import type { ValuePlace } from '../db/locate.ts'
 import type { ValuePart } from '../db/point-read.ts'
 import type { DbStats } from '../db/stats.ts'
 import { LevelError } from '../error.ts'
@@ -156,6 +157,15 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
     const { db } = this
     const sequence = sequenceOf(options?.snapshot) ?? db.lastSequence
     return db.readNow(this.#key(key, options), sequence, takeAs('buffer'), partOf(offset, length)) as Buffer
+  }
+
+  /**
+   * Where the value of a key lies (medium, file, position); undefined: there is none. The value is not read: many reads from a tape, or from
+   * a disk with heads, go fastest in the order of their positions.
+   */
+  async locate(key: K, options?: EncodingOptions): Promise<ValuePlace | undefined> {
+    if (this.status === 'opening') return this.deferAsync(() => this.locate(key, options))
+    return await this.db.locate(this.#key(key, options))
   }
 
   /** Entries of a range, on the spot, as of now. To be closed. */

@@ -25,6 +25,7 @@ export function MANIFEST(): object {
       iteratorSync: true,
       keepSnapshot: true,
       keptSnapshots: true,
+      locate: true,
       map: true,
       merge: true,
       openSnapshot: true,

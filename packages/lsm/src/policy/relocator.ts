@@ -35,6 +35,7 @@ export class Relocator {
   readonly #storage: VolumeStorage
   readonly #settings: RelocationSettings
   readonly #allowance: Allowance
+  readonly #before: () => Promise<void>
   readonly #wishes: Map<number, Wish> = new Map()
   readonly #movedMs: Map<number, number> = new Map()
   readonly #abort = new AbortController()
@@ -43,14 +44,27 @@ export class Relocator {
   /** Why the last round ended early; undefined: it did not. */
   failure: LevelError | undefined
 
-  constructor(engine: CompactionEngine, storage: VolumeStorage, settings: RelocationSettings) {
+  /** `before`: done before every round of the timer. */
+  constructor(
+    engine: CompactionEngine,
+    storage: VolumeStorage,
+    settings: RelocationSettings,
+    before: () => Promise<void>,
+  ) {
+    this.#before = before
     this.#engine = engine
     this.#storage = storage
     this.#settings = settings
     this.#allowance = new Allowance(settings.bytesPerHour, engine.now())
     if (storage.placer.policy.relocate === undefined) return
-    this.#timer = setInterval(() => void this.round(false).catch(() => {}), settings.everyMs)
+    this.#timer = setInterval(() => void this.#look().catch(() => {}), settings.everyMs)
     this.#timer.unref()
+  }
+
+  /** Failures are kept for the statistics. */
+  async #look(): Promise<void> {
+    await this.#before()
+    await this.round(false)
   }
 
   /** One look at all files. `force`: without regard to allowance, rest and hold. Rounds take their turns. */

@@ -151,6 +151,21 @@ export class VolumeStorage implements Storage {
     return this.stat(kind, number)?.extents.at(-1)?.medium
   }
 
+  /** Where a byte of a file lies: its medium, and about how far from the start of that. */
+  placeAt(kind: FileKind, number: number, offset: number): { medium: string | undefined; position: number } {
+    const extents = this.stat(kind, number)?.extents ?? []
+    const extent = extents.findLast(({ fileOffset }) => fileOffset <= offset) ?? extents[0]
+    if (extent === undefined) return { medium: undefined, position: 0 }
+    const { medium, zone, start, fileOffset } = extent
+    return { medium, position: zone * this.media[medium]!.caps.zoneBytes + start + offset - fileOffset }
+  }
+
+  /** All of the file lies where it can be read on the spot. */
+  answersNow(kind: FileKind, number: number): boolean {
+    const extents = this.stat(kind, number)?.extents ?? []
+    return extents.every(({ medium }) => this.media[medium]!.readSync !== undefined)
+  }
+
   forgets(kind: FileKind, number: number): boolean {
     return this.stat(kind, number)?.extents.some(({ medium }) => this.placer.forgets(medium)) === true
   }

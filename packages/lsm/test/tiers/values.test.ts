@@ -124,6 +124,26 @@ describe('an archive of large values', () => {
     await level.close()
   })
 
+  test('what nobody adds to is flushed, so that it ages', async () => {
+    let nowMs = 1e12
+    const relocation = { everyMs: 10, holdMs: HOUR_MS }
+    const level = await open(media(), { now: () => nowMs, relocation })
+    await fill(level, 0, 3)
+    const rounds = () => new Promise((resolve) => setTimeout(resolve, 60))
+    await rounds()
+    expect(level.stats().tables.count).toBe(0)
+    nowMs += HOUR_MS
+    await rounds()
+    expect(level.stats().tables.count).toBe(1)
+    for (let i = 0; i < 3; i++) {
+      nowMs += DAY_MS
+      await rounds()
+    }
+    expect(mediaOfValues(level)).toEqual(new Set(['smr']))
+    await expectAll(level, 3)
+    await level.close()
+  })
+
   test('readers under way, and compaction that empties the files, do not mind the moves', async () => {
     let nowMs = 1e12
     const level = await open(media(), { now: () => nowMs, spaceSoft: 1.2 })
@@ -146,6 +166,37 @@ describe('an archive of large values', () => {
     await expectAll(level, 200, 1)
     await level.close()
   })
+})
+
+test('locate tells where values lie, without reading them: the order of positions is the order on the tape', async () => {
+  let nowMs = 1e12
+  const on = media()
+  const level = await open(on, { now: () => nowMs })
+  const shuffled = Array.from({ length: 80 }, (_, i) => (i * 37) % 80)
+  for (const i of shuffled) await level.put(key(i), value(i))
+  await level.put('small', 'value')
+  expect(await level.locate('small')).toEqual({ medium: undefined, file: '', position: 0, bytes: 5 })
+  expect(await level.locate('none')).toBeUndefined()
+  await level.flush()
+  nowMs += 40 * DAY_MS
+  await level.relocate({ force: true })
+  const reads = on.tape.stats().operations.read.count
+  const places = await Promise.all(shuffled.map((i) => level.locate(key(i))))
+  for (const place of places) expect(place).toMatchObject({ medium: 'tape', file: /^log-/, bytes: VALUE_BYTES })
+  expect(await level.locate('small')).toMatchObject({ medium: 'ssd', file: /^table-/ })
+  expect(on.tape.stats().operations.read.count).toBe(reads)
+  const positions = places.map((place) => place!.position)
+  expect(positions).toEqual([...positions].sort((a, b) => a - b)) // written in this order, and moved in it
+  const seeks = () => on.tape.stats().seeks
+  const pass = async (order: readonly number[]) => {
+    const before = seeks()
+    for (const i of order) await level.get(key(i))
+    return seeks() - before
+  }
+  expect(await pass(shuffled)).toBeLessThan((await pass(Array.from({ length: 80 }, (_, i) => i))) / 4)
+  await level.del(key(3))
+  expect(await level.locate(key(3))).toBeUndefined()
+  await level.close()
 })
 
 describe('a medium that cannot take values', () => {
