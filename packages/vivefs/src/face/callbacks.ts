@@ -14,6 +14,7 @@ import * as io from './io.ts'
 import * as locks from './locks.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
+import { withCallback } from './stat-options.ts'
 import { toReadInto, toWriteFrom } from './transfer-arguments.ts'
 import type { ViveCallbacks } from './types.ts'
 import { worded } from './wording.ts'
@@ -91,6 +92,9 @@ const simple: Record<string, Operation> = {
   cp: cp as Operation,
   opendir: openDirectory as Operation,
   realpath: realpathByLstat as Operation,
+  stat: withCallback.stat as Operation,
+  lstat: withCallback.lstat as Operation,
+  fstat: byNumber('fstat', withCallback.fstat),
 }
 
 const entries = Object.entries(simple)

@@ -15,6 +15,7 @@ import { readFileAsync } from './files.ts'
 import * as io from './io.ts'
 import * as locks from './locks.ts'
 import { flink } from './names.ts'
+import { withPromise } from './stat-options.ts'
 import { openReadStream, openWriteStream } from './streams/streams.ts'
 import { toReadInto, toWriteFrom } from './transfer-arguments.ts'
 import { refuse, wordedByHandle } from './wording.ts'
@@ -73,7 +74,7 @@ export class FileHandle extends EventEmitter {
   }
 
   stat(options?: { bigint?: boolean }) {
-    return this.#run('fstat', 'stat', [options], (face, of) => attributes.fstat(face, of, options))
+    return this.#run('fstat', 'stat', [options], (face, of) => withPromise.fstat(face, of, options))
   }
 
   chmod(mode: unknown): Promise<void> {

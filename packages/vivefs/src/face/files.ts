@@ -7,12 +7,13 @@ import { isDirectory } from '../core/mode.ts'
 import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { drivenSync, type Op } from '../op.ts'
 import {
   assertBoolean,
   assertNotAborted,
   bytesOfView,
   coded,
+  nodeMajor,
   toFlagBits,
   toMode,
   toOptions,
@@ -87,7 +88,16 @@ function* decoded(
 const tooLarge = (size: number): Error =>
   coded(RangeError, 'ERR_FS_FILE_TOO_LARGE', `File size (${size}) is greater than 2 GiB`)
 
-const isDirectoryRead = (): FilesystemError => new FilesystemError('EISDIR', { syscall: 'read' })
+/** Since Node 26 the errors of reading name the file, but for the synchronous form. */
+const namedByRead = (path: Path | undefined): Path | undefined => (nodeMajor >= 26 && !drivenSync() ? path : undefined)
+
+function isDirectoryRead(path: Path): FilesystemError {
+  const named = namedByRead(path)
+  return new FilesystemError(
+    'EISDIR',
+    named === undefined ? { syscall: 'read' } : { syscall: 'read', path: named.shown },
+  )
+}
 
 /** A small file is one transaction; a large one is opened. */
 function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | undefined): Op<Buffer> {
@@ -99,7 +109,7 @@ function* readPath(face: Face, path: Path, flags: number, signal: AbortSignal | 
   }
   const description = yield* openDescription(face, path, flags, FILE_MODE)
   try {
-    return yield* readRest(face, description, signal)
+    return yield* readRest(face, description, signal, path)
   } finally {
     yield* face.descriptors.close(description)
   }
@@ -110,7 +120,7 @@ function* readIfSmall(call: Call, face: Face, path: Path, flags: number): Op<Buf
   const { inode } = yield* walkPath(call, face, path, 'follow')
   if (inode === undefined) throw new FilesystemError('ENOENT')
   yield* prepareOpen(call, inode, flags)
-  if (isDirectory(inode)) throw isDirectoryRead()
+  if (isDirectory(inode)) throw isDirectoryRead(path)
   return inode.size > READ_BYTES_MAX ? undefined : yield* readSmall(call, inode)
 }
 
@@ -122,15 +132,15 @@ function* readSmall(call: Call, inode: Inode): Op<Buffer> {
 }
 
 /** From the position to the end, in pieces. */
-function readRest(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
-  return located('read', undefined, of.inTurn(readPieces(face, of, signal)))
+function readRest(face: Face, of: Description, signal: AbortSignal | undefined, path?: Path): Op<Buffer> {
+  return located('read', namedByRead(path), of.inTurn(readPieces(face, of, signal)))
 }
 
 function* readPieces(face: Face, of: Description, signal: AbortSignal | undefined): Op<Buffer> {
   const { ino, generation, canRead } = of.file
   if (!canRead) throw new FilesystemError('EBADF')
   const inode = yield* face.core.read(face.who, (call) => call.inode(ino, generation))
-  if (isDirectory(inode)) throw isDirectoryRead()
+  if (isDirectory(inode)) throw new FilesystemError('EISDIR')
   const bytes = Math.max(0, inode.size - of.position)
   if (bytes > WHOLE_BYTES_MAX) throw tooLarge(inode.size)
   const into = Buffer.allocUnsafe(bytes)
@@ -171,7 +181,7 @@ export function toWholeWrite(file: unknown, options: unknown, defaultFlag: strin
     target,
     // Of what is open already they say nothing.
     flags: target instanceof Description ? 0 : toFlags(given.flag || defaultFlag, 'options.flag'),
-    mode: target instanceof Description ? 0 : toMode(given.mode ?? FILE_MODE, 'mode'),
+    mode: target instanceof Description && nodeMajor < 26 ? 0 : toMode(given.mode ?? FILE_MODE, 'mode'),
     flush,
     encoding: (given.encoding || 'utf8') as BufferEncoding,
     signal: given.signal,

@@ -12,6 +12,7 @@ import { descriptionOf, FileHandle } from './file-handle.ts'
 import { readFileAsync } from './files.ts'
 import { open } from './io.ts'
 import { byPath } from './operations.ts'
+import { withPromise } from './stat-options.ts'
 import type { VivePromises } from './types.ts'
 import { refuse, wordedAsync } from './wording.ts'
 import { appendAny, writeAny } from './write-any.ts'
@@ -37,6 +38,8 @@ const own: Record<string, Operation> = {
   cp: cp as Operation,
   open: open as Operation,
   opendir: openDirectory as Operation,
+  stat: withPromise.stat as Operation,
+  lstat: withPromise.lstat as Operation,
 }
 
 const entries = Object.entries(own)
