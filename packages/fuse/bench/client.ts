@@ -1,45 +1,80 @@
-/** Works in a directory and prints what it took: `node client.mjs DIR FILES MIB` prints JSON of rates. */
-import { closeSync, constants, fsyncSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs'
+/**
+ * Works in directories, as it is told by messages `{ phase, directory, files, mib }`; answers `{ rate }`, per second. A process of its own, warm
+ * after its first round.
+ */
+import { execFileSync } from 'node:child_process'
+import { closeSync, fsyncSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Ask, BLOCK_BYTES } from './ask.ts'
 
-const [, , directory, filesText, mibText] = process.argv as unknown as [string, string, string, string, string]
-const files = Number(filesText)
-const mib = Number(mibText)
-const path = (i: number): string => join(directory, `f${i}`)
-const block = Buffer.alloc(128 * 1024, 7)
-const rates: Record<string, number> = {}
+const block = Buffer.alloc(BLOCK_BYTES, 7)
+const small = Buffer.alloc(4096, 7)
 
-function measure(name: string, count: number, body: (i: number) => void): void {
-  const start = performance.now()
-  for (let i = 0; i < count; i++) body(i)
-  rates[name] = (count / (performance.now() - start)) * 1000
+/** Bodies of one go, by the name of the phase; `before` is not measured. */
+const phases: Record<string, { before?: (ask: Ask) => void; run: (ask: Ask) => void; count: (ask: Ask) => number }> = {
+  create: {
+    run: ({ directory, files }) => {
+      for (let i = 0; i < files; i++) closeSync(openSync(join(directory, `f${i}`), 'wx'))
+    },
+    count: ({ files }) => files,
+  },
+  stat: {
+    before: ({ directory, files }) => {
+      for (let i = 0; i < files; i++) {
+        const file = openSync(join(directory, `f${i}`), 'r+')
+        writeSync(file, small)
+        closeSync(file)
+      }
+    },
+    run: ({ directory, files }) => {
+      for (let i = 0; i < files; i++) statSync(join(directory, `f${i}`))
+    },
+    count: ({ files }) => files,
+  },
+  'open+read+close': {
+    run: ({ directory, files }) => {
+      for (let i = 0; i < files; i++) {
+        const file = openSync(join(directory, `f${i}`), 'r')
+        readSync(file, small)
+        closeSync(file)
+      }
+    },
+    count: ({ files }) => files,
+  },
+  unlink: {
+    run: ({ directory, files }) => {
+      for (let i = 0; i < files; i++) unlinkSync(join(directory, `f${i}`))
+    },
+    count: ({ files }) => files,
+  },
+  'write MiB': {
+    run: ({ directory, mib }) => {
+      const file = openSync(join(directory, 'big'), 'w')
+      for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) writeSync(file, block)
+      fsyncSync(file)
+      closeSync(file)
+    },
+    count: ({ mib }) => mib,
+  },
+  'read MiB': {
+    before: ({ directory, cold }) => {
+      if (cold) execFileSync('dd', [`if=${join(directory, 'big')}`, 'iflag=nocache', 'count=0', 'status=none'])
+    },
+    run: ({ directory, mib }) => {
+      const file = openSync(join(directory, 'big'), 'r')
+      for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) {
+        if (readSync(file, block) !== BLOCK_BYTES) throw new Error('a read came short')
+      }
+      closeSync(file)
+    },
+    count: ({ mib }) => mib,
+  },
 }
 
-measure('create', files, (i) => closeSync(openSync(path(i), 'wx')))
-for (let i = 0; i < files; i++) {
-  const fd = openSync(path(i), 'w')
-  writeSync(fd, block, 0, 4096)
-  closeSync(fd)
-}
-measure('stat', files, (i) => void statSync(path(i)))
-measure('stat of nothing', files, (i) => void statSync(join(directory, `no${i}`), { throwIfNoEntry: false }))
-const into = Buffer.alloc(4096)
-measure('open+read+close', files, (i) => {
-  const fd = openSync(path(i), 'r')
-  readSync(fd, into)
-  closeSync(fd)
+process.on('message', (ask: Ask) => {
+  const { before, run, count } = phases[ask.phase]!
+  before?.(ask)
+  const startMs = performance.now()
+  run(ask)
+  process.send!({ rate: (count(ask) * 1000) / (performance.now() - startMs) })
 })
-measure('unlink', files, (i) => unlinkSync(path(i)))
-
-const big = join(directory, 'big')
-const pieces = mib * 8
-const out = openSync(big, constants.O_WRONLY | constants.O_CREAT)
-measure('write MiB', pieces, () => void writeSync(out, block))
-fsyncSync(out)
-closeSync(out)
-const inp = openSync(big, 'r')
-measure('read MiB', pieces, () => void readSync(inp, block))
-closeSync(inp)
-unlinkSync(big)
-for (const name of ['write MiB', 'read MiB']) rates[name]! /= 8
-process.stdout.write(JSON.stringify(rates))

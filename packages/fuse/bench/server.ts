@@ -1,20 +1,30 @@
-/** Serves one mount in its only thread, by the loop of `mountVolume`: `node server.mjs KIND WHERE DIR`. Ends with the mount. */
+/**
+ * Serves one mount in its only thread, by the loop of `mountVolume`: `node server.mjs JSON` ({@link ServedRole}). Ends with the mount.
+ */
 import { writeFileSync } from 'node:fs'
 import { ViveFS } from 'vivefs'
 import { runAsync } from 'vivefs/fsal'
 import { writeAnswer } from '../src/channel/device.ts'
 import { Pace, serve } from '../src/channel/serve.ts'
 import { mountDevice } from '../src/kernel-mount.ts'
-import { completeOptions } from '../src/mount-options.ts'
+import { completeOptions, type MountOptions } from '../src/mount-options.ts'
 import { Session } from '../src/session.ts'
-import { nullFsal } from './null-fsal.ts'
+import { Tree, treeFsal } from './tree.ts'
 
-const [, , kind, where, directory] = process.argv as unknown as [string, string, 'null' | 'vive', string, string]
+export interface ServedRole {
+  /** `nothing` and `tree` live in memory; `volume` is at `where`. */
+  readonly backend: 'nothing' | 'tree' | 'volume'
+  readonly where?: string
+  readonly directory: string
+  readonly options: Partial<MountOptions>
+}
 
-const vive = kind === 'null' ? undefined : await ViveFS.open(where, where === 'memory://' ? {} : { engine: 'lsm' })
-const fsal = vive?.fsal ?? nullFsal()
-const options = completeOptions({ entrySeconds: 0, attributeSeconds: 0 })
-const { device } = mountDevice(directory, options)
+const role = JSON.parse(process.argv[2]!) as ServedRole
+
+const vive = role.backend === 'volume' ? await ViveFS.open(role.where!, { engine: 'lsm' }) : undefined
+const fsal = vive?.fsal ?? treeFsal(new Tree({ keeps: role.backend === 'tree' }))
+const options = completeOptions(role.options)
+const { device } = mountDevice(role.directory, options)
 const session = new Session({
   fsal,
   rootIno: vive === undefined ? 2 : (await runAsync(fsal.getattr(vive.credentials, fsal.root(), undefined))).ino,

@@ -1,4 +1,5 @@
 import { FuseError } from './error.ts'
+import { TRANSFER_BYTES_MAX } from './protocol/init.ts'
 
 /** How a volume is mounted. */
 export interface MountOptions {
@@ -32,6 +33,11 @@ export interface MountOptions {
   readonly devices: boolean
   /** What the mount table shows as its source. */
   readonly source: string
+  /**
+   * How much the kernel reads ahead in a file that is read from its start to its end, up to 1 MiB. Where the settings of the kernel (/sys) cannot be
+   * written, its own default stands: 128 KiB.
+   */
+  readonly readAheadBytes: number
   /** The volume's user for a user of the system. */
   readonly mapUid?: ((uid: number) => number) | undefined
   readonly mapGid?: ((gid: number) => number) | undefined
@@ -52,6 +58,7 @@ export const MOUNT_DEFAULTS: MountOptions = {
   suid: false,
   devices: false,
   source: 'vivefs',
+  readAheadBytes: TRANSFER_BYTES_MAX,
 }
 
 /** The given options over the defaults. FUSE_ARGUMENT. */
@@ -73,6 +80,9 @@ export function completeOptions(given: Partial<MountOptions>): MountOptions {
   }
   if (whole.locks !== 'volume' && whole.locks !== 'kernel') {
     throw new FuseError('FUSE_ARGUMENT', 'locks: volume or kernel')
+  }
+  if (!(whole.readAheadBytes >= 0 && whole.readAheadBytes <= TRANSFER_BYTES_MAX)) {
+    throw new FuseError('FUSE_ARGUMENT', `readAheadBytes: 0 to ${TRANSFER_BYTES_MAX}`)
   }
   if (!/^[^,\s]{1,200}$/.test(whole.source)) throw new FuseError('FUSE_ARGUMENT', 'source: no commas, no spaces')
   return whole

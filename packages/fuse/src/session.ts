@@ -87,8 +87,12 @@ export class Session {
   /** The request that is being run, by its opcode; 0: none. What changes by it the kernel knows. */
   #serving = 0
   readonly #unlisten: () => void
+  readonly #isAlone: boolean
 
-  /** `notify` takes whole messages that nobody asked for, to be sent by another thread than the one that answers. */
+  /**
+   * `notify` takes whole messages that nobody asked for, to be sent by another thread than the one that answers. Without it nobody but the kernel
+   * may change the volume.
+   */
   constructor(o: {
     fsal: Fsal
     rootIno: number
@@ -105,6 +109,7 @@ export class Session {
     this.answers = new Answers(o.answer)
     this.lockSession = fsal.lockSession('fuse')
     this.freeBytes = o.freeBytes
+    this.#isAlone = notify === undefined
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
     // About attributes alone the kernel can be told at once: it waits for nothing then.
     const atOnce = noticesOf(this.nodes, (message) => o.answer([message]))
@@ -241,7 +246,8 @@ export class Session {
       FEATURE.BIG_WRITES |
       // A default list stands in the place of the caller's umask: both come here.
       FEATURE.DONT_MASK |
-      FEATURE.AUTO_INVAL_DATA |
+      // Where nobody else changes anything, the kernel need not ask for times before it reads what it has.
+      (this.#isAlone ? 0 : FEATURE.AUTO_INVAL_DATA) |
       FEATURE.DO_READDIRPLUS |
       FEATURE.READDIRPLUS_AUTO |
       FEATURE.ASYNC_DIO |

@@ -1,5 +1,5 @@
 /** Mounts come, go, break and come again. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMounted } from '@vivefs/fuse'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -125,6 +125,26 @@ describe.skipIf(why !== undefined)(`life of a mount${why === undefined ? '' : ` 
     expect(await sh(`cat ${directory}/x`)).toBe('1')
     const refusal = await run('sh', ['-c', `echo 2 > ${directory}/x; rm ${directory}/x; mkdir ${directory}/y`])
     expect(refusal.stderr.match(/Read-only file system/g)).toHaveLength(3)
+    await server.stop()
+  })
+
+  test('the kernel reads ahead as far as it is told, and asks nobody before it reads what only it can have changed', async () => {
+    const directory = place()
+    const options = { entrySeconds: 0, attributeSeconds: 0, readAheadBytes: 512 * 1024 }
+    const server = await bench.serve({ kind: 'volume', where: 'memory://', directory, options })
+    const number = await sh(`mountpoint -d ${directory}`)
+    expect(readFileSync(`/sys/class/bdi/${number}/read_ahead_kb`, 'latin1').trim()).toBe('512')
+    await sh(`head -c 4000000 /dev/zero > ${directory}/f`)
+    const asked = async (): Promise<Record<string, number>> =>
+      ((await server.tell({ order: 'counts' })) as { requests: Record<string, number> }).requests
+    const before = await asked()
+    await sh(`dd if=${directory}/f of=/dev/null bs=4k status=none`)
+    const after = await asked()
+    const grown = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0)
+    expect(grown('getattr')).toBeLessThan(20)
+    // Windows of the kernel's grow up to what it may read ahead.
+    expect(grown('read')).toBeGreaterThan(0)
+    expect(grown('read')).toBeLessThan(20)
     await server.stop()
   })
 

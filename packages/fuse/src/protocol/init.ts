@@ -35,6 +35,8 @@ export const FEATURE = {
 /** Most bytes of one write or read: 256 pages. */
 export const TRANSFER_BYTES_MAX: number = 1 << 20
 const PAGES_MAX = 256
+/** What the kernel may read ahead; it does so as far as its own setting for the mount says. */
+const READ_AHEAD_BYTES_MAX: number = TRANSFER_BYTES_MAX
 const BACKGROUND_MAX = 64
 
 export interface InitRequest {
@@ -58,7 +60,7 @@ export function encodeInit(request: InitRequest, wanted: number): Buffer {
   const out = Buffer.alloc(64)
   out.writeUInt32LE(MAJOR, 0)
   out.writeUInt32LE(Math.min(MINOR, request.minor), 4)
-  out.writeUInt32LE(request.maxReadahead, 8)
+  out.writeUInt32LE(Math.max(request.maxReadahead, READ_AHEAD_BYTES_MAX), 8)
   out.writeUInt32LE((request.flags & wanted) >>> 0, 12)
   out.writeUInt16LE(BACKGROUND_MAX, 16)
   out.writeUInt16LE((BACKGROUND_MAX * 3) >> 2, 18)

@@ -1,29 +1,71 @@
 /**
- * A filesystem that does as little as an answer needs: one directory, names and sizes in memory, reads that fill nothing, writes that keep
- * nothing. What it costs is the kernel, the device and the codec.
+ * A filesystem of one directory in memory, behind whatever speaks to the kernel: by our codec ({@link treeFsal}) and by fuse-native
+ * (fuse-native-server.ts). That keeps nothing of what is written, it is the least that an answer can cost: the kernel, the device and the codec.
  */
 import type { Attributes, Entry, Fsal, Handle, Op, OpenFile } from 'vivefs/fsal'
+
+export const S_IFDIR = 0o040000
+export const S_IFREG = 0o100000
+
+export interface Node {
+  readonly ino: number
+  readonly mode: number
+  size: number
+  content: Buffer
+}
+
+const EMPTY = Buffer.alloc(0)
+
+export class Tree {
+  readonly root: Node = { ino: 2, mode: S_IFDIR | 0o755, size: 0, content: EMPTY }
+  readonly names = new Map<string, Node>()
+  readonly #keeps: boolean
+  #nextIno = 3
+
+  constructor(o: { keeps: boolean }) {
+    this.#keeps = o.keeps
+  }
+
+  create(name: string, mode: number): Node {
+    const node = { ino: this.#nextIno++, mode: S_IFREG | mode, size: 0, content: EMPTY }
+    this.names.set(name, node)
+    return node
+  }
+
+  read(node: Node, offset: number, into: Uint8Array): number {
+    const bytes = Math.max(0, Math.min(into.length, node.size - offset))
+    if (this.#keeps) node.content.copy(into, 0, offset, offset + bytes)
+    return bytes
+  }
+
+  write(node: Node, offset: number, data: Uint8Array): void {
+    const end = offset + data.length
+    if (this.#keeps) {
+      if (end > node.content.length) {
+        const grown = Buffer.alloc(Math.max(end, 2 * node.content.length))
+        node.content.copy(grown, 0, 0, node.size)
+        node.content = grown
+      }
+      node.content.set(data, offset)
+    }
+    node.size = Math.max(node.size, end)
+  }
+
+  truncate(node: Node, size: number): void {
+    if (size < node.size && this.#keeps) node.content.fill(0, size, node.size)
+    node.size = size
+  }
+}
 
 function* done<T>(value: T): Op<T> {
   return value
 }
 
-const S_IFDIR = 0o040000
-const S_IFREG = 0o100000
-
-interface Node {
-  readonly ino: number
-  readonly mode: number
-  size: number
-}
-
 const failure = (code: string): Error => Object.assign(new Error(code), { code })
 
-export function nullFsal(): Fsal {
-  const root: Node = { ino: 2, mode: S_IFDIR | 0o755, size: 0 }
-  const nodes = new Map<number, Node>([[2, root]])
-  const names = new Map<string, Node>()
-  let nextIno = 3
+/** The tree as what a session of a mount asks. */
+export function treeFsal(tree: Tree): Fsal {
+  const nodes = new Map<number, Node>([[tree.root.ino, tree.root]])
   const time = { sec: Math.floor(Date.now() / 1000), nsec: 0 }
   const attributesOf = ({ ino, mode, size }: Node) =>
     ({
@@ -69,38 +111,40 @@ export function nullFsal(): Fsal {
     lockSession: (name) => name,
     endLockSession: () => {},
     unlock: () => done(undefined),
-    root: () => handleOf(root),
+    root: () => handleOf(tree.root),
     lookup: (_who, _handle, { name }) => {
-      const node = names.get((name as Buffer).toString('latin1'))
+      const node = tree.names.get((name as Buffer).toString('latin1'))
       if (node === undefined) throw failure('ENOENT')
       return done(entryOf(node))
     },
     getattr: (_who, handle) => done(attributesOf(nodeOf(handle))),
     setattr: (_who, handle, { size }) => {
       const node = nodeOf(handle)
-      if (size !== undefined) node.size = size
+      if (size !== undefined) tree.truncate(node, size)
       return done(attributesOf(node))
     },
     access: (_who, _handle, { mask }) => done(mask),
     openNew: (_who, _handle, { name, mode, flags }) => {
-      const node: Node = { ino: nextIno++, mode: S_IFREG | mode, size: 0 }
+      const node = tree.create((name as Buffer).toString('latin1'), mode)
       nodes.set(node.ino, node)
-      names.set((name as Buffer).toString('latin1'), node)
       return done({ ...entryOf(node), file: open(node, flags) })
     },
-    open: (_who, handle, { flags }) => done(open(nodeOf(handle), flags)),
-    close: () => done(undefined),
-    read: (_who, handle, { offset, into }) => done(Math.max(0, Math.min(into.length, nodeOf(handle).size - offset))),
-    write: (_who, handle, { offset, data }) => {
+    open: (_who, handle, { flags }) => {
       const node = nodeOf(handle)
-      node.size = Math.max(node.size, offset! + data.length)
+      if ((flags & 0o1000) !== 0) tree.truncate(node, 0)
+      return done(open(node, flags))
+    },
+    close: () => done(undefined),
+    read: (_who, handle, { offset, into }) => done(tree.read(nodeOf(handle), offset, into)),
+    write: (_who, handle, { offset, data }) => {
+      tree.write(nodeOf(handle), offset!, data)
       return done({ bytes: data.length, end: offset! + data.length })
     },
     commit: () => done(undefined),
     unlink: (_who, _handle, { name }) => {
       const key = (name as Buffer).toString('latin1')
-      nodes.delete(names.get(key)?.ino ?? 0)
-      names.delete(key)
+      nodes.delete(tree.names.get(key)?.ino ?? 0)
+      tree.names.delete(key)
       return done(undefined)
     },
     readdir: () => done({ lines: [], eof: true }),
