@@ -8,6 +8,7 @@ import type { Change, NamedPlace } from '../../core/changes.ts'
 import { listEntries } from '../../core/directory.ts'
 import { isDirectory, mayAccess, R_OK, S_IFDIR } from '../../core/mode.ts'
 import { type Op, runAsync } from '../../op.ts'
+import { nodeMajor } from '../arguments.ts'
 import type { Face } from '../context.ts'
 import type { EventType } from './hub.ts'
 
@@ -95,20 +96,20 @@ export class TreeWatch {
           break
         }
         case 'movedFrom':
-          if (path !== undefined && !this.#cameWith(batch, index, change.place)) leaving = { ino, from: path }
+          if (path === undefined || this.#cameWith(batch, index, change.place)) continue
+          if (nodeMajor >= 26) this.#gone(change.isDirectory, path)
+          else leaving = { ino, from: path }
           break
         case 'moveSelf':
-          // What was moved tells by itself where it is not any more, and, from its new place, that it has changed.
+          // Before Node 26 what was moved tells by itself where it is not any more, and, from its new place, that it has changed.
           if (leaving?.ino !== ino) continue
-          this.#take('rename', leaving.from)
-          if (change.isDirectory) this.#leave(leaving.from)
-          else if (leaving.to !== undefined) this.#take('change', leaving.to)
+          this.#gone(change.isDirectory, leaving.from)
+          if (!change.isDirectory && leaving.to !== undefined) this.#take('change', leaving.to)
           leaving = undefined
           break
         case 'delete':
           if (path === undefined || this.#cameWith(batch, index, change.place)) continue
-          this.#take('rename', path)
-          if (change.isDirectory) this.#leave(path)
+          this.#gone(change.isDirectory, path)
           break
         case 'modify':
         case 'attrib':
@@ -118,6 +119,11 @@ export class TreeWatch {
           if (ino === this.#root) this.#take('rename', '')
       }
     }
+  }
+
+  #gone(isDirectory: boolean, path: string): void {
+    this.#take('rename', path)
+    if (isDirectory) this.#leave(path)
   }
 
   #cameWith(batch: readonly Change[], end: number, place: NamedPlace): boolean {
