@@ -2,6 +2,7 @@
 /** `npm run docs`: builds the site (guides and API reference) into docs/reference and checks it for dead links. */
 import { join } from 'node:path'
 import { LinkChecker } from 'linkinator'
+import { deadPlaces } from './site.mjs'
 import { root, runTool } from './steps.mjs'
 
 if (process.argv.includes('--help')) {
@@ -17,7 +18,8 @@ const { links } = await new LinkChecker().check({
   // Only what the site itself promises: other sites come and go.
   linksToSkip: ['^https?://(?!localhost)'],
 })
-const dead = links.filter(({ state }) => state === 'BROKEN')
-for (const { url, parent } of dead) console.error(`dead link ${url} in ${parent}`)
+const dead = links.filter(({ state }) => state === 'BROKEN').map(({ url, parent }) => ({ href: url, page: parent }))
+dead.push(...deadPlaces())
+for (const { href, page } of dead) console.error(`dead link ${href} in ${page}`)
 console.log(`docs/reference/index.html: ${links.length} links, ${dead.length} dead`)
 process.exit(dead.length === 0 ? 0 : 1)
