@@ -16,6 +16,7 @@ import { type Change, type NamedPlace, placeOf, type Reached } from './changes.t
 import { deleteContent, isBigContent } from './content.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
+import type { ExtentChange } from './extent-cache.ts'
 import { type Credentials, isDirectory } from './mode.ts'
 
 /** Decoded inodes by the row they came from: a cached row is decoded and checked once. */
@@ -155,11 +156,15 @@ export class Call {
     this.#dataBytesAdded -= bytes
   }
 
-  /** Remembers that this operation wrote rows of an extent, so that it must not be read from the shared cache. */
-  markWritten(extent: string): void {
+  /**
+   * Remembers that this operation wrote rows of an extent, so that it must not be read from the shared cache. `change`: what the
+   * extent is, or has more of, by that; without it the cache forgets the extent.
+   */
+  markWritten(extent: string, change?: ExtentChange): void {
     this.#written ??= new Set()
     this.#written.add(extent)
-    this.tx.onCommit(() => this.core.extents.forget(extent))
+    const { extents } = this.core
+    this.tx.onCommit(() => (change === undefined ? extents.forget(extent) : extents.change(extent, change)))
   }
 
   hasWritten(extent: string): boolean {

@@ -40,7 +40,8 @@ export function* consolidate(core: Core, ino: number): Op<void> {
           const parts = parseExtentKey(key)
           const verdict = decodeExtent(key, value)
           if (parts === undefined || !verdict.ok) throw corruption(`extent of inode ${ino}`, 'shape')
-          reached = parts.index + 1
+          // Its further rows may come with the next step; those that were moved are gone by then.
+          reached = parts.index
           // Rows at or beyond the cut belong to a trim.
           if (parts.index >= source.end) continue
           const moved = extentKey(ino, into.epoch, parts.index, parts.part)

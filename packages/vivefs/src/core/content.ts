@@ -7,19 +7,20 @@ import {
   allocatedBytes,
   applyExtent,
   copyOut,
-  decodeExtent,
   encodeExtent,
   fold,
+  inRow,
   type Segment,
   type Segments,
 } from '../format/extent.ts'
-import { EPOCHS_MAX, type Inode, NO_CUT, TAILS_MAX, type Tail } from '../format/inode.ts'
+import { EPOCHS_MAX, type Inode, InodeFlag, NO_CUT, TAILS_MAX, type Tail } from '../format/inode.ts'
 import { BASE_PART, extentKey, midPart, PARTS_PER_TIER, smallPart } from '../format/keys.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
-import { corruption } from './corruption.ts'
 import { extentId } from './extent-cache.ts'
+import { deleteBase, deletePages, deleteTail, isPaged, readBase, readPart, readTail } from './extent-rows.ts'
+import { foldIntoPages, pagesToWrite, putPages } from './pages.ts'
 
 export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
 
@@ -35,11 +36,13 @@ const extentCount = (inode: Inode): number => Math.ceil(inode.size / inode.exten
  * Whether every byte below `size` is allocated and nothing waits for a trim: then what an overwrite replaces is known
  * without reading it.
  */
-const isDense = (inode: Inode): boolean => inode.nextEpoch <= 1 && inode.allocatedBytes === inode.size
+export const isDense = (inode: Inode): boolean => inode.nextEpoch <= 1 && inode.allocatedBytes === inode.size
 
-/** Whether deleting the content needs a job: many extents, or attributes that only a range read can find. */
+/** Whether deleting the content needs a job: many extents, or rows that have to be looked for. */
 export const isBigContent = (call: Call, inode: Inode): boolean =>
-  inode.xattrs > 0 || (inode.nextEpoch > 0 && (extentCount(inode) > inlineMax(call, inode) || inode.epochs.length > 1))
+  inode.xattrs > 0 ||
+  isPaged(inode) ||
+  (inode.nextEpoch > 0 && (extentCount(inode) > inlineMax(call, inode) || inode.epochs.length > 1))
 
 /** Of what a snapshot sees too, a copy would have to be kept; a job leaves it where it is. */
 const inlineMax = (call: Call, inode: Inode): number =>
@@ -50,33 +53,7 @@ export function deleteContent(call: Call, inode: Inode): void {
   for (let index = 0; index < extentCount(inode); index++) {
     for (const { epoch } of inode.epochs) call.tx.del(extentKey(inode.ino, epoch, index, BASE_PART))
   }
-  for (const tail of inode.tails) deleteParts(call, inode, tail)
-}
-
-function deleteParts(call: Call, inode: Inode, tail: Tail): void {
-  const { epoch } = inode.epochs[0]
-  for (let n = 1; n <= tail.mids; n++) call.tx.del(extentKey(inode.ino, epoch, tail.index, midPart(n)))
-  for (let n = 1; n <= tail.smalls; n++) call.tx.del(extentKey(inode.ino, epoch, tail.index, smallPart(n)))
-}
-
-function* readRow(call: Call, key: Bytes): Op<{ segments: Segments; rowBytes: number } | undefined> {
-  const row = yield* call.tx.get(key)
-  if (row === undefined) return undefined
-  const verdict = decodeExtent(key, row)
-  if (!verdict.ok) throw corruption(`extent ${Buffer.from(key).toString('hex')}`, verdict.fault)
-  return { segments: verdict.value, rowBytes: row.length }
-}
-
-function* readPart(
-  call: Call,
-  inode: Inode,
-  index: number,
-  part: number,
-): Op<{ segments: Segments; rowBytes: number }> {
-  const key = extentKey(inode.ino, inode.epochs[0].epoch, index, part)
-  const row = yield* readRow(call, key)
-  if (row === undefined) throw corruption(`partial row ${key.toString('hex')}`, 'missing')
-  return row
+  for (const tail of inode.tails) deleteTail(call, inode, tail)
 }
 
 /** What the extent holds now: base of the newest epoch that has one, partial rows on top. */
@@ -91,7 +68,7 @@ export function* readExtent(call: Call, inode: Inode, index: number): Op<Segment
   let base: Segments | undefined
   for (const { epoch, end } of inode.epochs) {
     if (index >= end) continue
-    const row = yield* readRow(call, extentKey(inode.ino, epoch, index, BASE_PART))
+    const row = yield* readBase(call, inode, epoch, index)
     if (row !== undefined) {
       base = row.segments
       rowBytes += row.rowBytes
@@ -101,13 +78,7 @@ export function* readExtent(call: Call, inode: Inode, index: number): Op<Segment
   const operands: Segments[] = []
   const tail = inode.tails.find((each) => each.index === index)
   if (tail !== undefined) {
-    for (let n = 1; n <= tail.mids; n++) {
-      const row = yield* readPart(call, inode, index, midPart(n))
-      operands.push(row.segments)
-      rowBytes += row.rowBytes
-    }
-    for (let n = 1; n <= tail.smalls; n++) {
-      const row = yield* readPart(call, inode, index, smallPart(n))
+    for (const row of yield* readTail(call, inode, tail)) {
       operands.push(row.segments)
       rowBytes += row.rowBytes
     }
@@ -155,14 +126,14 @@ export function* writeContent(call: Call, inode: Inode, offset: number, data: By
 }
 
 /** The inode gets its first data epoch when it gets its first data. */
-function openEpoch(inode: Inode): void {
+export function openEpoch(inode: Inode): void {
   if (inode.epochs.length > 0) return
   inode.epochs = [{ epoch: inode.nextEpoch, end: NO_CUT }]
   inode.nextEpoch++
 }
 
 /** Where in the extent the content that exists ends. */
-const contentEnd = (inode: Inode, index: number): number =>
+export const contentEnd = (inode: Inode, index: number): number =>
   Math.min(Math.max(inode.size - index * inode.extentBytes, 0), inode.extentBytes)
 
 /** Applies one segment (data, or a hole) to an extent, as a new base row or as a partial row, whichever writes less. */
@@ -174,39 +145,54 @@ function* writeExtent(call: Call, inode: Inode, index: number, segment: Segment)
 
   if (end === 0) {
     call.allocate(inode, added)
-    return putBase(call, inode, index, [segment], tail)
+    return yield* putBase(call, inode, index, [segment], tail)
   }
+  const pages = covers || tail !== undefined ? undefined : pagesToWrite(inode, segment, end)
   const isPartial =
     !covers &&
     end > REWRITE_BYTES_MAX &&
     segment.length * 4 < inode.extentBytes &&
     (tail?.bytes ?? 0) + segment.length < inode.extentBytes / 2
-  if (isDense(inode) && segment.data !== undefined && (covers || isPartial)) {
+  if (isDense(inode) && segment.data !== undefined && (covers || isPartial || pages !== undefined)) {
     call.allocate(inode, added - Math.max(0, Math.min(end, segment.offset + segment.length) - segment.offset))
-    if (covers) return putBase(call, inode, index, [segment], tail)
+    if (covers) return yield* putBase(call, inode, index, [segment], tail)
+    if (pages !== undefined) return yield* putPages(call, inode, index, pages, [segment])
     return yield* putPartial(call, inode, index, segment, tail)
   }
   const before = yield* readExtent(call, inode, index)
   const after = fold(before, [segment], true)
   call.allocate(inode, allocatedBytes(after) - allocatedBytes(before))
+  if (pages !== undefined) return yield* putPages(call, inode, index, pages, [segment])
   if (isPartial) return yield* putPartial(call, inode, index, segment, tail)
-  return putBase(call, inode, index, after, tail)
+  return yield* putBase(call, inode, index, after, tail)
 }
 
 /** A new base row instead of all visible rows of the extent; none when there is nothing to hold. */
-export function putBase(call: Call, inode: Inode, index: number, segments: Segments, tail: Tail | undefined): void {
+export function* putBase(
+  call: Call,
+  inode: Inode,
+  index: number,
+  segments: Segments,
+  tail: Tail | undefined,
+): Op<void> {
   const key = extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART)
   const data = segments.filter((segment) => segment.data !== undefined)
-  if (data.length === 0) call.tx.del(key)
-  else call.tx.put(key, encodeExtent(key, data))
   for (const { epoch, end } of inode.epochs.slice(1)) {
-    if (index < end) call.tx.del(extentKey(inode.ino, epoch, index, BASE_PART))
+    if (index < end) yield* deleteBase(call, inode, epoch, index)
   }
+  yield* deletePages(call, inode, inode.epochs[0].epoch, index)
   if (tail !== undefined) {
-    deleteParts(call, inode, tail)
+    deleteTail(call, inode, tail)
     inode.tails = inode.tails.filter((each) => each !== tail)
   }
-  call.markWritten(extentId(inode.ino, index))
+  if (data.length === 0) {
+    call.tx.del(key)
+    call.markWritten(extentId(inode.ino, index))
+  } else {
+    const row = encodeExtent(key, data)
+    call.tx.put(key, row)
+    call.markWritten(extentId(inode.ino, index), { segments: inRow(row, data), rowBytes: row.length, isWhole: true })
+  }
 }
 
 /** One more partial row; a full tier of them is folded into one row of the tier above. */
@@ -215,37 +201,43 @@ function* putPartial(call: Call, inode: Inode, index: number, segment: Segment, 
   const { epoch } = inode.epochs[0]
   let { smalls, mids, bytes } = tail ?? { smalls: 0, mids: 0, bytes: 0 }
   if (tail === undefined && inode.tails.length >= TAILS_MAX) yield* foldTail(call, inode, inode.tails[0])
+  let key: Buffer
+  let written: Segments
   if (smalls < PARTS_PER_TIER) {
     smalls++
-    const key = extentKey(ino, epoch, index, smallPart(smalls))
-    call.tx.put(key, encodeExtent(key, [segment]))
+    key = extentKey(ino, epoch, index, smallPart(smalls))
+    written = [segment]
   } else if (mids < PARTS_PER_TIER) {
-    let merged: Segments = []
+    written = []
     for (let n = 1; n <= smalls; n++) {
-      merged = fold(merged, (yield* readPart(call, inode, index, smallPart(n))).segments, false)
+      written = fold(written, (yield* readPart(call, inode, epoch, index, smallPart(n))).segments, false)
       call.tx.del(extentKey(ino, epoch, index, smallPart(n)))
     }
-    merged = fold(merged, [segment], false)
+    written = fold(written, [segment], false)
     mids++
     smalls = 0
     bytes += FOLD_COST_BYTES
-    const key = extentKey(ino, epoch, index, midPart(mids))
-    call.tx.put(key, encodeExtent(key, merged))
+    key = extentKey(ino, epoch, index, midPart(mids))
   } else {
     const before = yield* readExtent(call, inode, index)
-    return putBase(call, inode, index, fold(before, [segment], true), tail)
+    return yield* putBase(call, inode, index, fold(before, [segment], true), tail)
   }
   const grown: Tail = { index, smalls, mids, bytes: bytes + segment.length }
   inode.tails = [...inode.tails.filter((each) => each.index !== index), grown]
-  call.markWritten(extentId(ino, index))
+  const row = encodeExtent(key, written)
+  call.tx.put(key, row)
+  call.markWritten(extentId(ino, index), { segments: inRow(row, written), rowBytes: row.length, isWhole: false })
 }
 
 const FOLD_COST_BYTES = 64
 
-/** Writes an extent's partial rows into its base row. */
-function* foldTail(call: Call, inode: Inode, tail: Tail): Op<void> {
+/** Writes an extent's partial rows into rows of pages or, when many changed, its base row. */
+export function* foldTail(call: Call, inode: Inode, tail: Tail): Op<void> {
   const segments = yield* readExtent(call, inode, tail.index)
-  putBase(call, inode, tail.index, segments, tail)
+  const end = contentEnd(inode, tail.index)
+  if (yield* foldIntoPages(call, inode, tail, segments, end)) {
+    inode.tails = inode.tails.filter((each) => each !== tail)
+  } else yield* putBase(call, inode, tail.index, segments, tail)
 }
 
 /**
@@ -273,7 +265,7 @@ function* shrink(call: Call, inode: Inode, size: number): Op<void> {
     const lost = allocatedBytes(before) - allocatedBytes(after)
     if (lost > 0) {
       call.allocate(inode, -lost)
-      putBase(call, inode, boundary, after, tail)
+      yield* putBase(call, inode, boundary, after, tail)
     }
   }
   const first = within > 0 ? boundary + 1 : boundary
@@ -292,12 +284,13 @@ function* deleteExtents(call: Call, inode: Inode, first: number, last: number): 
   let lost = 0
   for (let index = first; index <= last; index++) {
     lost += dense ? contentEnd(inode, index) : allocatedBytes(yield* readExtent(call, inode, index))
-    call.tx.del(extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART))
+    yield* deleteBase(call, inode, inode.epochs[0].epoch, index)
     call.markWritten(extentId(inode.ino, index))
   }
-  for (const tail of inode.tails) if (tail.index >= first) deleteParts(call, inode, tail)
+  for (const tail of inode.tails) if (tail.index >= first) deleteTail(call, inode, tail)
   inode.tails = inode.tails.filter((tail) => tail.index < first)
   call.allocate(inode, -lost)
+  if (first === 0) inode.flags &= ~InodeFlag.paged
 }
 
 /**
@@ -322,6 +315,7 @@ export function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes
   inode.epochs = [{ epoch: inode.nextEpoch, end: NO_CUT }, ...kept]
   inode.nextEpoch++
   inode.tails = []
+  if (isAll) inode.flags &= ~InodeFlag.paged
   call.tx.onCommit(() => call.core.extents.clear())
 }
 

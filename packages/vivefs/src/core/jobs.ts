@@ -26,7 +26,7 @@ const QUEUE_MAX = 1024
 /** Rows deleted in one transaction. */
 const KEYS_PER_STEP = 1024
 /** Rows read with their values in one transaction: more than the parts of one extent, few enough for memory. */
-const ROWS_PER_STEP = 128
+const ROWS_PER_STEP = 192
 
 /** A step of a job in bounded time and space; answers what is left of it. */
 export type OtherWork = (call: Call, job: Exclude<Job, ContentJob>) => Op<Job | undefined>

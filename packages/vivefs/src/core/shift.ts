@@ -58,6 +58,6 @@ function* shift(call: Call, inode: Inode, first: number, by: number): Op<void> {
   }
   if (inode.epochs.length === 0) return
   yield* cutExtents(call, inode, first, hiddenBytes)
-  for (const { index, segments } of moved) putBase(call, inode, index, segments, undefined)
+  for (const { index, segments } of moved) yield* putBase(call, inode, index, segments, undefined)
   call.allocate(inode, movedBytes)
 }

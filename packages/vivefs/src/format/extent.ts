@@ -133,6 +133,16 @@ export function encodeExtent(key: Bytes, segments: Segments): Buffer {
   return seal(key, row)
 }
 
+/** The segments that a row was made of, with their data as views of the row. */
+export function inRow(row: Buffer, segments: Segments): Segments {
+  let data = row.length - allocatedBytes(segments)
+  return segments.map((segment) => {
+    if (segment.data === undefined) return segment
+    data += segment.length
+    return { offset: segment.offset, length: segment.length, data: row.subarray(data - segment.length, data) }
+  })
+}
+
 /** The segments of a row, as views of it, or why there are none. Never throws. */
 export function decodeExtent(key: Bytes, bytes: Bytes): Verdict<Segments> {
   const fault = check(key, bytes, RowKind.extent, EXTENT_VERSION)

@@ -20,6 +20,7 @@
  *   I4  allocatedBytes is the sum of the data bytes in all extents under the inode, those that wait for a trim included
  *   I5  a directory's nlink is 2 plus its subdirectories; `entries` is the number of its entries; its size is 0
  *   I6  partial rows exist only where a tail names them
+ *   I7  page rows exist only where a cover names them, covers only in inodes with the flag
  */
 import type { Acl } from '../acl/acl.ts'
 import type { Bytes } from '../store/store.ts'
@@ -37,6 +38,8 @@ export const InodeFlag = {
   accessAcl: 1 << 0,
   /** A directory with a default access control list. */
   defaultAcl: 1 << 1,
+  /** Extents may have page rows (format/page.ts). */
+  paged: 1 << 2,
 } as const
 
 /** A point in time: whole seconds since 1970, rounded down, and nanoseconds 0..999,999,999 after it. */

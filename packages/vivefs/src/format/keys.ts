@@ -16,7 +16,7 @@
  *     10 ino64 02 name                          extended attribute
  *     18 key 00 tag32 | 48 key 00 tag32         history of a metadata row, of an extent
  *     1c tag32 key    | 4c tag32 key            a fork's own row, its own extent
- *     40 ino64 epoch32 index48 part8            extent: part 0 is the base, 1-16 mids, 17-32 smalls
+ *     40 ino64 epoch32 index48 part8            extent: part 0 is the base, 1-16 mids, 17-32 smalls, 127 the cover, 128-255 pages
  */
 import type { Bytes, KeyRange } from '../store/store.ts'
 import {
@@ -182,11 +182,14 @@ export function parseNodeKey(key: Bytes): NodeKeyParts | undefined {
   }
 }
 
-/** Parts of an extent: the base row, then partial rows in the order they apply (mids before smalls). */
+/** Parts of an extent: the base row, then partial rows in the order they apply (mids before smalls); the cover and pages (format/page.ts). */
 export const PARTS_PER_TIER = 16
 export const BASE_PART = 0
 export const midPart = (n: number): number => n
 export const smallPart = (n: number): number => PARTS_PER_TIER + n
+export const COVER_PART = 127
+/** `n`: 0 to 127. */
+export const pagePart = (n: number): number => COVER_PART + 1 + n
 
 export function extentKey(ino: number, epoch: number, index: number, part: number): Buffer {
   const key = Buffer.allocUnsafe(EXTENT_KEY_BYTES)

@@ -25,13 +25,15 @@ export const Incompat = {
   snapshots: 1 << 0,
   /** Inodes may have access control lists, which decide who may (core/acl.ts). */
   acls: 1 << 1,
+  /** Extents may have rows of single pages (format/page.ts). */
+  pages: 1 << 2,
 } as const
 
 /** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
 export const FEATURES_KNOWN: Features = {
   compat: 0,
   roCompat: RoCompat.changeFeed | RoCompat.quotas,
-  incompat: Incompat.snapshots | Incompat.acls,
+  incompat: Incompat.snapshots | Incompat.acls | Incompat.pages,
 }
 
 /** A new volume uses none: each bit is set in the batch in which its feature is first used. */

@@ -2,6 +2,7 @@
  * What a pass over the rows knows of the volume: one small record for each inode, nothing for each entry or extent.
  */
 import type { Core } from '../core/core.ts'
+import { isPaged } from '../core/extent-rows.ts'
 import type { DataEpoch, Inode, Tail } from '../format/inode.ts'
 import type { ContentJob } from '../format/job.ts'
 import { AclRows } from './acl-rows.ts'
@@ -27,6 +28,7 @@ export interface Node {
   nextEpoch: number
   epochs: readonly DataEpoch[]
   tails: readonly Tail[]
+  isPaged: boolean
   /** Entries in it. */
   entries: number
   /** Entries in it that lead to directories. */
@@ -96,6 +98,7 @@ export class Census {
         nextEpoch: 0,
         epochs: NONE,
         tails: NONE,
+        isPaged: false,
         entries: 0,
         subdirectories: 0,
         xattrs: 0,
@@ -125,6 +128,7 @@ export class Census {
     node.nextEpoch = inode.nextEpoch
     node.epochs = inode.epochs.length === 0 ? NONE : inode.epochs
     node.tails = inode.tails.length === 0 ? NONE : inode.tails
+    node.isPaged = isPaged(inode)
   }
 
   jobsOf(ino: number): readonly PendingJob[] {

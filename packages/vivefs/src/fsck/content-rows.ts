@@ -7,11 +7,12 @@ import { S_IFREG } from '../core/mode.ts'
 import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../format/extent.ts'
 import type { Tail } from '../format/inode.ts'
 import type { ContentJob } from '../format/job.ts'
-import { BASE_PART, type ExtentKeyParts, extentKey, PARTS_PER_TIER, parseExtentKey } from '../format/keys.ts'
+import { BASE_PART, type ExtentKeyParts, PARTS_PER_TIER, parseExtentKey } from '../format/keys.ts'
 import { type Op, runAsync } from '../op.ts'
 import type { Row } from '../store/store.ts'
 import type { Census, Node } from './census.ts'
 import { dropRow } from './drop-row.ts'
+import { isBasePart, PagedExtent, readableBase } from './paged-extent.ts'
 import { addPurge, addTrim, clip, rewriteExtent } from './repair-content.ts'
 import type { Salvage } from './salvage.ts'
 import { SparseBitmap } from './sparse-bitmap.ts'
@@ -47,6 +48,7 @@ export class ContentRows {
   #node: Node | undefined
   #tailed = new Map<number, Tailed>()
   #hidden: HiddenExtent | undefined
+  #paged: PagedExtent | undefined
   /** Extents with a visible base row, where a newer one could hide it. */
   #bases: SparseBitmap | undefined
   readonly #strayEpochs = new Set<number>()
@@ -81,6 +83,8 @@ export class ContentRows {
       if (segments === undefined) this.#visitDamaged(node, at, row, 'content of a lost inode')
     } else if (node.type !== S_IFREG || epoch === undefined || at.index >= epoch.end) {
       this.#visitHidden(node, at, row, segments, epoch !== undefined)
+    } else if (node.isPaged && isBasePart(at.part) && (verdict.ok || at.part !== BASE_PART)) {
+      this.#visitPaged(node, at, row, segments)
     } else if (!verdict.ok) {
       this.#visitDamaged(node, at, row, verdict.fault)
     } else if (at.part === BASE_PART) {
@@ -170,6 +174,34 @@ export class ContentRows {
     else this.#count(node, at.index, segments)
   }
 
+  /** Base, cover and pages are judged together. */
+  #visitPaged(node: Node, at: ExtentKeyParts, row: Row, segments: Segments | undefined): void {
+    if (this.#paged?.at.epoch !== at.epoch || this.#paged.at.index !== at.index) this.#finishPaged()
+    this.#paged ??= new PagedExtent(at, node.extentBytes)
+    this.#paged.add(at.part, row, segments)
+  }
+
+  #finishPaged(): void {
+    const node = this.#node
+    const extent = this.#paged
+    if (node === undefined || extent === undefined) return
+    this.#paged = undefined
+    const { index } = extent.at
+    const { content, lost, stray, isMisshapen } = extent.verdict()
+    const { findings } = this.#census
+    for (const row of stray) {
+      findings.add('PARTIAL_STRAY', node.ino, `a page row of extent ${index} that no cover names`, 'rows', dropRow(row))
+    }
+    if (lost > 0) {
+      const message = `of the page rows of extent ${index}, or what names them, ${lost} are damaged or missing: what they hold is lost`
+      findings.add('DATA_LOST', node.ino, message, 'rows', rewriteExtent(node.ino, index))
+    } else if (isMisshapen) {
+      const message = `page rows of extent ${index} say what is not theirs to say`
+      findings.add('EXTENT_SHAPE', node.ino, message, 'rows', rewriteExtent(node.ino, index))
+    }
+    if (content !== undefined) this.#visitBase(node, extent.at, content)
+  }
+
   #visitPart(node: Node, at: ExtentKeyParts, row: Row, segments: Segments): void {
     const tailed = this.#tailed.get(at.index)
     if (tailed !== undefined && at.epoch === node.epochs[0].epoch && isNamed(tailed.tail, at.part)) {
@@ -196,6 +228,7 @@ export class ContentRows {
     const node = this.#node
     if (node === undefined) return
     this.#finishHidden()
+    this.#finishPaged()
     for (const [index, { tail, base, parts, broken }] of this.#tailed) {
       const named = tail.mids + tail.smalls
       const missing = named - parts.length - broken
@@ -233,10 +266,8 @@ function readOlderBase(core: Core, node: Node, at: ExtentKeyParts): Op<Segments>
     function* (tx): Op<Segments> {
       for (const { epoch, end } of node.epochs) {
         if (epoch >= at.epoch || at.index >= end) continue
-        const key = extentKey(node.ino, epoch, at.index, BASE_PART)
-        const row = yield* tx.get(key)
-        const verdict = row === undefined ? undefined : decodeExtent(key, row)
-        if (verdict?.ok) return verdict.value
+        const { content } = yield* readableBase(tx, node, epoch, at.index)
+        if (content !== undefined) return content
       }
       return []
     },

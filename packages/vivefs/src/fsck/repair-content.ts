@@ -2,6 +2,7 @@
 import { applyExtent, decodeExtent, encodeExtent, fold, type Segments } from '../format/extent.ts'
 import { BASE_PART, extentKey, midPart, smallPart } from '../format/keys.ts'
 import type { Fix } from './finding.ts'
+import { readableBase } from './paged-extent.ts'
 
 export const addPurge = (ino: number): Fix =>
   function* (call) {
@@ -35,12 +36,9 @@ export const rewriteExtent = (ino: number, index: number): Fix =>
     let base: Segments | undefined
     for (const { epoch, end } of inode.epochs) {
       if (index >= end) continue
-      const key = extentKey(ino, epoch, index, BASE_PART)
-      const row = yield* tx.get(key)
-      if (row === undefined) continue
-      const verdict = decodeExtent(key, row)
-      if (verdict.ok) base ??= verdict.value
-      tx.del(key)
+      const { content, keys } = yield* readableBase(tx, inode, epoch, index)
+      base ??= content
+      for (const key of keys) tx.del(key)
     }
     const parts: Segments[] = []
     const tail = inode.tails.find((each) => each.index === index)

@@ -3,8 +3,17 @@
  */
 import { S_IFDIR, S_IFREG } from '../core/mode.ts'
 import type { Segments } from '../format/extent.ts'
-import { type DataEpoch, EPOCHS_MAX, encodeInode, type Inode, NO_CUT, TAILS_MAX, type Tail } from '../format/inode.ts'
-import { BASE_PART, type ExtentKeyParts, inodeKey, PARTS_PER_TIER } from '../format/keys.ts'
+import {
+  type DataEpoch,
+  EPOCHS_MAX,
+  encodeInode,
+  type Inode,
+  InodeFlag,
+  NO_CUT,
+  TAILS_MAX,
+  type Tail,
+} from '../format/inode.ts'
+import { BASE_PART, COVER_PART, type ExtentKeyParts, inodeKey, PARTS_PER_TIER } from '../format/keys.ts'
 import type { Census, Node } from './census.ts'
 import type { Fix } from './finding.ts'
 
@@ -12,6 +21,7 @@ interface Traces {
   readonly epochs: Set<number>
   readonly tails: Map<number, { epoch: number; smalls: number; mids: number; bytes: number }>
   size: number
+  isPaged: boolean
 }
 
 export class Salvage {
@@ -30,7 +40,7 @@ export class Salvage {
     if (jobs.some(({ job }) => job.kind === 'trim' && job.epoch === at.epoch && job.from <= at.index)) return false
     let traces = this.#traces.get(node.ino)
     if (traces === undefined) {
-      traces = { epochs: new Set(), tails: new Map(), size: 0 }
+      traces = { epochs: new Set(), tails: new Map(), size: 0, isPaged: false }
       this.#traces.set(node.ino, traces)
     }
     traces.epochs.add(at.epoch)
@@ -38,7 +48,8 @@ export class Salvage {
       if (data === undefined) continue
       traces.size = Math.max(traces.size, at.index * node.extentBytes + offset + length)
     }
-    if (at.part !== BASE_PART) {
+    if (at.part >= COVER_PART) traces.isPaged = true
+    else if (at.part !== BASE_PART) {
       let tail = traces.tails.get(at.index)
       if (tail?.epoch !== at.epoch) {
         tail = { epoch: at.epoch, smalls: 0, mids: 0, bytes: 0 }
@@ -75,6 +86,7 @@ export class Salvage {
         mode: isDirectory ? S_IFDIR | 0o700 : S_IFREG | 0o600,
         uid: 0,
         gid: 0,
+        flags: traces?.isPaged === true ? InodeFlag.paged : 0,
         nlink: isDirectory ? 2 + node.subdirectories : Math.max(1, node.names),
         size: isDirectory ? 0 : (traces?.size ?? 0),
         // Counted by the next pass.

@@ -10,6 +10,7 @@ import { encodeJob, encodeOrphan, encodeXattr } from '../../src/format/job.ts'
 import {
   accountKey,
   accountNameKey,
+  COVER_PART,
   countersKey,
   direntKey,
   extentKey,
@@ -17,6 +18,7 @@ import {
   inodeLeaseKey,
   jobKey,
   orphanKey,
+  pagePart,
   smallPart,
   superblockKey,
   xattrKey,
@@ -31,6 +33,7 @@ type Database = MemoryLevel<Buffer, Buffer>
 
 const name = (text: string): Buffer => Buffer.from(text)
 const BIG = 9000
+const PAGE = 256
 
 /** The rows of a volume: to read and to spoil. */
 class Image {
@@ -84,7 +87,7 @@ class Image {
   }
 }
 
-/** /d/e/deep, /d/small, /big (three extents), /tail (partial rows), /link, /two names of one file. */
+/** /d/e/deep, /d/small, /big (three extents), /tail (partial rows), /paged (page rows), /link, /two names of one file. */
 async function makeImage(): Promise<Image> {
   const image = new Image()
   const volume = await openBare(image.database, { extentBytes: 4096 })
@@ -111,6 +114,11 @@ async function makeImage(): Promise<Image> {
   await make('create', '/', 'tail', 3000)
   for (let n = 0; n < 3; n++) {
     await runAsync(fsal.write(root, await handleOf('/tail'), { offset: 100 * n, data: Buffer.alloc(50, 0x61 + n) }))
+  }
+  await make('create', '/', 'paged', BIG)
+  for (const page of [1, 3]) {
+    const data = Buffer.alloc(PAGE, 0x61 + page)
+    await runAsync(fsal.write(root, await handleOf('/paged'), { offset: PAGE * page, data }))
   }
   await make('create', '/', 'one', 10)
   await runAsync(fsal.link(root, await handleOf('/one'), { directory: fsal.root(), name: name('two') }))
@@ -370,6 +378,67 @@ const cases: readonly Case[] = [
         ]),
       )
     },
+  },
+  {
+    code: 'DATA_LOST',
+    title: 'a page row is missing',
+    spoil: (i) => i.del(extentKey(i.ino('/paged'), 0, 0, pagePart(3))),
+    lost: ['/paged'],
+    found: ['/paged'],
+  },
+  {
+    code: 'DATA_LOST',
+    title: 'a page row is damaged',
+    spoil: (i) => i.flip(extentKey(i.ino('/paged'), 0, 0, pagePart(1))),
+    lost: ['/paged'],
+    found: ['/paged'],
+  },
+  {
+    code: 'DATA_LOST',
+    title: 'what names the page rows is damaged',
+    spoil: (i) => i.flip(extentKey(i.ino('/paged'), 0, 0, COVER_PART)),
+  },
+  {
+    code: 'DATA_LOST',
+    title: 'a base row below page rows is damaged',
+    spoil: (i) => i.flip(extentKey(i.ino('/paged'), 0, 0, 0)),
+    lost: ['/paged'],
+    found: ['/paged'],
+  },
+  {
+    code: 'PARTIAL_STRAY',
+    title: 'a page row that no cover names',
+    spoil: async (i) => {
+      const key = extentKey(i.ino('/paged'), 0, 0, pagePart(2))
+      await i.put(key, encodeExtent(key, [{ offset: 2 * PAGE, length: 4, data: name('abcd') }]))
+    },
+  },
+  {
+    code: 'PARTIAL_STRAY',
+    title: 'a page row in a file without pages',
+    spoil: async (i) => {
+      const key = extentKey(i.ino('/big'), 0, 0, pagePart(2))
+      await i.put(key, encodeExtent(key, [{ offset: 2 * PAGE, length: 4, data: name('abcd') }]))
+    },
+  },
+  {
+    code: 'EXTENT_SHAPE',
+    title: 'a page row that says what another page holds',
+    spoil: async (i) => {
+      const key = extentKey(i.ino('/paged'), 0, 0, pagePart(1))
+      const row = decodeExtent(key, await i.get(key))
+      if (!row.ok) throw new Error(row.fault)
+      await i.put(key, encodeExtent(key, [...row.value, { offset: 7 * PAGE, length: 4, data: name('page') }]))
+    },
+    lost: ['/paged'],
+    found: ['/paged'],
+  },
+  {
+    code: 'INODE_DAMAGED',
+    title: 'a damaged file with page rows',
+    spoil: (i) => i.flip(inodeKey(i.ino('/paged')), 30),
+    lost: ['/paged'],
+    found: ['/paged'],
   },
   {
     code: 'INODE_DAMAGED',

@@ -8,7 +8,7 @@ import type { Core } from '../../src/core/core.ts'
 import { superuser } from '../../src/core/mode.ts'
 import type { OpenFile } from '../../src/core/open-file.ts'
 import { FilesystemError } from '../../src/errors.ts'
-import type { Inode } from '../../src/format/inode.ts'
+import { type Inode, InodeFlag } from '../../src/format/inode.ts'
 import type { Job } from '../../src/format/job.ts'
 import type { Entry, Fsal } from '../../src/fsal/types.ts'
 import { type Op, runAsync } from '../../src/op.ts'
@@ -19,6 +19,8 @@ import { KIND_BITS, type Kind, may, type Node, Oracle, type Outcome, type Who } 
 const MIB = 1024 * 1024
 /** Content that the oracle holds as bytes ends here. */
 const WRITE_END_MAX = 1.5 * MIB
+/** Of a page in an extent of 4 KiB. */
+const PAGE_BYTES = 256
 const FILES_OPEN_MAX = 12
 const NODES_MANY = 250
 
@@ -31,6 +33,8 @@ export interface Rarities {
   countingTrims: number
   consolidations: number
   mids: number
+  /** Inodes with page rows. */
+  pages: number
   epochsMax: number
   reopens: number
   orphans: number
@@ -43,6 +47,7 @@ export const noRarities = (): Rarities => ({
   countingTrims: 0,
   consolidations: 0,
   mids: 0,
+  pages: 0,
   epochsMax: 0,
   reopens: 0,
   orphans: 0,
@@ -402,6 +407,14 @@ export class Driver {
       : usable[Math.min(this.#random.upTo(usable.length), this.#random.upTo(usable.length))]
   }
 
+  /** Where a write of `length` may begin in a file of `size`; some are of whole pages of extents of 4 KiB. */
+  #place(size: number, length: number): number {
+    const random = this.#random
+    const end = Math.min(size, WRITE_END_MAX - length)
+    if (length % PAGE_BYTES === 0 && random.chance(0.7)) return random.upTo(Math.floor(end / PAGE_BYTES)) * PAGE_BYTES
+    return random.upTo(end + (random.chance(0.3) ? 50_000 : 1))
+  }
+
   async #write(): Promise<void> {
     const random = this.#random
     const opened = this.#openedFile('canWrite')
@@ -410,12 +423,10 @@ export class Driver {
     const times = random.chance(0.25) ? 40 : 1
     for (let n = 0; n < times; n++) {
       const appends = file.append || times > 1 || random.chance(0.3)
-      let length = random.pick([1, 10, 100, 100, 512, 4096, 5000, 20_000])
+      let length = random.pick([1, 10, 100, 100, 256, 512, 1024, 4096, 5000, 20_000])
       if (times > 1) length = 100
       else if (random.chance(0.08)) length = 300_000 + random.upTo(200_000)
-      const offset = appends
-        ? node.size
-        : random.upTo(Math.min(node.size, WRITE_END_MAX - length) + (random.chance(0.3) ? 50_000 : 1))
+      const offset = appends ? node.size : this.#place(node.size, length)
       if (offset + length > WRITE_END_MAX) return this.#truncate(node, random.upTo(10_000))
       const data = random.bytes(length)
       const what = `write ${length} at ${appends ? 'the end' : offset} of ${this.#describe(node)} size ${node.size}`
@@ -696,6 +707,7 @@ export class Driver {
     if (epochs === before && epochs === 16 && inode.nextEpoch > 16) this.#rarities.consolidations++
     this.#epochCounts.set(node, epochs)
     if (inode.tails.some(({ mids }) => mids > 0)) this.#rarities.mids++
+    if ((inode.flags & InodeFlag.paged) !== 0) this.#rarities.pages++
   }
 
   async #compareNode(node: Node): Promise<void> {

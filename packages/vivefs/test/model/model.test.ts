@@ -40,6 +40,7 @@ test('one superuser, small extents: every rare path is met', { timeout: minutes(
     'countingTrims',
     'consolidations',
     'mids',
+    'pages',
     'reopens',
     'orphans',
     'refusals',
