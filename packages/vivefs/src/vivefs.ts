@@ -4,8 +4,9 @@ import { Groups, Users } from './accounts.ts'
 import type { AtimePolicy, Core } from './core/core.ts'
 import type { Credentials } from './core/mode.ts'
 import { type SpaceReport, spaceReport } from './core/space.ts'
-import type { Engine, MediaMap } from './engine/engine.ts'
+import type { Engine, MediaMap, RelocationReport } from './engine/engine.ts'
 import { openEngine, type Where } from './engine/open.ts'
+import { type ContentPlace, contentPlaces, inReadOrder, type Located } from './engine/places.ts'
 import { type DirectoryEngine, isDirectoryEngine } from './engine/volume-file.ts'
 import { ViveError } from './errors.ts'
 import { createFs, endSession, type ViveFileSystem } from './face/index.ts'
@@ -95,7 +96,7 @@ const MEMORY_BYTES_MIN = 4 * 1024 * 1024
 interface Ground {
   readonly engine: string
   readonly durability: Durability | undefined
-  readonly mediaMap: Engine['map']
+  readonly tiers: Pick<Engine, 'map' | 'relocate' | 'places'>
   readonly release: () => Promise<void>
   readonly follower: Follower | undefined
   readonly lost: readonly string[]
@@ -130,6 +131,8 @@ function processCredentials(): Credentials {
   }
 }
 
+const unplaced = (): ViveError => new ViveError('ERR_VIVEFS_UNSUPPORTED', 'the volume lies on no media with a policy')
+
 /** An open volume. */
 export class ViveFS {
   /** Shaped like node:fs, acting as the process's own user. */
@@ -154,7 +157,7 @@ export class ViveFS {
   readonly lost: readonly string[]
   readonly #core: Core
   readonly #release: () => Promise<void>
-  readonly #mediaMap: Engine['map']
+  readonly #tiers: Ground['tiers']
   readonly #follower: Follower | undefined
   #root: View | undefined
   /** `relaxed`: what still waits in memory is handed over when the process runs out of work without closing. */
@@ -166,7 +169,7 @@ export class ViveFS {
     this.#core = core
     cores.set(this, core)
     this.#release = release
-    this.#mediaMap = ground.mediaMap
+    this.#tiers = ground.tiers
     this.#follower = ground.follower
     this.lost = ground.lost
     this.credentials = credentials
@@ -265,7 +268,7 @@ export class ViveFS {
           engine: engine.name,
           durability: options.durability,
           release: () => engine.release(),
-          mediaMap: engine.map,
+          tiers: engine,
           follower,
           lost,
         })
@@ -407,7 +410,48 @@ export class ViveFS {
 
   /** Where the files of a volume on media of your own lie: levels, sizes, garbage, age, heat. Undefined for other volumes. */
   mediaMap(): MediaMap | undefined {
-    return this.#mediaMap?.()
+    return this.#tiers.map?.()
+  }
+
+  /**
+   * Moves content to the media where the policy wants it, as happens by itself from time to time (`relocation`). `force`: what was written so
+   * far, now, without regard to the allowance of bytes and to how long it has been where it is. ERR_VIVEFS_UNSUPPORTED: the volume is not on media with a
+   * policy; ERR_VIVEFS_ENGINE: no medium that the policy names takes more, what was moved until then has moved.
+   */
+  async relocate(options: { readonly force?: boolean } = {}): Promise<RelocationReport> {
+    const { relocate } = this.#tiers
+    if (relocate === undefined) throw unplaced()
+    try {
+      return await relocate(options.force === true)
+    } catch (cause) {
+      throw new ViveError('ERR_VIVEFS_ENGINE', `content was not moved: ${String((cause as Error).message)}`, { cause })
+    }
+  }
+
+  /**
+   * Where the content of a file lies, part by part, without reading it; `limit` rows of content at most. Errors: those of `stat`;
+   * ERR_VIVEFS_UNSUPPORTED as above.
+   */
+  async locate(path: string, limit?: number): Promise<ContentPlace[]> {
+    const { places } = this.#tiers
+    if (places === undefined) throw unplaced()
+    const { ino } = await this.fs.promises.stat(path)
+    return await contentPlaces(places, Number(ino), limit)
+  }
+
+  /**
+   * The paths in the order in which their content is read fastest: a tape is wound once. What is read on the spot comes first, and of a
+   * file in many parts the first one counts. Errors as of `locate`.
+   */
+  async readOrder(paths: readonly string[]): Promise<string[]> {
+    const located: Located[] = []
+    for (const path of paths) located.push({ path, place: (await this.locate(path, 1))[0] })
+    const near = new Set(
+      this.mediaMap()!
+        .media.filter(({ sync, cost }) => sync && cost.seekMs < 1)
+        .map(({ name }) => name),
+    )
+    return inReadOrder(located, (medium) => near.has(medium))
   }
 
   /** What the store did since the volume was opened. */

@@ -1,8 +1,8 @@
 /** A volume on media of the caller's, with a policy. */
 import { archive, ladder } from '@vivefs/lsm'
 import { type Medium, openMemory, openSmr, openTape } from '@vivefs/media'
-import { afterEach, expect, test } from 'vitest'
-import { ViveFS } from 'vivefs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { METADATA_BELOW, ViveFS } from 'vivefs'
 
 const opened: Medium[] = []
 const kept = <M extends Medium>(medium: M): M => {
@@ -52,4 +52,79 @@ test('options that do not fit are refused with a code', async () => {
   await expect(ViveFS.open({ media: { tape } })).rejects.toMatchObject({ code: /^ERR_VIVEFS_(OPTION|ENGINE)$/ })
   const follow = { readOnly: true, follow: true } as const
   await expect(ViveFS.open({ media: makeMedia() }, follow)).rejects.toMatchObject({ code: 'ERR_VIVEFS_UNSUPPORTED' })
+})
+
+describe('an archive', () => {
+  const DAY_MS = 86_400_000
+  const open = async () => {
+    let nowMs = 1e12
+    const flash = kept(openMemory({ zoneBytes: 1 << 20, zoneCount: 192, durability: 'flush' }))
+    const smr = kept(openSmr({ zoneBytes: 1 << 20, zoneCount: 192, conventionalZones: 0 }))
+    const tape = kept(openTape({ zoneBytes: 1 << 20, zoneCount: 256 }))
+    const policy = archive({ hot: ['flash'], cold: ['smr'], tape: ['tape'], metadataBelow: METADATA_BELOW })
+    const where = { media: { flash, smr, tape }, home: ['flash'], policy, now: () => nowMs }
+    const pass = (days: number) => {
+      nowMs += days * DAY_MS
+    }
+    return { tape, pass, where, vive: await ViveFS.open(where) }
+  }
+  const content = (i: number) => Buffer.alloc(300_000 + i, `content ${i} `)
+  const COUNT = 24
+  const paths = Array.from({ length: COUNT }, (_, i) => `/${(i * 7) % COUNT}`)
+  const mediumOf = async (vive: ViveFS, path: string) => new Set((await vive.locate(path)).map(({ medium }) => medium))
+
+  test('content ages from flash to SMR to tape, and reads back; directories and inodes stay at hand', async () => {
+    const { tape, pass, where, vive } = await open()
+    for (const path of paths) await vive.fs.promises.writeFile(path, content(Number(path.slice(1))))
+    await vive.fs.promises.writeFile('/small', 'in its table')
+    await vive.relocate({ force: true })
+    expect(await mediumOf(vive, '/3')).toEqual(new Set(['flash']))
+    pass(2)
+    expect((await vive.relocate({ force: true })).bytes).toBeGreaterThan(COUNT * 300_000)
+    expect(await mediumOf(vive, '/3')).toEqual(new Set(['smr']))
+    expect(vive.fs.readFileSync('/3').equals(content(3))).toBe(true)
+    vive.mediaMap()
+    pass(60)
+    await vive.relocate({ force: true })
+    expect(await mediumOf(vive, '/3')).toEqual(new Set(['tape']))
+    await vive.close()
+
+    const again = await ViveFS.open(where)
+    const reads = tape.stats().operations.read.count
+    expect(again.fs.readdirSync('/').length).toBe(COUNT + 1)
+    expect(again.fs.statSync('/3').size).toBe(300_003)
+    const places = await again.locate('/3')
+    expect(places.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThanOrEqual(300_003)
+    expect(() => again.fs.readFileSync('/3')).toThrow(expect.objectContaining({ code: 'ERR_VIVEFS_SYNC_UNAVAILABLE' }))
+    expect(again.fs.readFileSync('/small', 'utf8')).toBe('in its table')
+    const order = await again.readOrder([...paths, '/small'].sort())
+    expect(order[0]).toBe('/small')
+    expect(order.slice(1)).toEqual(paths) // they were written in this order
+    expect(tape.stats().operations.read.count).toBeLessThan(reads + 4) // but for what the refused read began
+    expect((await again.fsck()).findings).toEqual([])
+    await again.close()
+    const seeks = async (all: readonly string[]) => {
+      const volume = await ViveFS.open(where)
+      const before = tape.stats().seeks
+      for (const path of all) {
+        const bytes = await volume.fs.promises.readFile(path)
+        if (path !== '/small') expect(bytes.equals(content(Number(path.slice(1))))).toBe(true)
+      }
+      const seen = tape.stats().seeks - before
+      await volume.close()
+      return seen
+    }
+    expect(await seeks(order)).toBeLessThan((await seeks([...paths].sort())) / 2)
+  }, 60_000)
+
+  test('what is no such volume says so', async () => {
+    const vive = await ViveFS.open('memory://')
+    for (const call of [() => vive.relocate(), () => vive.locate('/'), () => vive.readOrder(['/'])])
+      await expect(call()).rejects.toMatchObject({ code: 'ERR_VIVEFS_UNSUPPORTED' })
+    await vive.close()
+    const { vive: archived } = await open()
+    await expect(archived.locate('/none')).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(await archived.locate('/')).toEqual([])
+    await archived.close()
+  })
 })

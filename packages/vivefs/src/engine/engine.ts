@@ -1,12 +1,13 @@
 /** What a place to keep a volume in offers: an open database, and what is known of the space below it. */
 
-import type { MediaMap } from '@vivefs/lsm'
+import type { MediaMap, RelocationReport } from '@vivefs/lsm'
 import { ViveError } from '../errors.ts'
 import type { AnyLevel } from '../store/database.ts'
 import type { SpaceGuard } from '../store/store.ts'
+import type { PlaceFinder } from './places.ts'
 import type { DirectoryEngine } from './volume-file.ts'
 
-export type { MediaMap }
+export type { MediaMap, RelocationReport }
 
 export interface Engine {
   /** `memory`, `level`, `lsm`, or `custom` for a database that the caller opened. */
@@ -23,6 +24,10 @@ export interface Engine {
   readonly freeBytes?: () => number | undefined
   /** Where the files of the database lie, on media of the caller's. */
   readonly map?: () => MediaMap
+  /** Moves what lies elsewhere than the policy wants it; `force`: all of it now. */
+  readonly relocate?: (force: boolean) => Promise<RelocationReport>
+  /** Tells where rows lie. */
+  readonly places?: PlaceFinder
   /** Follower: takes in what the writer has done since. */
   readonly refresh?: () => Promise<void>
   /** What a salvage of the database left out. */

@@ -7,7 +7,7 @@
  *     reader is stale then (conflict-set.ts I2), and the row does not enter the cache (row-cache.ts I1).
  */
 import type { CommitQueue } from './commit-queue.ts'
-import { type Database, type Encodings, readFailure } from './database.ts'
+import { type Database, type Encodings, mustWait, readFailure } from './database.ts'
 import { type KeyIndex, type KeySlice, type OverRow, orderSlices } from './key-index.ts'
 import type { Overlay } from './overlay.ts'
 import { mergeRange, mergeRangeSync, type RangeResult, type TextRange } from './range.ts'
@@ -67,6 +67,7 @@ export class Committed {
     try {
       value = this.#database.getSync!(key, this.#encodings)
     } catch (error) {
+      if (mustWait(error)) return undefined
       throw readFailure(error)
     }
     this.#cache.fillNow(text, value)
@@ -83,6 +84,7 @@ export class Committed {
     try {
       return mergeRangeSync(this.#database, this.#encodings, range, this.#over(range, text, own))
     } catch (error) {
+      if (mustWait(error)) return undefined
       throw readFailure(error)
     }
   }

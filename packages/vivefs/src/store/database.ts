@@ -116,6 +116,9 @@ export function readFailure(cause: unknown): Error {
   return new FilesystemError('EIO', { cause })
 }
 
+/** The row lies where nothing answers on the spot (tape, object stores): to be read asynchronously. */
+export const mustWait = (cause: unknown): boolean => codesOf(cause).includes('LEVEL_SYNC_UNAVAILABLE')
+
 /** The error of a database that does not open. */
 export function openFailure(cause: unknown): ViveError {
   if (codesOf(cause).includes('LEVEL_LOCKED')) {
