@@ -48,7 +48,7 @@ type Removal = Required<RmOptions>
 /** The options of older versions: `recursive` removes what the directory holds, and is warned of or refused by newer ones. */
 export function rmdir(face: Face, path: unknown, options?: RmOptions | null): Op<void> {
   const at = toPath(path)
-  if (options !== undefined && options !== null) askRmdir(options)
+  if (options !== undefined) askRmdir(options)
   if (options?.recursive) return removeIfDirectory(face, at, { ...RM_DEFAULTS, ...options, force: false })
   return located('rmdir', at, removeEmpty(face, at))
 }
