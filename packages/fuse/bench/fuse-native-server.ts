@@ -6,7 +6,7 @@ import { constants, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants as system } from 'node:os'
 import { join } from 'node:path'
-import { type Stats, ViveFS } from 'vivefs'
+import { ViveFS } from 'vivefs'
 import type { ServedRole } from './server.ts'
 import { type Node, Tree } from './tree.ts'
 
@@ -96,7 +96,7 @@ function volumeOperations(vive: ViveFS): Record<string, Operation> {
   const count = (done: Done, body: () => number): void =>
     call((status, bytes) => done(status < 0 ? status : (bytes as number)), body)
   return {
-    getattr: (path: string, done: Done) => call(done, () => fs.lstatSync(path) as Stats),
+    getattr: (path: string, done: Done) => call(done, () => fs.lstatSync(path)),
     create: (path: string, mode: number, done: Done) =>
       call(done, () => fs.openSync(path, constants.O_RDWR | constants.O_CREAT, mode & 0o7777)),
     open: (path: string, flags: number, done: Done) => call(done, () => fs.openSync(path, flags & ACCESS_MODE)),
@@ -126,6 +126,8 @@ const seconds = `${role.options.attributeSeconds ?? 1}`
 const mount = new Fuse(role.directory, operations, {
   force: true,
   timeout: false,
+  // As ours is mounted: the kernel looks at modes, and asks for them.
+  defaultPermissions: true,
   ...{ entryTimeout: seconds, attrTimeout: seconds, acAttrTimeout: seconds },
 })
 mount.mount((error) => {

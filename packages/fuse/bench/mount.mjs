@@ -14,7 +14,7 @@ Everything is mounted at once and measured in turn by one client, round after ro
 Metadata with the kernel's caches for names and attributes off, content with the defaults, not cached by the kernel when it is read.
 
   --rounds N   rounds that count (default 5)
-  --files N    files of one round (default 300)
+  --files N    files of one round (default 1000)
   --mib N      bytes of the big file, MiB (default 64)
   --dir DIR    where volumes and the directory of ext4 are (default: the system's directory for temporary files)
   --peer DIR   where npm fuse-native is installed (npm install fuse-native in a directory of its own; it needs a C compiler)
@@ -25,7 +25,8 @@ Exit codes: 0 measured (or nothing can be mounted here, which is said); 2 wrong 
 
 const METADATA = ['create', 'stat', 'open+read+close', 'unlink']
 const CONTENT = ['write MiB', 'read MiB']
-const BARE = { entrySeconds: 0, attributeSeconds: 0 }
+/** As fuse-native serves: no locks beyond those among the programs on the mount. */
+const BARE = { entrySeconds: 0, attributeSeconds: 0, locks: 'kernel' }
 
 /** Ours, what it is measured by, the phases, and how many times as fast it has to be. */
 const TARGETS = [
@@ -40,7 +41,7 @@ function parse() {
     const { values } = parseArgs({
       options: { rounds: text, files: text, mib: text, dir: text, peer: text, json: text, help: { type: 'boolean' } },
     })
-    const { rounds = '5', files = '300', mib = '64', ...rest } = values
+    const { rounds = '5', files = '1000', mib = '64', ...rest } = values
     const counts = { rounds: Number(rounds), files: Number(files), mib: Number(mib) }
     for (const [name, value] of Object.entries(counts)) {
       if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number from 1 on`)
