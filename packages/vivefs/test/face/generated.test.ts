@@ -175,10 +175,13 @@ const planted = new Set(['dir', 'inner', 'empty', 'file', 'a', 'link', 'dirlink'
 function snapshot(fs: typeof nodeFs, root: string): unknown[] {
   const seen: unknown[] = []
   const look = (below: string): void => {
-    for (const name of fs.readdirSync(root + below).sort()) {
+    const names = fs.readdirSync(root + below).map((name) => ({
+      name,
+      shown: planted.has(name) ? name : name.replace(/.{6}$/, 'XXXXXX'),
+    }))
+    for (const { name, shown } of names.sort((one, other) => (one.shown < other.shown ? -1 : 1))) {
       const stats = fs.lstatSync(`${root}${below}/${name}`)
       const { mode, nlink, uid, gid } = stats
-      const shown = planted.has(name) ? name : name.replace(/.{6}$/, 'XXXXXX')
       const content = stats.isFile() ? fs.readFileSync(`${root}${below}/${name}`, 'latin1') : ''
       const times = [stats.atimeMs, stats.mtimeMs].map((ms) => (ms < 1e11 && ms >= 0 ? ms : 'now'))
       seen.push([`${below}/${shown}`, mode, nlink, uid, gid, content, stats.isDirectory() ? '' : times])
