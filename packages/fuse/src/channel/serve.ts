@@ -53,10 +53,14 @@ export async function serve(session: Session, device: number, pace: Pace): Promi
       if (spares.length < SPARE_BUFFERS_MAX) spares.push(used)
     })
   }
+  let hasPaused = true
   while (!session.ended) {
-    const first = await readRequest(device, buffer)
-    if (first === undefined) return
-    handle(first)
+    if (hasPaused || session.pending > 0) {
+      const first = await readRequest(device, buffer)
+      if (first === undefined) return
+      handle(first)
+      hasPaused = false
+    }
     for (let burst = 0; burst < BURST_REQUESTS && session.pending === 0 && !session.ended; burst++) {
       const startMs = performance.now()
       pace.enter()
@@ -64,7 +68,8 @@ export async function serve(session: Session, device: number, pace: Pace): Promi
       pace.leave()
       if (request === undefined) return
       handle(request)
-      if (performance.now() - startMs > PAUSE_MS) break
+      hasPaused = performance.now() - startMs > PAUSE_MS
+      if (hasPaused) break
     }
     await turn()
   }
