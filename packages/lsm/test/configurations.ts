@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Medium, type MemoryOptions, openDirectory } from '@vivefs/media'
-import { type LsmLevelOptions, ladder } from '../src/index.ts'
+import { type LsmLevelOptions, ladder, type MediaPolicy } from '../src/index.ts'
 import { type MediumShape, openShaped } from './media-shape.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: keys and values are what each suite makes them
@@ -20,6 +20,8 @@ export interface Configuration {
   readonly media?: Readonly<Record<string, MediumShape>>
   /** Lies in memory where the suite leaves the choice; otherwise in a directory. */
   readonly inMemory?: true
+  /** Some of its media answer by promises only: a call on the spot may say LEVEL_SYNC_UNAVAILABLE, or LEVEL_BUSY where it would write. */
+  readonly waits?: true
   /** Compaction in workers, in the suites that can (abstract, model, kill). */
   readonly threaded?: true
   /** abstract-level's own suite. */
@@ -50,6 +52,16 @@ export const TINY: Options = {
   blockBytes: 256,
   level0Trigger: 2,
   cacheBytes: 65_536,
+}
+
+/** Whatever the policy wants to be elsewhere goes there at once. */
+const RESTLESS: Options = { relocation: { everyMs: 10, restHours: 0, holdMs: 0 } }
+
+/** Tables below level 0 and values: as much as can be lies where nothing answers on the spot. */
+const ALL_TO_TAPE: MediaPolicy = {
+  name: 'all to tape',
+  place: ({ file, level }) => ({ media: file === 'blob' || level > 0 ? ['tape', 'ssd'] : ['ssd'] }),
+  relocate: ({ file, level }) => ({ media: file === 'blob' || level > 0 ? ['tape', 'ssd'] : ['ssd'] }),
 }
 
 export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
@@ -104,12 +116,23 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     crash: 'deep',
     kill: 'deep',
   },
-  // Tape, which answers nothing on the spot, is in `tiers`.
+  // Files move all the time, and values with them. In directories: a level for each of four.
   ladder: {
-    options: { ...SMALL, home: ['ssd'], policy: ladder(['dram', 'ssd', 'smr']) },
-    media: { dram: { durability: 'volatile' }, ssd: {}, smr: { kind: 'smr' } },
+    options: { ...SMALL, ...RESTLESS, home: ['ssd'], policy: ladder(['dram', 'ssd', 'smr', 'tape']) },
+    media: { dram: { durability: 'volatile' }, ssd: {}, smr: { kind: 'smr' }, tape: { kind: 'tape' } },
     inMemory: true,
+    waits: true,
     abstract: 'deep',
+    model: 'default',
+    crash: 'default',
+    kill: 'default',
+  },
+  'everything on tape': {
+    options: { ...SMALL, ...RESTLESS, separateBytes: 100, logBytes: 8192, home: ['ssd'], policy: ALL_TO_TAPE },
+    media: { ssd: {}, tape: { kind: 'tape' } },
+    inMemory: true,
+    waits: true,
+    abstract: 'default',
     model: 'default',
     crash: 'default',
   },

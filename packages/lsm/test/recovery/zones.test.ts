@@ -1,6 +1,9 @@
 /** Zones in which little is left are emptied: dead space stays a bounded part of the whole, and full media find room in it. */
-import { openMemory } from '@vivefs/media'
-import { runAsync, Volume } from '@vivefs/pfaof'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openDirectory, openMemory } from '@vivefs/media'
+import { type AppendFile, runAsync, Volume } from '@vivefs/pfaof'
 import { expect, test } from 'vitest'
 import { LsmLevel } from '../../src/index.ts'
 import { ZoneReclaimer } from '../../src/storage/zone-reclaimer.ts'
@@ -46,6 +49,40 @@ test('dead space is bounded', async () => {
   expect(reclaimer.failure).toBeUndefined()
   await check(volume, kept)
   await volume.close()
+})
+
+test('a finished zone takes what was written to it where zones are files: nothing is moved to fill it up', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'lsm-zones-'))
+  let main = openDirectory({ path, zoneBytes: ZONE, zoneCount: 200 })
+  let volume = await Volume.create({ media: { main }, now: () => 1 })
+  try {
+    const files: AppendFile[] = []
+    for (let i = 0; i < 30; i++) {
+      const file = await runAsync(volume.create({ name: `f${i}`, media: ['main'], preallocateBytes: ZONE }))
+      await runAsync(file.append([Buffer.alloc(9000, i)]))
+      files.push(file)
+    }
+    for (const file of files) await runAsync(file.seal())
+    for (let pass = 0; pass < 2; pass++) {
+      const { zones, freeZones, liveBytes, deadBytes } = volume.status().get('main')!
+      expect((zones - freeZones) * ZONE).toBeGreaterThan(5 * liveBytes)
+      expect(deadBytes).toBeLessThan(8 * ZONE)
+      const reclaimer = new ZoneReclaimer(volume)
+      reclaimer.look(false)
+      await reclaimer.close()
+      expect(reclaimer.zones).toBe(0)
+      await volume.close()
+      await main.close()
+      main = openDirectory({ path })
+      volume = await Volume.open({ media: { main }, now: () => 1 })
+    }
+    expect(await volume.reclaim('main', { zones: 3, shareOf: 'taken' })).toBe(0)
+    expect(await volume.reclaim('main', { zones: 3 })).toBe(3)
+  } finally {
+    await volume.close()
+    await main.close()
+    rmSync(path, { recursive: true })
+  }
 })
 
 test('full media find room', async () => {
