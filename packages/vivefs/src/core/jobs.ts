@@ -15,11 +15,13 @@ import {
   numberOfKey,
   parseExtentKey,
 } from '../format/keys.ts'
+import { referenceRange, referencesOfInodeRange } from '../format/loan.ts'
 import { type Op, runAsync } from '../op.ts'
 import type { Bytes, KeyRange, Row } from '../store/store.ts'
 import type { Call } from './call.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
+import { disownAll, dropReferences, Loans } from './loans.ts'
 import { superuser } from './mode.ts'
 
 const QUEUE_MAX = 1024
@@ -27,6 +29,7 @@ const QUEUE_MAX = 1024
 const KEYS_PER_STEP = 1024
 /** Rows read with their values in one transaction: more than the parts of one extent, few enough for memory. */
 const ROWS_PER_STEP = 192
+const BYTES_PER_STEP = 8 << 20
 
 /** A step of a job in bounded time and space; answers what is left of it. */
 export type OtherWork = (call: Call, job: Exclude<Job, ContentJob>) => Op<Job | undefined>
@@ -157,13 +160,21 @@ export class JobRunner {
   }
 }
 
-/** Deletes rows that the volume does not see any more; answers whether some had to stay, for whoever sees them still. */
-function* deleteHidden(call: Call, keys: readonly Bytes[], job: ContentJob): Op<boolean> {
+/** Deletes extents that the volume does not see any more; answers whether some had to stay, for whoever sees them still. */
+function* deleteHidden(call: Call, all: readonly Bytes[], job: ContentJob): Op<boolean> {
   const { shared } = call.core.options
-  const stays = shared?.shares(job.ino) === true ? yield* shared.areShared(call.tx, keys, job.since ?? 0) : []
-  for (const [n, key] of keys.entries()) if (stays[n] !== true) call.tx.discard(key)
-  return stays.includes(true)
+  const keys = job.shares === true ? yield* disownAll(call, all) : all
+  const fates = shared?.shares(job.ino) === true ? yield* shared.fatesOf(call.tx, keys, job.since ?? 0) : []
+  for (const [n, key] of keys.entries()) {
+    if (fates[n] === 'delete') call.tx.del(key)
+    else if (fates[n] !== 'leave') call.tx.discard(key)
+  }
+  return keys.length < all.length || fates.includes('leave')
 }
+
+/** References dropped in one transaction: the last of them deletes what they led to. */
+const referencesPerStep = (call: Call): number =>
+  Math.max(1, Math.min(256, Math.floor(BYTES_PER_STEP / call.core.superblock.extentBytes)))
 
 /** The job after a step that ended at `last`. */
 function goneOn<T extends ContentJob>(job: T, left: boolean, last: Bytes | undefined): T {
@@ -178,6 +189,11 @@ const goneOnRange = (range: KeyRange, { after }: ContentJob): KeyRange =>
 
 /** Deletes data first, the rows of the inode last; the volume's counter gives the bytes back at the end. */
 function* purge(call: Call, job: PurgeJob): Op<Job | undefined> {
+  if (job.shares === true) {
+    const limit = referencesPerStep(call)
+    const dropped = yield* dropReferences(call, referencesOfInodeRange(job.ino, limit))
+    if (dropped.length === limit) return job
+  }
   const range = goneOnRange(extentsOfInodeRange(job.ino, KEYS_PER_STEP), job)
   const extents = (yield* call.tx.range({ ...range, keysOnly: true })).map(({ key }) => key)
   const left = yield* deleteHidden(call, extents, job)
@@ -185,11 +201,11 @@ function* purge(call: Call, job: PurgeJob): Op<Job | undefined> {
   const rows = yield* call.tx.range({ ...nodeRange(job.ino), limit: KEYS_PER_STEP, keysOnly: true })
   const keys = rows.map(({ key }) => key)
   const { shared } = call.core.options
-  const stays = shared?.shares(job.ino) === true ? yield* shared.areShared(call.tx, keys, job.since ?? 0) : []
+  const fates = shared?.shares(job.ino) === true ? yield* shared.fatesOf(call.tx, keys, job.since ?? 0) : []
   // A name or an attribute is small: what somebody still sees of it is kept aside.
   for (const [n, key] of keys.entries()) {
-    if (stays[n] === true) call.tx.del(key)
-    else call.tx.discard(key)
+    if ((fates[n] ?? 'discard') === 'discard') call.tx.discard(key)
+    else call.tx.del(key)
   }
   if (rows.length === KEYS_PER_STEP) return goneOn(job, left, extents[extents.length - 1])
   call.giveBack(job.dataBytes)
@@ -197,6 +213,7 @@ function* purge(call: Call, job: PurgeJob): Op<Job | undefined> {
 }
 
 function* trim(call: Call, job: TrimJob): Op<Job | undefined> {
+  if (job.shares === true && (yield* dropHiddenReferences(call, job))) return job
   if (job.dataBytes < 0) return yield* countingTrim(call, job)
   const range = goneOnRange(extentRange(job.ino, job.epoch, job.from, KEYS_PER_STEP), job)
   const keys = (yield* call.tx.range({ ...range, keysOnly: true })).map(({ key }) => key)
@@ -204,6 +221,25 @@ function* trim(call: Call, job: TrimJob): Op<Job | undefined> {
   if (keys.length === KEYS_PER_STEP) return goneOn(job, left, keys[keys.length - 1])
   call.giveBack(job.dataBytes)
   return undefined
+}
+
+/** Drops what a trim hid of references, a step of it; answers whether there may be more. A counting trim counts them. */
+function* dropHiddenReferences(call: Call, job: TrimJob): Op<boolean> {
+  const { ino, epoch, from: index, to = Number.POSITIVE_INFINITY } = job
+  const limit = referencesPerStep(call)
+  const dropped = yield* dropReferences(call, referenceRange({ ino, epoch, index }, limit))
+  if (job.dataBytes < 0 && dropped.length > 0) {
+    let bytes = 0
+    for (const each of dropped) if (each.place.index < to) bytes += each.bytes
+    yield* countOut(call, job, bytes)
+  }
+  return dropped.length === limit
+}
+
+/** Takes what a counting trim deleted from the inode, as long as that counts the data epoch. */
+function* countOut(call: Call, { ino, epoch: hidden }: TrimJob, bytes: number): Op<void> {
+  const inode = yield* call.find(ino)
+  if (inode?.epochs.some(({ epoch }) => epoch === hidden)) call.allocate(call.edit(inode), -bytes)
 }
 
 /** Deletes whole extents and takes what they held from the inode, as long as the inode still counts that epoch. */
@@ -214,6 +250,7 @@ function* countingTrim(call: Call, job: TrimJob): Op<Job | undefined> {
   if (!isLast) groups.pop()
   let bytes = 0
   const keys: Bytes[] = []
+  const loans = job.shares === true ? yield* Loans.among(call, keysOf(rows)) : undefined
   for (const group of groups) {
     const parts: Segments[] = []
     for (const row of group) {
@@ -222,14 +259,16 @@ function* countingTrim(call: Call, job: TrimJob): Op<Job | undefined> {
       parts.push(verdict.value)
       keys.push(row.key)
     }
-    const isCounted = job.to === undefined || (parseExtentKey(group[0].key)?.index ?? 0) < job.to
-    if (isCounted) bytes += allocatedBytes(applyExtent(undefined, parts))
+    const index = parseExtentKey(group[0].key)?.index ?? 0
+    const isOwned = loans?.of(group[0].key)?.isOwned ?? true
+    if (isOwned && (job.to === undefined || index < job.to)) bytes += allocatedBytes(applyExtent(undefined, parts))
   }
   const left = yield* deleteHidden(call, keys, job)
-  const inode = yield* call.find(job.ino)
-  if (inode?.epochs.some(({ epoch }) => epoch === job.epoch)) call.allocate(call.edit(inode), -bytes)
+  yield* countOut(call, job, bytes)
   return isLast ? undefined : goneOn(job, left, keys[keys.length - 1])
 }
+
+const keysOf = (rows: readonly Row[]): Bytes[] => rows.map(({ key }) => key)
 
 function groupByExtent(rows: readonly Row[]): Row[][] {
   const groups: Row[][] = []

@@ -2,6 +2,12 @@
 import type { Op } from '../op.ts'
 import type { Bytes, Tx } from '../store/store.ts'
 
+/**
+ * What is to become of a row that this volume does not see any more: somebody sees it where it is (`leave`), may see it
+ * and has to keep it aside (`delete`), or nobody does (`discard`).
+ */
+export type RowFate = 'leave' | 'delete' | 'discard'
+
 export interface SharedRows {
   /**
    * Whether rows of an inode may be another's too: deleting one of them in place means a copy, leaving it where nobody
@@ -10,6 +16,6 @@ export interface SharedRows {
   shares(ino: number): boolean
   /** For jobs (`since`): who is made later does not see what they delete. */
   readonly stamp: number
-  /** Which of some rows that this volume does not see any more are somebody's still. `keys`: ascending, of one type. */
-  areShared(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly boolean[]>
+  /** For some rows that this volume does not see any more. `keys`: ascending, of one type. */
+  fatesOf(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly RowFate[]>
 }

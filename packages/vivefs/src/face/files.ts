@@ -2,7 +2,10 @@
 import { constants } from 'node:fs'
 import { readWholeAtHand } from '../core/at-hand.ts'
 import type { Call } from '../core/call.ts'
+import { cloneExtents, shareable } from '../core/clone.ts'
+import { consolidate, needsConsolidation } from '../core/consolidate.ts'
 import { readContent } from '../core/content.ts'
+import { copyRange } from '../core/copy-range.ts'
 import { isDirectory } from '../core/mode.ts'
 import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
@@ -262,7 +265,13 @@ function* writePieces(
 const { COPYFILE_EXCL, COPYFILE_FICLONE, COPYFILE_FICLONE_FORCE } = constants
 const COPY_MODE_MAX = COPYFILE_EXCL | COPYFILE_FICLONE | COPYFILE_FICLONE_FORCE
 
-/** The copy has the mode of the source. A small file is copied by one transaction. */
+/** How a copy comes to its content: by bytes, by sharing what can be shared, or by sharing alone. */
+type Sharing = 'never' | 'auto' | 'always'
+
+/**
+ * The copy has the mode of the source. A small file is copied by one transaction; with COPYFILE_FICLONE files share what they hold
+ * until one of them is changed. COPYFILE_FICLONE_FORCE: ENOTSUP where they cannot.
+ */
 export function copyFile(face: Face, source: unknown, destination: unknown, mode?: unknown): Op<void> {
   const from = toPath(source, 'src')
   const to = toPath(destination, 'dest')
@@ -271,42 +280,98 @@ export function copyFile(face: Face, source: unknown, destination: unknown, mode
 }
 
 function* copy(face: Face, from: Path, to: Path, bits: number): Op<void> {
-  if ((bits & COPYFILE_FICLONE_FORCE) !== 0) throw new FilesystemError('ENOTSUP')
+  const share = (bits & COPYFILE_FICLONE_FORCE) !== 0 ? 'always' : (bits & COPYFILE_FICLONE) !== 0 ? 'auto' : 'never'
   const flags = O_WRONLY | O_CREAT | ((bits & COPYFILE_EXCL) !== 0 ? O_EXCL : 0)
-  const isDone = yield* face.core.run(face.who, (call) => copySmall(call, face, from, to, flags))
-  if (!isDone) yield* copyLarge(face, from, to)
+  const first = (call: Call): Op<Begun> => beginCopy(call, face, from, to, flags, share)
+  let begun = yield* face.core.run(face.who, first)
+  if (begun.isCrowded) {
+    yield* consolidate(face.core, begun.ino)
+    begun = { ...begun, isDone: false }
+  }
+  if (!begun.isDone) yield* copyRest(face, from, to, begun.bytes, share)
 }
 
-/** Makes the target and copies a small file; answers false when the content is still to be copied. */
-function* copySmall(call: Call, face: Face, from: Path, to: Path, flags: number): Op<boolean> {
+/** What the first transaction of a copy did. */
+interface Begun {
+  readonly isDone: boolean
+  /** Of the content, from its start. */
+  readonly bytes: number
+  /** The source. */
+  readonly ino: number
+  /** Its list of data epochs has no room to share. */
+  readonly isCrowded: boolean
+}
+
+/** Makes the target and copies a small file, or shares what one transaction can. */
+function* beginCopy(call: Call, face: Face, from: Path, to: Path, flags: number, share: Sharing): Op<Begun> {
   const { inode } = yield* walkPath(call, face, from, 'follow')
   if (inode === undefined) throw new FilesystemError('ENOENT')
   yield* prepareOpen(call, inode, O_RDONLY)
   const { inode: target, isNew } = yield* openPath(call, face, to, flags, inode.mode)
   const cleared = yield* prepareOpen(call, target, target.ino === inode.ino ? flags : flags | O_TRUNC, isNew)
   if (isDirectory(inode)) throw new FilesystemError('EISDIR')
-  if (target.ino === inode.ino) return true
-  call.edit(cleared, 'ctime').mode = inode.mode
-  if (inode.size > WRITE_BYTES_MAX) return false
-  if (inode.size > 0) yield* writeInode(call, cleared, 0, yield* readSmall(call, inode))
-  return true
+  const begun = { isDone: true, bytes: 0, ino: inode.ino, isCrowded: false }
+  if (target.ino === inode.ino) return begun
+  const edited = call.edit(cleared, 'ctime')
+  edited.mode = inode.mode
+  if (inode.size === 0) return begun
+  if (share !== 'never') {
+    if (edited.nextEpoch === 0) edited.extentBytes = inode.extentBytes
+    if (inode.extentBytes === edited.extentBytes) {
+      edited.mtime = call.now
+      const bytes = needsConsolidation(inode) ? 0 : yield* cloneFromStart(call, inode, edited)
+      call.tellOf(edited, 'modify')
+      return { ...begun, bytes, isDone: bytes === inode.size, isCrowded: needsConsolidation(inode) }
+    }
+    if (share === 'always') throw new FilesystemError('ENOTSUP')
+  }
+  if (inode.size > WRITE_BYTES_MAX) return { ...begun, isDone: false }
+  yield* writeInode(call, cleared, 0, yield* readSmall(call, inode))
+  return begun
 }
 
-function* copyLarge(face: Face, from: Path, to: Path): Op<void> {
+function* cloneFromStart(call: Call, from: Inode, into: Inode): Op<number> {
+  const range = { offset: 0, toOffset: 0, length: from.size }
+  return yield* cloneExtents(call, from, into, { ...range, length: shareable(from, into, range) })
+}
+
+/** Copies what is behind the first `done` bytes. */
+function* copyRest(face: Face, from: Path, to: Path, done: number, share: Sharing): Op<void> {
   const source = yield* openDescription(face, from, O_RDONLY, 0)
   try {
     const target = yield* openDescription(face, to, O_WRONLY, 0)
     try {
-      const buffer = Buffer.allocUnsafeSlow(WRITE_BYTES_MAX)
-      for (;;) {
-        const bytes = yield* readOn(face, source, buffer)
-        if (bytes === 0) return
-        yield* writeOn(face, target, buffer.subarray(0, bytes))
-      }
+      if (share === 'never') yield* copyByPieces(face, source, target)
+      else yield* shareByPieces(face, source, target, done, share)
     } finally {
       yield* face.descriptors.close(target)
     }
   } finally {
     yield* face.descriptors.close(source)
+  }
+}
+
+function* copyByPieces(face: Face, source: Description, target: Description): Op<void> {
+  const buffer = Buffer.allocUnsafeSlow(WRITE_BYTES_MAX)
+  for (;;) {
+    const bytes = yield* readOn(face, source, buffer)
+    if (bytes === 0) return
+    yield* writeOn(face, target, buffer.subarray(0, bytes))
+  }
+}
+
+function* shareByPieces(face: Face, source: Description, target: Description, done: number, share: Sharing): Op<void> {
+  for (let at = done; ; ) {
+    const range = {
+      file: source.file,
+      offset: at,
+      to: target.file,
+      toOffset: at,
+      length: Number.MAX_SAFE_INTEGER - at,
+      share,
+    }
+    const bytes = yield* copyRange(face.core, face.who, range)
+    if (bytes === 0) return
+    at += bytes
   }
 }

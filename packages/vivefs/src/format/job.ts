@@ -19,6 +19,8 @@ export interface PurgeJob extends Progress {
   readonly kind: 'purge'
   readonly ino: number
   readonly dataBytes: number
+  /** Extents may be shared with others: they are let go of one by one. */
+  readonly shares?: boolean
 }
 
 /**
@@ -33,6 +35,8 @@ export interface TrimJob extends Progress {
   readonly from: number
   readonly to?: number
   readonly dataBytes: number
+  /** As for a purge. */
+  readonly shares?: boolean
 }
 
 /** Delete history that no snapshot needs. `groom`: the last extent row looked at of the inode behind `after`. */
@@ -67,6 +71,7 @@ const isJob = (value: unknown): value is Job =>
   isMap(value) &&
   isOptional(value.since, isCount) &&
   isOptional(value.after, isBytes) &&
+  isOptional(value.shares, (shares) => shares === true) &&
   ((value.kind === 'purge' && isCount(value.ino) && isCount(value.dataBytes)) ||
     (value.kind === 'trim' &&
       isCount(value.ino) &&

@@ -7,8 +7,8 @@
  * Big-endian. `crc32` (IEEE polynomial) covers the key, then the value with the crc field zero, so a row that landed
  * under a wrong key is caught too. `extra` belongs to the kind.
  */
-import { crc32 } from 'node:zlib'
 import type { Bytes } from '../store/store.ts'
+import { crcOf, crcOfFrame } from './checksum.ts'
 
 export const FRAME_BYTES = 8
 const CRC_OFFSET = 4
@@ -27,6 +27,8 @@ export const RowKind = {
   dirent: 0x11,
   xattr: 0x12,
   extent: 0x20,
+  reference: 0x21,
+  loan: 0x22,
   snapshotState: 0x30,
   snapshot: 0x31,
   fork: 0x32,
@@ -39,9 +41,12 @@ export const RowKind = {
 
 export type RowKind = (typeof RowKind)[keyof typeof RowKind]
 
-/** A new value of `FRAME_BYTES + bodyBytes`, framed but not sealed. The body's bytes are not cleared. */
+/**
+ * A new value of `FRAME_BYTES + bodyBytes`, framed but not sealed. The body's bytes are not cleared. Small rows share memory of a few
+ * KiB, which is what Node does for small buffers: each of its own would cost more than all that is written into it.
+ */
 export function frame(kind: RowKind, version: number, bodyBytes: number, extra = 0): Buffer {
-  const row = Buffer.allocUnsafeSlow(FRAME_BYTES + bodyBytes)
+  const row = Buffer.allocUnsafe(FRAME_BYTES + bodyBytes)
   row[0] = kind
   row[1] = version
   row[2] = extra >>> 8
@@ -51,30 +56,25 @@ export function frame(kind: RowKind, version: number, bodyBytes: number, extra =
 
 /** Writes the checksum; the last step of every encoder. Returns the row. */
 export function seal(key: Bytes, row: Buffer): Buffer {
-  row.writeUInt32BE(0, CRC_OFFSET)
-  row.writeUInt32BE(crc32(row, crc32(key)), CRC_OFFSET)
+  row.writeInt32BE(crcOfRow(key, row), CRC_OFFSET)
   return row
 }
+
+/** The checksum of a row, whatever its field says. */
+const crcOfRow = (key: Bytes, row: Bytes): number => crcOf(row, FRAME_BYTES, crcOfFrame(row, crcOf(key, 0, 0)))
 
 /** Why bytes from the store are not a row. */
 export type RowFault = 'short' | 'kind' | 'version' | 'checksum' | 'shape'
 
 export type Verdict<T> = { ok: true; value: T } | { ok: false; fault: RowFault }
 
-const scratch = Buffer.alloc(FRAME_BYTES)
-
 /** Checks frame, kind, version and checksum. Never throws on any input. */
 export function check(key: Bytes, row: Bytes, kind: RowKind, versionMax: number): RowFault | undefined {
   if (row.length < FRAME_BYTES) return 'short'
   if (row[0] !== kind) return 'kind'
   if (row[1] === 0 || row[1] > versionMax) return 'version'
-  scratch[0] = row[0]
-  scratch[1] = row[1]
-  scratch[2] = row[2]
-  scratch[3] = row[3]
   const stored = (row[4] << 24) | (row[5] << 16) | (row[6] << 8) | row[7]
-  const actual = crc32(row.subarray(FRAME_BYTES), crc32(scratch, crc32(key)))
-  return (stored ^ actual) === 0 ? undefined : 'checksum'
+  return stored === crcOfRow(key, row) ? undefined : 'checksum'
 }
 
 export const extraOf = (row: Bytes): number => (row[2] << 8) | row[3]

@@ -8,7 +8,19 @@
  * The 00 keeps all tags of one key before those of any longer key: names have no NUL.
  */
 import type { Bytes, KeyRange } from '../store/store.ts'
-import { DATA_FORK, DATA_HISTORY, EXTENT, FORK, META_FORK, META_HISTORY, NODE, ORPHAN, SNAPSHOT } from './key-types.ts'
+import {
+  DATA_FORK,
+  DATA_HISTORY,
+  EXTENT,
+  FORK,
+  LOAN,
+  META_FORK,
+  META_HISTORY,
+  NODE,
+  ORPHAN,
+  REFERENCE,
+  SNAPSHOT,
+} from './key-types.ts'
 import { asBuffer, readU64 } from './row.ts'
 
 function tagged(type: number, tag: number): Buffer {
@@ -25,8 +37,9 @@ export const forkRange: KeyRange = { gte: Buffer.of(FORK), lt: Buffer.of(FORK + 
 /** The tag in a snapshot's or a fork's key. */
 export const tagOfKey = (key: Bytes): number => asBuffer(key).readUInt32BE(1)
 
-/** Whether snapshots see old versions of the row: orphans, inodes with entries and attributes, extents. */
-export const isVersioned = (type: number): boolean => type === NODE || type === EXTENT || type === ORPHAN
+/** Whether snapshots see old versions of the row: orphans, inodes with entries and attributes, references, loans, extents. */
+export const isVersioned = (type: number): boolean =>
+  type === NODE || type === EXTENT || type === ORPHAN || type === REFERENCE || type === LOAN
 
 const TAG_BYTES = 5
 

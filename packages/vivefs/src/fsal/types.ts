@@ -16,7 +16,7 @@ import type { XattrMode } from '../core/xattr.ts'
 import type { HeldLock, LockOwner, LockRange, LockType } from '../lock/types.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
-import type { CopyRange } from './copy-range.ts'
+import type { CopyRange } from '../core/copy-range.ts'
 import type { Handle } from './handle.ts'
 import type { FsalFlock, FsalLock } from './locks.ts'
 

@@ -42,6 +42,7 @@ export const SEVERITIES = {
   EXTENT_SHADOWED: 'warning',
   EXTENT_STRAY: 'warning',
   PARTIAL_STRAY: 'error',
+  LOAN: 'error',
   DATA_LOST: 'error',
   ALLOCATED: 'error',
 } as const satisfies Record<string, 'error' | 'warning'>

@@ -111,7 +111,7 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
     onProgress?.({ phase: 'metadata', loaded: census.counts.inodes, total: expected.inodes })
   }
   for await (const rows of pages(core, allNodesRange.lt, firstExtent, ROWS_PER_PAGE, signal)) {
-    for (const row of rows) census.snapshots.visit(row)
+    for (const row of rows) if (!census.sharing.visit(row, salvage)) census.snapshots.visit(row)
   }
   for await (const rows of pages(core, firstExtent, allExtentsRange.lt, extentRows, signal)) {
     for (const row of rows) content.visit(row)
@@ -121,6 +121,7 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
     for (const row of rows) census.snapshots.visit(row)
   }
   await content.finish()
+  census.sharing.finish()
 
   census.quotas.finish()
   census.acls.check((ino) => {
@@ -154,7 +155,7 @@ async function checkOnce(core: Core, options: FsckOptions): Promise<Census> {
 function checkTotals(census: Census, system: SystemRows): void {
   const { core, findings, counts, highestIno } = census
   const inodes = counts.inodes
-  const dataBytes = counts.dataBytes + census.jobBytes
+  const dataBytes = counts.dataBytes + census.jobBytes - census.sharing.saved
   const inMemory = core.options.readOnly ? undefined : core.counters
   for (const [where, counters] of [
     ['row', system.counters],

@@ -20,4 +20,11 @@ export class SparseBitmap {
     chunk[word] |= mask
     return isNew
   }
+
+  has(index: number): boolean {
+    const chunkIndex = Math.floor(index / CHUNK_BITS)
+    const bit = index - chunkIndex * CHUNK_BITS
+    const word = this.#chunks.get(chunkIndex)?.[Math.floor(bit / WORD_BITS)] ?? 0
+    return (word & (1 << (bit % WORD_BITS))) !== 0
+  }
 }

@@ -2,7 +2,7 @@
  * A fork as a store: its own rows, under its prefix, in front of what its base snapshot shows (FORMAT.md, "Snapshots"). The core and the
  * faces run on it as they are. Inode numbers come from the volume's one lease, so that none is ever two inodes'.
  */
-import type { SharedRows } from '../core/shared-rows.ts'
+import type { RowFate, SharedRows } from '../core/shared-rows.ts'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
 import {
   DATA_FORK,
@@ -135,8 +135,8 @@ class ForkTx implements Tx {
     return rows
   }
 
-  /** Which of some rows of the fork are the base's. */
-  *areShared(keys: readonly Bytes[]): Op<readonly boolean[]> {
+  /** Rows of the base are left where they are: nothing has to say that the fork does not see them any more. */
+  *fatesOf(keys: readonly Bytes[]): Op<readonly RowFate[]> {
     const type = keys[0]?.[0]
     if (type === undefined) return []
     const own = this.#own({ gte: keys[0]!, lt: Buffer.of(type + 1) }, type, PAGE_ROWS)
@@ -146,7 +146,7 @@ class ForkTx implements Tx {
       changed.add(row.text)
       own.skip()
     }
-    return keys.map((key) => this.#isBelow(key) && !changed.has(keyText(key)))
+    return keys.map((key) => (this.#isBelow(key) && !changed.has(keyText(key)) ? 'leave' : 'discard'))
   }
 
   put(key: Bytes, value: Bytes): void {
@@ -216,9 +216,9 @@ export class ForkRows implements SharedRows {
     return ino < this.#nextIno
   }
 
-  areShared(tx: Tx, keys: readonly Bytes[]): Op<readonly boolean[]> {
+  fatesOf(tx: Tx, keys: readonly Bytes[]): Op<readonly RowFate[]> {
     invariant(tx instanceof ForkTx, 'jobs of a fork run on its own store')
-    return tx.areShared(keys)
+    return tx.fatesOf(keys)
   }
 }
 

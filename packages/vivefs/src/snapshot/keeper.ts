@@ -6,9 +6,10 @@
  * what lies under an inode that is younger than the newest snapshot is younger too and needs no history.
  * Source of the idea: birth epochs (ZFS, WAFL); rows moved aside at the first change instead of rows written elsewhere.
  */
-import type { SharedRows } from '../core/shared-rows.ts'
+import type { RowFate, SharedRows } from '../core/shared-rows.ts'
 import { type DataEpoch, decodeInode } from '../format/inode.ts'
 import { inodeKey, parseExtentKey } from '../format/keys.ts'
+import { loanKey, placeOfExtent } from '../format/loan.ts'
 import { writeU64 } from '../format/row.ts'
 import { encodeAbsent, isAbsent } from '../format/snapshot.ts'
 import {
@@ -103,10 +104,37 @@ export class Keeper implements RowKeeper, SharedRows {
   }
 
   /**
-   * Exact, because a rollback may bring back what a newer snapshot does not see: a row is shared when it is the one that a
-   * snapshot reads under its key, and what that snapshot has of its inode leads to it.
+   * Exact, because a rollback may bring back what a newer snapshot does not see: a row is left when it is the one that a
+   * snapshot reads under its key, and what that snapshot has of its inode leads to it. An extent that some snapshot may reach
+   * by references only goes to the history.
    */
-  *areShared(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly boolean[]> {
+  *fatesOf(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly RowFate[]> {
+    const shared = yield* this.#areShared(tx, keys, since)
+    const lent = yield* this.lentOnce(tx, keys)
+    return keys.map((key, n) => (shared[n] === true ? 'leave' : lent.has(keyText(key)) ? 'delete' : 'discard'))
+  }
+
+  /** Which of some rows, ascending, are of extents that were ever lent as far as the history goes back. As text. */
+  *lentOnce(tx: Tx, keys: readonly Bytes[]): Op<ReadonlySet<string>> {
+    const lent = new Set<string>()
+    const [first, last] = [keys[0], keys[keys.length - 1]]
+    if (!this.isActive || first === undefined || last === undefined) return lent
+    if (parseExtentKey(first) === undefined || parseExtentKey(last) === undefined) return lent
+    const places = new Set<string>()
+    const gte = historyFrom(loanKey(placeOfExtent(first)))
+    const { lt } = historyRange(loanKey(placeOfExtent(last)), 0)
+    const history = new PagedRows(tx, { gte, lt, keysOnly: true }, PAGE_ROWS)
+    for (let row = yield* history.peek(); row !== undefined; row = yield* history.peek()) {
+      const parts = parseHistoryKey(row.key)
+      if (parts !== undefined) places.add(keyText(parts.key))
+      history.skip()
+    }
+    if (places.size === 0) return lent
+    for (const key of keys) if (places.has(keyText(loanKey(placeOfExtent(key))))) lent.add(keyText(key))
+    return lent
+  }
+
+  *#areShared(tx: Tx, keys: readonly Bytes[], since: number): Op<readonly boolean[]> {
     if (keys.length === 0 || !this.#snapshots.some(({ tag }) => tag <= since)) return keys.map(() => false)
     const range = { gte: historyFrom(keys[0]!), lt: historyRange(keys[keys.length - 1]!, 0).lt, keysOnly: true }
     const history = new PagedRows(tx, range, PAGE_ROWS)
@@ -130,11 +158,15 @@ export class Keeper implements RowKeeper, SharedRows {
     return shared
   }
 
-  /** Whether what a snapshot has of its inode leads to an extent. */
+  /** Whether a snapshot sees an extent: by what it has of its inode, or because it has it lent. */
   *leadsTo(tx: Tx, snapshot: SnapshotInfo, key: Bytes): Op<boolean> {
     const versions = yield* this.#versions(tx, inoOfVersioned(key), snapshot.tag)
     const version = versions.find(({ tag }) => tag === snapshot.tag)
-    return version !== undefined && leadsTo(version, key)
+    if (version !== undefined && leadsTo(version, key)) return true
+    const loan = loanKey(placeOfExtent(key))
+    const [kept] = yield* tx.range({ ...historyRange(loan, snapshot.tag), limit: 1 })
+    const row = kept === undefined ? yield* tx.get(loan) : kept.value
+    return row !== undefined && !isAbsent(row)
   }
 
   /** What the snapshots up to `since` have of an inode. */

@@ -9,7 +9,7 @@ import { corruption } from '../core/corruption.ts'
 import { reclaimOrphans } from '../core/reclaim.ts'
 import { FilesystemError, ViveError } from '../errors.ts'
 import { decodeJob, encodeJob, isContentJob } from '../format/job.ts'
-import { EXTENT, NODE, ORPHAN } from '../format/key-types.ts'
+import { EXTENT, LOAN, NODE, ORPHAN, REFERENCE } from '../format/key-types.ts'
 import { countersKey, jobKey, jobRange, numberOfKey, parseNodeKey, snapshotStateKey } from '../format/keys.ts'
 import { writeU64 } from '../format/row.ts'
 import { encodeSnapshotState, isAbsent, type SnapshotState } from '../format/snapshot.ts'
@@ -107,6 +107,8 @@ function stagesOf({ nextIno }: SnapshotInfo): Stage[] {
   return [
     { range: newer(ORPHAN), work: 'delete' },
     { range: newer(NODE), work: 'delete' },
+    { range: newer(REFERENCE), work: 'delete' },
+    { range: newer(LOAN), work: 'delete' },
     { range: metaHistoryRange, work: 'restore' },
     { range: newer(EXTENT), work: 'leave' },
     { range: dataHistoryRange, work: 'restore' },
@@ -154,9 +156,9 @@ function* restore(core: Core, tx: Tx, rows: readonly Row[], info: SnapshotInfo, 
     const row = Buffer.from(at.key)
     if (row[0] === EXTENT && !(yield* keeper.leadsTo(tx, info, row))) {
       // Not there, or there and hidden. It must not stay: numbers of data epochs begin again where the snapshot was.
-      const [isShared] = yield* keeper.areShared(tx, [row], keeper.stamp)
-      if (isShared) tx.del(row)
-      else tx.discard(row)
+      const [fate] = yield* keeper.fatesOf(tx, [row], keeper.stamp)
+      if (fate === 'discard') tx.discard(row)
+      else tx.del(row)
       continue
     }
     const node = parseNodeKey(row)
@@ -178,10 +180,10 @@ function addGroom(core: Core, tx: Tx, ino: number): void {
 function* clear(registry: Registry, tx: Tx, rows: readonly Row[], work: 'delete' | 'leave'): Op<void> {
   const keys = rows.map(({ key }) => key)
   const { keeper } = registry
-  const stay = work === 'leave' ? yield* keeper.areShared(tx, keys, keeper.stamp) : []
+  const fates = work === 'leave' ? yield* keeper.fatesOf(tx, keys, keeper.stamp) : []
   for (const [n, key] of keys.entries()) {
-    if (work === 'delete') tx.del(key)
-    else if (stay[n] !== true) tx.discard(key)
+    if (work === 'delete' || fates[n] === 'delete') tx.del(key)
+    else if (fates[n] === 'discard') tx.discard(key)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Call } from '../core/call.ts'
 import { corruption } from '../core/corruption.ts'
+import { Loans } from '../core/loans.ts'
 import type { DataEpoch } from '../format/inode.ts'
 import { decodeInode } from '../format/inode.ts'
 import { type ContentJob, decodeJob, type GroomJob, isContentJob, type SweepJob } from '../format/job.ts'
@@ -115,7 +116,10 @@ function* groomInode(
   const whole = extentsOfInodeRange(ino, budget)
   const range = from === undefined ? whole : { ...whole, gte: undefined, gt: from }
   const rows = yield* call.tx.range({ ...range, keysOnly: true })
-  for (const { key } of rows) {
+  const keys = rows.map(({ key }) => key)
+  const loans = yield* Loans.among(call, keys)
+  const lentOnce = yield* registryOf(call.core).keeper.lentOnce(call.tx, keys)
+  for (const key of keys) {
     const at = parseExtentKey(key)
     if (at === undefined) throw corruption('extent', 'shape')
     const isSeen = lists.some(
@@ -123,7 +127,9 @@ function* groomInode(
     )
     // What a job of the volume is about to delete, it may have to count.
     const isAhead = jobs.some((job) => job.kind === 'purge' || (job.epoch === at.epoch && job.from <= at.index))
-    if (!isSeen && !isAhead) call.tx.discard(key)
+    if (isSeen || isAhead || loans.of(key) !== undefined) continue
+    if (lentOnce.has(keyText(key))) call.tx.del(key)
+    else call.tx.discard(key)
   }
   const isDone = rows.length < budget
   return { isDone, rows: rows.length, after: isDone ? undefined : Buffer.from(rows[rows.length - 1]!.key) }

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { FilesystemError, invariant, ViveError } from '../errors.ts'
-import { EXTENT, GROUP_NAME, NODE, ORPHAN, SYSTEM, USER } from '../format/key-types.ts'
+import { EXTENT, GROUP_NAME, LOAN, NODE, ORPHAN, REFERENCE, SYSTEM, USER } from '../format/key-types.ts'
 import { countersKey, inodeLeaseKey, superblockKey } from '../format/keys.ts'
 import { writeU64 } from '../format/row.ts'
 import { isAbsent } from '../format/snapshot.ts'
@@ -34,7 +34,7 @@ const PAGE_ROWS = 256
 const DATA_PAGE_ROWS = 16
 
 /** Types of rows that a volume may show to its views as they are now, and those that have versions. */
-const TYPES = [SYSTEM, USER, USER + 1, USER + 2, GROUP_NAME, ORPHAN, NODE, EXTENT]
+const TYPES = [SYSTEM, USER, USER + 1, USER + 2, GROUP_NAME, ORPHAN, NODE, REFERENCE, LOAN, EXTENT]
 
 /** The part of a range with keys that begin with `type`; undefined when it has none. */
 export function ofType(range: KeyRange, type: number): KeyRange | undefined {

@@ -39,13 +39,16 @@ export class SnapshotModel {
   readonly #open: () => Promise<BareVolume>
   readonly #snapshots = new Map<string, Node>()
   readonly #forks = new Map<string, Node>()
+  readonly rarities = noRarities()
+  readonly #clones: boolean
   #driver: Driver
   #names = 0
 
-  constructor(random: Random, open: () => Promise<BareVolume>) {
+  constructor(random: Random, open: () => Promise<BareVolume>, { clones = false }: { clones?: boolean } = {}) {
+    this.#clones = clones
     this.#random = random
     this.#open = open
-    this.#driver = new Driver({ random, people: [superuser], open, rarities: noRarities() })
+    this.#driver = new Driver({ random, people: [superuser], open, rarities: this.rarities, clones: this.#clones })
   }
 
   get volume(): BareVolume {
@@ -153,7 +156,14 @@ export class SnapshotModel {
       isFirst = false
       return volume
     }
-    this.#driver = new Driver({ random: this.#random, people: [superuser], open, rarities: noRarities(), tree })
+    this.#driver = new Driver({
+      random: this.#random,
+      people: [superuser],
+      open,
+      rarities: this.rarities,
+      clones: this.#clones,
+      tree,
+    })
     await this.#driver.start()
     this.counts.rollbacks++
     this.onAction('rolled back')
@@ -195,7 +205,14 @@ export class SnapshotModel {
     const name = this.#random.pick([...this.#forks.keys()])
     const tree = this.#forks.get(name)!
     const open = () => this.#openFork(name)
-    const driver = new Driver({ random: this.#random, people: [superuser], open, rarities: noRarities(), tree })
+    const driver = new Driver({
+      random: this.#random,
+      people: [superuser],
+      open,
+      rarities: this.rarities,
+      clones: this.#clones,
+      tree,
+    })
     await driver.start()
     const steps = this.#random.upTo(40)
     await driver.run(steps)
