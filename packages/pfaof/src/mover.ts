@@ -20,6 +20,11 @@ export interface ReclaimOptions {
   readonly zones?: number
   /** A zone is worth it while at most this share of it is alive; default 0.5. */
   readonly liveShareMax?: number
+  /**
+   * Share of what: of the bytes of a zone ('zone', the default: zones come free, as many as can), or of those it takes ('taken': bytes come free,
+   * as many as can; the same but where a finished zone takes only what was written to it).
+   */
+  readonly shareOf?: 'zone' | 'taken'
   readonly signal?: AbortSignal
 }
 
@@ -151,15 +156,18 @@ export function* reclaimZones(core: VolumeCore, medium: number, o: ReclaimOption
   core.checkWritable()
   const { zoneCapacityBytes, reclaim } = core.media[medium]!.medium.caps
   if (reclaim === 'whole-medium') return 0
-  const limit = (o.liveShareMax ?? 0.5) * zoneCapacityBytes
+  const shareMax = o.liveShareMax ?? 0.5
+  const allocator = core.allocators[medium]!
+  const share = (zone: number, liveBytes: number) =>
+    liveBytes / (o.shareOf === 'taken' ? allocator.takenBytes(zone) : zoneCapacityBytes)
   let emptied = 0
   const tried = new Set<number>()
   while (emptied < (o.zones ?? 1)) {
     o.signal?.throwIfAborted()
     const candidates = [...liveBytesOf(core, medium)].filter(([zone, { liveBytes, unsealed }]) => {
-      return liveBytes <= limit && !unsealed && !tried.has(zone) && !core.allocators[medium]!.isWritten(zone)
+      return share(zone, liveBytes) <= shareMax && !unsealed && !tried.has(zone) && !allocator.isWritten(zone)
     })
-    candidates.sort((a, b) => a[1].liveBytes - b[1].liveBytes)
+    candidates.sort((a, b) => share(a[0], a[1].liveBytes) - share(b[0], b[1].liveBytes))
     const victim = candidates[0]
     if (victim === undefined) return emptied
     const [zone, { files }] = victim

@@ -33,6 +33,8 @@ export interface MediumStatus {
   readonly zoneCapacityBytes: number
   /** Zone space that files use, headers and padding included. */
   readonly liveBytes: number
+  /** Zone space that is neither alive nor free: what reclaim gives back. What open zones still have room for looks dead, too. */
+  readonly deadBytes: number
   /** Space that an ordinary append can still get without reclaim. */
   readonly availableBytes: number
   /** Flushes since open. */
@@ -90,6 +92,8 @@ export function mediaStatus(core: VolumeCore): ReadonlyMap<string, MediumStatus>
     const { zoneCapacityBytes } = medium.medium.caps
     let liveBytes = 0
     for (const zone of liveBytesOf(core, medium.number).values()) liveBytes += zone.liveBytes
+    let takenBytes = 0
+    for (const zone of allocator.usedZones()) takenBytes += allocator.takenBytes(zone)
     const usableFree = Math.max(0, allocator.freeZones - allocator.reserveZones)
     status.set(medium.name, {
       id: medium.medium.id,
@@ -98,6 +102,7 @@ export function mediaStatus(core: VolumeCore): ReadonlyMap<string, MediumStatus>
       freeZones: allocator.freeZones,
       zoneCapacityBytes,
       liveBytes,
+      deadBytes: Math.max(0, takenBytes - liveBytes),
       availableBytes: usableFree * zoneCapacityBytes,
       flushes: medium.gate.flushes,
       poisoned: medium.gate.failure !== undefined,

@@ -18,6 +18,8 @@ export class ZoneAllocator {
   readonly #medium: VolumeMedium
   readonly #housekeeping: Housekeeping
   readonly #references: Map<number, number> = new Map()
+  /** Where zones end that were finished; of others it is not known. */
+  readonly #ends: Map<number, number> = new Map()
   readonly #empty: Set<number> = new Set()
   /** Empty zones that were used before, the latest last: they go first, since their space is allocated below. */
   readonly #recycled: number[] = []
@@ -53,8 +55,9 @@ export class ZoneAllocator {
   load(epoch: number, own: ReadonlySet<number>): void {
     this.#epoch = epoch
     this.#usable = 0
-    for (const { zone, state, capacityBytes } of this.#medium.reports) {
+    for (const { zone, state, capacityBytes, pointer } of this.#medium.reports) {
       if (own.has(zone) || state === 'offline' || capacityBytes === 0) continue
+      if (state === 'full' && pointer !== 'unknown') this.#ends.set(zone, pointer)
       if (this.#references.has(zone)) this.#usable++
       else if (state === 'read-only') continue
       else {
@@ -82,6 +85,21 @@ export class ZoneAllocator {
     return this.#writers.size
   }
 
+  /**
+   * Bytes that a used zone takes from everybody else: where zones are deleted to give space back, a finished one takes what was written to
+   * it, otherwise all of it.
+   */
+  takenBytes(zone: number): number {
+    const { caps } = this.#medium.medium
+    const end = caps.reclaim === 'delete' ? this.#ends.get(zone) : undefined
+    return end ?? this.#medium.reports[zone]?.capacityBytes ?? caps.zoneCapacityBytes
+  }
+
+  /** Zones that are in use. */
+  usedZones(): Iterable<number> {
+    return this.#references.keys()
+  }
+
   retain(zone: number): void {
     this.#references.set(zone, (this.#references.get(zone) ?? 0) + 1)
   }
@@ -95,6 +113,7 @@ export class ZoneAllocator {
       return
     }
     this.#references.delete(zone)
+    this.#ends.delete(zone)
     if (this.#resettable) this.#dead.set(zone, serial)
   }
 
@@ -229,6 +248,7 @@ export class ZoneAllocator {
         if (failed) yield* medium.report()
         yield* medium.finish(writer.zone)
       }
+      if (!failed) this.#ends.set(writer.zone, writer.at)
     } catch (error) {
       // Where durability comes with the end of the zone, its bytes can no longer be promised (I12).
       if (medium.endsWithZone) medium.gate.failure ??= error as Error
@@ -245,6 +265,7 @@ export class ZoneAllocator {
     yield* writer.commitHeld()
     writer.ended = true
     if (!this.#medium.wholeObjects) yield* this.#medium.finish(writer.zone)
+    this.#ends.set(writer.zone, writer.at)
     this.#writers.delete(writer)
     this.release(writer.zone, serial)
   }

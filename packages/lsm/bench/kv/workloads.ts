@@ -282,7 +282,7 @@ const WARM_UP: Counts = {
   get: 50_000,
   seek: 20_000,
   sustained: 20_000,
-  big: 60,
+  big: 500,
   synced: 1000,
 }
 const WARM_UP_QUICK: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }

@@ -2,7 +2,7 @@ import { isPfaofError, type MediumStatus, type Volume } from '@vivefs/pfaof'
 
 /** How long between two looks. */
 const LOOK_MS = 100
-/** Fewer zones' worth of dead space are not worth the copying; what open zones still have room for looks dead too. */
+/** Fewer zones' worth of dead space are not worth the copying. */
 const DEAD_ZONES_MIN = 8
 /** Dead bytes for each live one. */
 const DEAD_SHARE_MAX = 0.5
@@ -46,28 +46,31 @@ export class ZoneReclaimer {
 
   async #room(): Promise<number> {
     let emptied = 0
-    for (const name of this.#volume.status().keys()) emptied += await this.#reclaim(name, ROOM_ZONES)
+    for (const name of this.#volume.status().keys()) emptied += await this.#reclaim(name, ROOM_ZONES, 'zone')
     return emptied
   }
 
-  #needy(): string[] {
-    return [...this.#volume.status()].filter(([, status]) => isNeedy(status)).map(([name]) => name)
+  #needy(): [name: string, need: Need][] {
+    return [...this.#volume.status()].flatMap(([name, status]) => {
+      const need = needOf(status)
+      return need === undefined ? [] : [[name, need]]
+    })
   }
 
   async #whileNeedy(): Promise<number> {
     let all = 0
-    for (let names = this.#needy(); names.length > 0; names = this.#needy()) {
+    for (let needy = this.#needy(); needy.length > 0; needy = this.#needy()) {
       let emptied = 0
-      for (const name of names) emptied += await this.#reclaim(name, 1)
+      for (const [name, need] of needy) emptied += await this.#reclaim(name, 1, need)
       if (emptied === 0) break
       all += emptied
     }
     return all
   }
 
-  async #reclaim(name: string, zones: number): Promise<number> {
+  async #reclaim(name: string, zones: number, shareOf: Need): Promise<number> {
     const { signal } = this.#ending
-    const emptied = await this.#volume.reclaim(name, { zones, signal })
+    const emptied = await this.#volume.reclaim(name, { zones, shareOf, signal })
     this.zones += emptied
     return emptied
   }
@@ -96,8 +99,14 @@ export class ZoneReclaimer {
   }
 }
 
-function isNeedy({ zones, freeZones, zoneCapacityBytes, liveBytes, poisoned }: MediumStatus): boolean {
-  const deadBytes = (zones - freeZones) * zoneCapacityBytes - liveBytes
-  if (poisoned || deadBytes < DEAD_ZONES_MIN * zoneCapacityBytes) return false
-  return deadBytes > DEAD_SHARE_MAX * liveBytes || freeZones < FREE_SHARE_MIN * zones
+/** What is wanted: bytes that files have left in zones they take, or zones, however little they take. */
+type Need = 'taken' | 'zone'
+
+function needOf(status: MediumStatus): Need | undefined {
+  const { zones, freeZones, zoneCapacityBytes, liveBytes, deadBytes, poisoned } = status
+  if (poisoned) return undefined
+  const least = DEAD_ZONES_MIN * zoneCapacityBytes
+  if (deadBytes >= least && deadBytes > DEAD_SHARE_MAX * liveBytes) return 'taken'
+  const unusedBytes = (zones - freeZones) * zoneCapacityBytes - liveBytes
+  return freeZones < FREE_SHARE_MIN * zones && unusedBytes >= least ? 'zone' : undefined
 }
