@@ -20,6 +20,7 @@ import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
 import { extentId } from './extent-cache.ts'
 import { deleteBase, deletePages, deleteTail, isPaged, readBase, readPart, readTail } from './extent-rows.ts'
+import { isSharer } from './loans.ts'
 import { foldIntoPages, pagesToWrite, putPages } from './pages.ts'
 
 export const FILE_BYTES_MAX = Number.MAX_SAFE_INTEGER
@@ -42,6 +43,7 @@ export const isDense = (inode: Inode): boolean => inode.nextEpoch <= 1 && inode.
 export const isBigContent = (call: Call, inode: Inode): boolean =>
   inode.xattrs > 0 ||
   isPaged(inode) ||
+  isSharer(inode) ||
   (inode.nextEpoch > 0 && (extentCount(inode) > inlineMax(call, inode) || inode.epochs.length > 1))
 
 /** Of what a snapshot sees too, a copy would have to be kept; a job leaves it where it is. */
@@ -148,8 +150,10 @@ function* writeExtent(call: Call, inode: Inode, index: number, segment: Segment)
     return yield* putBase(call, inode, index, [segment], tail)
   }
   const pages = covers || tail !== undefined ? undefined : pagesToWrite(inode, segment, end)
+  // What sharing a base row saves is counted by all of its bytes (FORMAT.md R4): partial rows never take from it.
   const isPartial =
     !covers &&
+    (segment.data !== undefined || !isSharer(inode)) &&
     end > REWRITE_BYTES_MAX &&
     segment.length * 4 < inode.extentBytes &&
     (tail?.bytes ?? 0) + segment.length < inode.extentBytes / 2
@@ -177,15 +181,18 @@ export function* putBase(
 ): Op<void> {
   const key = extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART)
   const data = segments.filter((segment) => segment.data !== undefined)
+  // Rows that others read stay in place: then a base row hides them, an empty one if need be.
+  let mustHide = false
   for (const { epoch, end } of inode.epochs.slice(1)) {
-    if (index < end) yield* deleteBase(call, inode, epoch, index)
+    if (index < end && (yield* deleteBase(call, inode, epoch, index))) mustHide = true
   }
-  yield* deletePages(call, inode, inode.epochs[0].epoch, index)
+  if (isSharer(inode)) yield* deleteBase(call, inode, inode.epochs[0].epoch, index)
+  else yield* deletePages(call, inode, inode.epochs[0].epoch, index)
   if (tail !== undefined) {
     deleteTail(call, inode, tail)
     inode.tails = inode.tails.filter((each) => each !== tail)
   }
-  if (data.length === 0) {
+  if (data.length === 0 && !mustHide) {
     call.tx.del(key)
     call.markWritten(extentId(inode.ino, index))
   } else {
@@ -293,6 +300,9 @@ function* deleteExtents(call: Call, inode: Inode, first: number, last: number): 
   if (first === 0) inode.flags &= ~InodeFlag.paged
 }
 
+/** For jobs: what they delete may be shared. */
+export const sharing = (inode: Inode): { shares?: true } => (isSharer(inode) ? { shares: true } : {})
+
 /**
  * Hides extents from `first` on in all data epochs and opens a new epoch for what comes. `hiddenBytes` is what they
  * hold, or -1 when nobody knows; then the trims count.
@@ -306,7 +316,7 @@ export function* cutExtents(call: Call, inode: Inode, first: number, hiddenBytes
   let dataBytes = hiddenBytes
   for (const { epoch, end } of inode.epochs) {
     const to = end === NO_CUT ? {} : { to: end }
-    call.addJob({ kind: 'trim', ino: inode.ino, epoch, from: first, ...to, dataBytes })
+    call.addJob({ kind: 'trim', ino: inode.ino, epoch, from: first, ...to, dataBytes, ...sharing(inode) })
     if (dataBytes > 0) dataBytes = 0
   }
   // The bytes leave the inode now; the volume's counter gives them back while the jobs delete.

@@ -7,6 +7,7 @@ import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Call } from './call.ts'
 import { corruption } from './corruption.ts'
+import { findReference, isSharer, letGo, readOrigin } from './loans.ts'
 
 /** Segments, and the bytes of the rows that they keep alive. */
 export interface ExtentRow {
@@ -40,6 +41,10 @@ export function* readCover(call: Call, inode: Inode, epoch: number, index: numbe
 
 /** What a data epoch has of an extent, without partial rows: the base, pages in front of it. Undefined: nothing. */
 export function* readBase(call: Call, inode: Inode, epoch: number, index: number): Op<ExtentRow | undefined> {
+  if (isSharer(inode)) {
+    const origin = yield* findReference(call, { ino: inode.ino, epoch, index })
+    if (origin !== undefined) return yield* readOrigin(call, origin)
+  }
   const base = yield* readRow(call, extentKey(inode.ino, epoch, index, BASE_PART))
   const cover = yield* readCover(call, inode, epoch, index)
   if (cover.length === 0) return base
@@ -53,10 +58,15 @@ export function* readBase(call: Call, inode: Inode, epoch: number, index: number
   return { segments: applyExtent(base?.segments, parts), rowBytes }
 }
 
-/** Deletes the base row of an extent in a data epoch and the pages in front of it. */
-export function* deleteBase(call: Call, inode: Inode, epoch: number, index: number): Op<void> {
+/**
+ * Deletes the base row of an extent in a data epoch and the pages in front of it; answers whether they stay, for others who
+ * read them.
+ */
+export function* deleteBase(call: Call, inode: Inode, epoch: number, index: number): Op<boolean> {
+  if (isSharer(inode)) return yield* letGo(call, { ino: inode.ino, epoch, index })
   call.tx.del(extentKey(inode.ino, epoch, index, BASE_PART))
   yield* deletePages(call, inode, epoch, index)
+  return false
 }
 
 /** Deletes cover and pages of an extent in a data epoch. */

@@ -9,6 +9,7 @@ import type { Call } from './call.ts'
 import { extentId } from './extent-cache.ts'
 import { deleteTail, isPaged, readCover, readTail } from './extent-rows.ts'
 import { changeFeatures } from './features.ts'
+import { isSharer } from './loans.ts'
 
 /** Pages that an extent's content has to have before some of them get rows of their own: less is simply written anew. */
 const PAGES_MIN = 4
@@ -20,7 +21,7 @@ interface PageRun {
 }
 
 /** An older data epoch would hide below its own base what a newer one has as pages; what others read must not change. */
-const mayPage = (inode: Inode): boolean => inode.epochs.length === 1
+const mayPage = (inode: Inode): boolean => inode.epochs.length === 1 && !isSharer(inode)
 
 /**
  * The pages that a segment writes, if they are whole and few enough to be rows of their own; undefined otherwise. `end`: where in

@@ -40,6 +40,8 @@ export const InodeFlag = {
   defaultAcl: 1 << 1,
   /** Extents may have page rows (format/page.ts). */
   paged: 1 << 2,
+  /** Extents may be shared with others (core/loans.ts). */
+  shares: 1 << 3,
 } as const
 
 /** A point in time: whole seconds since 1970, rounded down, and nanoseconds 0..999,999,999 after it. */

@@ -14,6 +14,7 @@
  *     10 ino64 00                               inode
  *     10 ino64 01 hash48 name                   directory entry
  *     10 ino64 02 name                          extended attribute
+ *     11 place | 12 place                       reference, loan (format/loan.ts)
  *     18 key 00 tag32 | 48 key 00 tag32         history of a metadata row, of an extent
  *     1c tag32 key    | 4c tag32 key            a fork's own row, its own extent
  *     40 ino64 epoch32 index48 part8            extent: part 0 is the base, 1-16 mids, 17-32 smalls, 127 the cover, 128-255 pages
@@ -28,11 +29,13 @@ import {
   GROUP,
   GROUP_NAME,
   JOB,
+  LOAN,
   META_FORK,
   META_HISTORY,
   NODE,
   ORPHAN,
   QUOTA,
+  REFERENCE,
   SNAPSHOT,
   SYSTEM,
   USER,
@@ -250,6 +253,8 @@ export type KeyKind =
   | 'orphan'
   | 'job'
   | 'node'
+  | 'reference'
+  | 'loan'
   | 'extent'
 
 const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
@@ -265,6 +270,8 @@ const kinds: Partial<Record<number, { kind: KeyKind; bytes?: number }>> = {
   [QUOTA]: { kind: 'quota', bytes: QUOTA_KEY_BYTES },
   [FEED]: { kind: 'feedEntry', bytes: 9 },
   [NODE]: { kind: 'node' },
+  [REFERENCE]: { kind: 'reference', bytes: 19 },
+  [LOAN]: { kind: 'loan', bytes: 19 },
   [META_HISTORY]: { kind: 'history' },
   [DATA_HISTORY]: { kind: 'history' },
   [META_FORK]: { kind: 'forked' },

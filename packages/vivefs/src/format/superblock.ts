@@ -27,13 +27,15 @@ export const Incompat = {
   acls: 1 << 1,
   /** Extents may have rows of single pages (format/page.ts). */
   pages: 1 << 2,
+  /** Whoever deletes an extent asks who else reads it (core/loans.ts). */
+  reflinks: 1 << 3,
 } as const
 
 /** What this version knows: `compat` may be ignored, `roCompat` allows reading only, `incompat` refuses. */
 export const FEATURES_KNOWN: Features = {
   compat: 0,
   roCompat: RoCompat.changeFeed | RoCompat.quotas,
-  incompat: Incompat.snapshots | Incompat.acls | Incompat.pages,
+  incompat: Incompat.snapshots | Incompat.acls | Incompat.pages | Incompat.reflinks,
 }
 
 /** A new volume uses none: each bit is set in the batch in which its feature is first used. */

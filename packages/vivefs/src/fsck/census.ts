@@ -3,12 +3,14 @@
  */
 import type { Core } from '../core/core.ts'
 import { isPaged } from '../core/extent-rows.ts'
+import { isSharer } from '../core/loans.ts'
 import type { DataEpoch, Inode, Tail } from '../format/inode.ts'
 import type { ContentJob } from '../format/job.ts'
 import { AclRows } from './acl-rows.ts'
 import type { Findings } from './finding.ts'
 import { QuotaRows } from './quota-rows.ts'
 import { type FsckCounts, noCounts } from './report.ts'
+import { SharingRows } from './sharing-rows.ts'
 import { SnapshotRows } from './snapshot-rows.ts'
 
 /** An inode as its own row tells it, beside what other rows say about it. */
@@ -29,6 +31,7 @@ export interface Node {
   epochs: readonly DataEpoch[]
   tails: readonly Tail[]
   isPaged: boolean
+  isSharer: boolean
   /** Entries in it. */
   entries: number
   /** Entries in it that lead to directories. */
@@ -70,6 +73,7 @@ export class Census {
   readonly snapshots: SnapshotRows
   readonly acls: AclRows
   readonly quotas: QuotaRows
+  readonly sharing: SharingRows
   /** Bytes that jobs give back to the volume's counter at their end. */
   jobBytes = 0
 
@@ -79,6 +83,7 @@ export class Census {
     this.acls = new AclRows(findings)
     this.quotas = new QuotaRows(core, findings)
     this.snapshots = new SnapshotRows(this)
+    this.sharing = new SharingRows(this)
   }
 
   node(ino: number): Node {
@@ -99,6 +104,7 @@ export class Census {
         epochs: NONE,
         tails: NONE,
         isPaged: false,
+        isSharer: false,
         entries: 0,
         subdirectories: 0,
         xattrs: 0,
@@ -129,6 +135,7 @@ export class Census {
     node.epochs = inode.epochs.length === 0 ? NONE : inode.epochs
     node.tails = inode.tails.length === 0 ? NONE : inode.tails
     node.isPaged = isPaged(inode)
+    node.isSharer = isSharer(inode)
   }
 
   jobsOf(ino: number): readonly PendingJob[] {

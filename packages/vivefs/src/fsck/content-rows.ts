@@ -8,12 +8,13 @@ import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../for
 import type { Tail } from '../format/inode.ts'
 import type { ContentJob } from '../format/job.ts'
 import { BASE_PART, type ExtentKeyParts, PARTS_PER_TIER, parseExtentKey } from '../format/keys.ts'
+import type { Place } from '../format/loan.ts'
 import { type Op, runAsync } from '../op.ts'
 import type { Row } from '../store/store.ts'
 import type { Census, Node } from './census.ts'
 import { dropRow } from './drop-row.ts'
 import { isBasePart, PagedExtent, readableBase } from './paged-extent.ts'
-import { addPurge, addTrim, clip, rewriteExtent } from './repair-content.ts'
+import { addPurge, addTrim, clip, readablePlace, rewriteExtent } from './repair-content.ts'
 import type { Salvage } from './salvage.ts'
 import { SparseBitmap } from './sparse-bitmap.ts'
 import { hexOf } from './system-rows.ts'
@@ -51,6 +52,15 @@ export class ContentRows {
   #paged: PagedExtent | undefined
   /** Extents with a visible base row, where a newer one could hide it. */
   #bases: SparseBitmap | undefined
+  /** Extents of which the inode let go, and that it would see again if nothing were in front of them. */
+  readonly #letGo = new Set<number>()
+  /** Extents with partial rows on what another place holds. */
+  readonly #borrowed: {
+    readonly node: Node
+    readonly index: number
+    readonly origin: Place
+    readonly parts: Segments[]
+  }[] = []
   readonly #strayEpochs = new Set<number>()
   readonly #tailsSeen = new Set<number>()
   readonly #shadows: { node: Node; at: ExtentKeyParts }[] = []
@@ -78,6 +88,11 @@ export class ContentRows {
     const verdict = decodeExtent(row.key, row.value)
     const segments = verdict.ok ? verdict.value : undefined
     if (segments !== undefined) this.bytes += allocatedBytes(segments)
+    const { sharing } = this.#census
+    if (!sharing.meet(node, row, segments)) {
+      if (sharing.hidesOnly(node, at)) this.#letGo.add(at.index)
+      return
+    }
     const epoch = node.epochs.find((each) => each.epoch === at.epoch)
     if (node.row !== 'sound' && this.#salvage.add(node, at, segments)) {
       if (segments === undefined) this.#visitDamaged(node, at, row, 'content of a lost inode')
@@ -98,7 +113,9 @@ export class ContentRows {
     this.#node = node
     if (node.tails.length > 0) this.#tailsSeen.add(node.ino)
     this.#tailed = new Map(node.tails.map((tail) => [tail.index, { tail, base: undefined, parts: [], broken: 0 }]))
-    this.#bases = node.epochs.length > 1 ? new SparseBitmap() : undefined
+    this.#bases = node.epochs.length > 1 || node.isSharer ? new SparseBitmap() : undefined
+    for (const index of this.#census.sharing.indexesOf(node.ino)) this.#bases?.add(index)
+    this.#letGo.clear()
     this.#strayEpochs.clear()
   }
 
@@ -239,7 +256,14 @@ export class ContentRows {
           `what they changed of bytes ${from} to ${Math.min(from + node.extentBytes, node.size)} is lost`
         this.#census.findings.add('DATA_LOST', node.ino, message, 'rows', rewriteExtent(node.ino, index))
       }
-      this.#count(node, index, applyExtent(base, parts))
+      const origin = base === undefined ? this.#census.sharing.originOf(node.ino, index) : undefined
+      if (origin === undefined) this.#count(node, index, applyExtent(base, parts))
+      else this.#borrowed.push({ node, index, origin, parts })
+    }
+    for (const index of this.#letGo) {
+      if (this.#bases?.has(index) === true) continue
+      const message = `extent ${index} was let go of, for others to read, and nothing hides it`
+      this.#census.findings.add('LOAN', node.ino, message, 'rows', rewriteExtent(node.ino, index))
     }
     this.#tailed.clear()
     this.#node = undefined
@@ -252,6 +276,11 @@ export class ContentRows {
       if (node.tails.length === 0 || this.#tailsSeen.has(node.ino)) continue
       this.#begin(node)
       this.#finishInode()
+    }
+    for (const { node, index, origin, parts } of this.#borrowed) {
+      const { store } = this.#census.core
+      const base = await runAsync(store.transact((tx) => readablePlace(tx, origin), { readOnly: true }))
+      this.#count(node, index, applyExtent(base, parts))
     }
     for (const { node, at } of this.#shadows) {
       const older = await runAsync(readOlderBase(this.#census.core, node, at))

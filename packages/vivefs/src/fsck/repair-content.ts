@@ -1,17 +1,21 @@
 /** Repairs of content: extents written anew from what can be read, jobs for what nobody would delete. */
+import { isSharer } from '../core/loans.ts'
 import { applyExtent, decodeExtent, encodeExtent, fold, type Segments } from '../format/extent.ts'
 import { BASE_PART, extentKey, midPart, smallPart } from '../format/keys.ts'
+import { decodeReference, loanKey, type Place, placeRange, referenceKey } from '../format/loan.ts'
+import type { Op } from '../op.ts'
+import type { Tx } from '../store/store.ts'
 import type { Fix } from './finding.ts'
 import { readableBase } from './paged-extent.ts'
 
 export const addPurge = (ino: number): Fix =>
   function* (call) {
-    call.addJob({ kind: 'purge', ino, dataBytes: 0 })
+    call.addJob({ kind: 'purge', ino, dataBytes: 0, shares: true })
   }
 
 export const addTrim = (ino: number, epoch: number, from: number): Fix =>
   function* (call) {
-    call.addJob({ kind: 'trim', ino, epoch, from, dataBytes: 0 })
+    call.addJob({ kind: 'trim', ino, epoch, from, dataBytes: 0, shares: true })
   }
 
 /** The part of an extent's segments that lies below the end of the file and inside the extent. */
@@ -36,9 +40,11 @@ export const rewriteExtent = (ino: number, index: number): Fix =>
     let base: Segments | undefined
     for (const { epoch, end } of inode.epochs) {
       if (index >= end) continue
+      const shared = isSharer(inode) ? yield* takeShared(tx, { ino, epoch, index }) : undefined
       const { content, keys } = yield* readableBase(tx, inode, epoch, index)
-      base ??= content
-      for (const key of keys) tx.del(key)
+      base ??= shared?.content ?? content
+      // What others read stays; the next pass counts them anew.
+      if (shared?.isLent !== true) for (const key of keys) tx.del(key)
     }
     const parts: Segments[] = []
     const tail = inode.tails.find((each) => each.index === index)
@@ -58,7 +64,29 @@ export const rewriteExtent = (ino: number, index: number): Fix =>
     const folded = applyExtent(undefined, [base ?? [], ...parts])
     const segments = clip(folded, inode.size - index * inode.extentBytes, inode.extentBytes)
     const key = extentKey(ino, newest.epoch, index, BASE_PART)
-    if (segments.length > 0) tx.put(key, encodeExtent(key, segments))
+    if (segments.length > 0 || isSharer(inode)) tx.put(key, encodeExtent(key, segments))
     if (tail !== undefined) call.edit(inode).tails = inode.tails.filter((each) => each !== tail)
     return true
   }
+
+/** What a reference at a place leads to; it goes. And whether others read what lies at the place itself. */
+function* takeShared(tx: Tx, place: Place): Op<{ readonly content: Segments | undefined; readonly isLent: boolean }> {
+  const isLent = (yield* tx.get(loanKey(place))) !== undefined
+  const key = referenceKey(place)
+  const row = yield* tx.get(key)
+  if (row === undefined) return { content: undefined, isLent }
+  tx.del(key)
+  const reference = decodeReference(key, row)
+  return { content: reference.ok ? yield* readablePlace(tx, reference.value) : undefined, isLent }
+}
+
+/** What can be read of the rows of a place; undefined when there are none. */
+export function* readablePlace(tx: Pick<Tx, 'range'>, place: Place): Op<Segments | undefined> {
+  const rows = yield* tx.range(placeRange(place))
+  const parts: Segments[] = []
+  for (const { key, value } of rows) {
+    const verdict = decodeExtent(key, value)
+    if (verdict.ok) parts.push(verdict.value)
+  }
+  return parts.length === 0 ? undefined : applyExtent(undefined, parts)
+}

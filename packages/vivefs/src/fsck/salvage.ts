@@ -14,6 +14,7 @@ import {
   type Tail,
 } from '../format/inode.ts'
 import { BASE_PART, COVER_PART, type ExtentKeyParts, inodeKey, PARTS_PER_TIER } from '../format/keys.ts'
+import type { Place } from '../format/loan.ts'
 import type { Census, Node } from './census.ts'
 import type { Fix } from './finding.ts'
 
@@ -22,7 +23,10 @@ interface Traces {
   readonly tails: Map<number, { epoch: number; smalls: number; mids: number; bytes: number }>
   size: number
   isPaged: boolean
+  isSharer: boolean
 }
+
+const NO_BYTES = Buffer.alloc(0)
 
 export class Salvage {
   readonly #census: Census
@@ -40,7 +44,7 @@ export class Salvage {
     if (jobs.some(({ job }) => job.kind === 'trim' && job.epoch === at.epoch && job.from <= at.index)) return false
     let traces = this.#traces.get(node.ino)
     if (traces === undefined) {
-      traces = { epochs: new Set(), tails: new Map(), size: 0, isPaged: false }
+      traces = { epochs: new Set(), tails: new Map(), size: 0, isPaged: false, isSharer: false }
       this.#traces.set(node.ino, traces)
     }
     traces.epochs.add(at.epoch)
@@ -59,6 +63,14 @@ export class Salvage {
       else tail.smalls = at.part - PARTS_PER_TIER
       for (const { length } of segments ?? []) tail.bytes += length
     }
+    return true
+  }
+
+  /** As `add`, of a reference to so many bytes. */
+  addReference(node: Node, { ino, epoch, index }: Place, length: number): boolean {
+    const segment = { offset: 0, length, data: NO_BYTES }
+    if (!this.add(node, { ino, epoch, index, part: BASE_PART }, [segment])) return false
+    this.#traces.get(node.ino)!.isSharer = true
     return true
   }
 
@@ -86,7 +98,7 @@ export class Salvage {
         mode: isDirectory ? S_IFDIR | 0o700 : S_IFREG | 0o600,
         uid: 0,
         gid: 0,
-        flags: traces?.isPaged === true ? InodeFlag.paged : 0,
+        flags: (traces?.isPaged ? InodeFlag.paged : 0) | (traces?.isSharer ? InodeFlag.shares : 0),
         nlink: isDirectory ? 2 + node.subdirectories : Math.max(1, node.names),
         size: isDirectory ? 0 : (traces?.size ?? 0),
         // Counted by the next pass.

@@ -39,6 +39,8 @@ export interface Rarities {
   reopens: number
   orphans: number
   refusals: number
+  /** Ranges that came to share extents. */
+  shared: number
 }
 
 export const noRarities = (): Rarities => ({
@@ -52,6 +54,7 @@ export const noRarities = (): Rarities => ({
   reopens: 0,
   orphans: 0,
   refusals: 0,
+  shared: 0,
 })
 
 interface Opened {
@@ -67,6 +70,8 @@ export interface DriverOptions {
   readonly rarities: Rarities
   /** Work below this directory of an open volume that others use too. */
   readonly below?: { readonly volume: BareVolume; readonly name: string }
+  /** Copies ranges and files, shared and not, too. */
+  readonly clones?: boolean
   /** Go on from this tree, which is what `open` shows. */
   readonly tree?: Node
   /** Called after every step: all of it is acknowledged. */
@@ -81,6 +86,7 @@ export class Driver {
   readonly #rarities: Rarities
   readonly #below: DriverOptions['below']
   readonly #afterStep: () => void
+  readonly #clones: boolean
   #volume!: BareVolume
   readonly #isBegun: boolean
   #opened: Opened[] = []
@@ -97,6 +103,7 @@ export class Driver {
     this.#open = options.open
     this.#rarities = options.rarities
     this.#below = options.below
+    this.#clones = options.clones ?? false
     this.#afterStep = options.afterStep ?? (() => {})
   }
 
@@ -200,6 +207,7 @@ export class Driver {
     const random = this.#random
     // A tree that only grows makes every look at all of it slower.
     if (this.#nodes.length > NODES_MANY && random.chance(0.2)) return this.#remove()
+    if (this.#clones && random.chance(0.1)) return this.#copyRange()
     const roll = random.next()
     if (roll < 0.14) return this.#make()
     if (roll < 0.18) return this.#link()
@@ -437,6 +445,50 @@ export class Driver {
     }
     await this.#compareNode(node)
     await this.#probe(node)
+  }
+
+  /** copy_file_range and FICLONERANGE: what is shared keeps its holes, what is copied has none. */
+  async #copyRange(): Promise<void> {
+    const random = this.#random
+    const from = this.#openedFile('canRead')
+    const to = this.#openedFile('canWrite')
+    if (from === undefined || to === undefined || to.file.append) return this.#openOne()
+    const { extentBytes } = this.#volume.core.superblock
+    const place = (size: number): number => {
+      const at = random.upTo(Math.min(size, WRITE_END_MAX / 2) + 1)
+      return random.chance(0.7) ? at - (at % extentBytes) : at
+    }
+    const whole = random.chance(0.4)
+    const offset = whole ? 0 : place(from.node.size)
+    const toOffset = whole ? 0 : random.chance(0.2) ? offset : place(to.node.size + 20_000)
+    const most = Math.max(0, WRITE_END_MAX - toOffset)
+    const length = Math.min(most, whole ? Math.max(1, from.node.size) : random.pick([100, 4096, 9000, 40_000, 300_000]))
+    const what = `copy ${length} at ${offset} of ${this.#describe(from.node)} size ${from.node.size} to ${toOffset} of ${this.#describe(to.node)} size ${to.node.size}`
+    const share = random.chance(0.15) ? 'never' : 'auto'
+    const overlaps = from.node === to.node && offset < toOffset + length && toOffset < offset + length
+    const room = Math.min(length, Math.max(0, from.node.size - offset), share === 'never' ? 4 * MIB : length)
+    const isCongruent = share !== 'never' && offset % extentBytes === toOffset % extentBytes
+    const head = isCongruent ? Math.min(room, (extentBytes - (offset % extentBytes)) % extentBytes) : 0
+    let shared = isCongruent ? room - head : 0
+    if (offset + room !== from.node.size || toOffset + room < to.node.size) shared -= shared % extentBytes
+    if (shared < Math.min(extentBytes, 16_384)) shared = 0
+    const op = this.#fsal.copyRange(to.who, { file: from.file, offset, to: to.file, toOffset, length, share })
+    const expected: Outcome<number> = overlaps ? { ok: false, codes: new Set(['EINVAL']) } : { ok: true, value: room }
+    const done = await this.#same(what, expected, op)
+    if (done === undefined) return
+    expect(done.value, what).toBe(room)
+    if (room > 0) {
+      const data = this.oracle.read(from.node, offset, room)
+      const mask = Buffer.alloc(shared)
+      mask.set(from.node.mask.subarray(offset + head, offset + head + shared))
+      this.oracle.write(to.who, to.node, toOffset, data)
+      to.node.mask.set(mask, toOffset + head)
+    }
+    if (shared > 0) this.#rarities.shared++
+    await this.#compareNode(from.node)
+    await this.#compareNode(to.node)
+    if (random.chance(0.3)) await this.#compareContent(to.node)
+    await this.#probe(to.node)
   }
 
   async #truncate(node?: Node, size?: number, compares = true): Promise<void> {
