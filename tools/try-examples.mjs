@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /**
  * `npm run test:examples`: copies the examples into an empty folder, installs them with the packed packages as a user would, and runs the
- * trial of each; with the clients of this machine (git, curl, sftp, sshfs, fio, litmus, cadaver, rclone) where they are installed.
+ * trial of each; with the clients of this machine (git, curl, sftp, sshfs, fio, litmus, cadaver, rclone) where they are installed. Before that
+ * it follows the README of each, literally.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { followReadme } from './newcomer.mjs'
 import { call, packAll } from './pack.mjs'
 import { root } from './steps.mjs'
 
@@ -46,6 +48,8 @@ try {
     const script = ['try.mjs', 'index.mjs'].map((file) => join(examples, name, file)).find(existsSync)
     if (name === 'try' || script === undefined || (wanted.length > 0 && !wanted.includes(name))) continue
     console.log(`\n${name}`)
+    if (existsSync(join(examples, name, 'README.md')))
+      failed += (await followReadme(join(examples, name), join(project, 'homes', name))).length
     const { status } = spawnSync(process.execPath, [script], { cwd: join(examples, name), stdio: 'inherit' })
     if (status !== 0) failed++
   }
