@@ -60,6 +60,14 @@ const steps =
   filters.length === 0
     ? [
         ['import of 300,000 files and 8 GiB', () => runTool('big-import.mjs', ['--json'])],
+        [
+          'a mount held for an hour',
+          () => runTool('mount.mjs', ['--hold', '3600', '--json', 'evidence/mount-hold.json']),
+        ],
+        [
+          'a server of a mount killed 50 times',
+          () => runTool('mount.mjs', ['--kills', '50', '--json', 'evidence/mount-kills.json']),
+        ],
         ['faults in the face that its tests catch', () => runTool('fs-mutants.mjs', [])],
       ]
     : []

@@ -2,27 +2,32 @@
 /** `npm run test:mount`: programs of others on a mount, and the server killed under load. Results go into docs/mount.md. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from '../packages/fuse/test/bundle.mjs'
+import { hold } from './mount-lab/hold.mjs'
 import { killRounds } from './mount-lab/kill.mjs'
 import { Lab, run } from './mount-lab/mounted.mjs'
 import { programs } from './mount-lab/programs.mjs'
 import { root } from './steps.mjs'
 
-const HELP = `Usage: node tools/mount.mjs [--full] [--engine NAME] [--only TEXT] [--install] [--dir DIR] [--list]
+const HELP = `Usage: node tools/mount.mjs [--full] [--engine NAME] [--only TEXT] [--kills N] [--hold SECONDS] [--install] [--dir DIR] [--json FILE] [--list]
 
 Mounts a volume and runs programs of others on it, then kills the server under load and looks at what is left.
 
   --full          the long form: every program, longer, on each engine, 50 kills (else a minute, 10 kills)
   --engine NAME   level or lsm (default: lsm; both with --full)
   --only TEXT     what has TEXT in its name; docs/mount.md stays as it is
+  --kills N       only kills the server N times under load
+  --hold SECONDS  only holds a mount under a mixed load that long, and watches the memory of the server
   --install       installs what is missing with apt-get; without, it is left out and named
   --dir DIR       where volumes are made (default: the system's directory for temporary files)
+  --json FILE     writes what was found
   --list          names what can be run
 
-Example: npm run test:mount -- --full --install
+Examples: npm run test:mount -- --full --install
+          npm run test:mount -- --hold 3600 --json evidence/mount-hold.json
 
 Exit codes: 0 everything passed, or nothing can be mounted here (which is said); 1 something failed; 2 wrong arguments.
 `
@@ -36,6 +41,9 @@ function parse() {
         only: { type: 'string' },
         install: { type: 'boolean' },
         dir: { type: 'string' },
+        kills: { type: 'string' },
+        hold: { type: 'string' },
+        json: { type: 'string' },
         list: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -77,6 +85,8 @@ function provide(checks, install) {
 }
 
 const results = []
+/** What a held mount was seen to do, by engine. */
+const holds = {}
 
 async function step(engine, name, body) {
   const start = performance.now()
@@ -128,12 +138,24 @@ async function onEngine(lab, engine, checks, lacking, { full, only }) {
     if (!report.clean) throw new Error(`${report.findingsTotal} findings`)
     return `${report.counts.inodes} inodes left, clean`
   })
-  if (only !== undefined && !'server killed'.includes(only)) return
-  const rounds = full ? 50 : 10
+  if (only === undefined || 'server killed'.includes(only)) await killed(lab, engine, full ? 50 : 10)
+}
+
+async function killed(lab, engine, rounds) {
   await step(engine, `server killed under load ${rounds} times`, async () => {
     const seed = Date.now() % 2 ** 31
     const { facts } = await killRounds(lab, { engine, rounds, seed })
     return `${facts} acknowledged changes there, fsck clean each time, seed ${seed}`
+  })
+}
+
+async function held(lab, engine, seconds) {
+  await step(engine, `held ${seconds} seconds under a mixed load`, async () => {
+    const report = await hold(lab, { engine, seconds, seed: Date.now() % 2 ** 31 })
+    holds[engine] = report
+    const { operations, bytes, early, late, seed } = report
+    const amount = `${operations} operations, ${(bytes / 2 ** 30).toFixed(1)} GiB`
+    return `${amount}, memory ${early} MiB after a quarter, ${late} MiB at the end, fsck clean, seed ${seed}`
   })
 }
 
@@ -145,9 +167,8 @@ function writeDocument(full) {
     ({ engine, name, state, seconds, note }) =>
       `| ${name} | ${engine} | ${state} | ${seconds.toFixed(1)} | ${note.replaceAll('|', '\\|')} |`,
   )
-  const kernel = execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()
   const table = [
-    `\`npm run test:mount${full ? ' -- --full' : ''}\`, Linux ${kernel}, Node ${process.versions.node}:`,
+    `\`npm run test:mount${full ? ' -- --full' : ''}\`, Linux ${release()}, Node ${process.versions.node}:`,
     '',
     '| what | engine | result | seconds | |',
     '| --- | --- | --- | --- | --- |',
@@ -156,6 +177,23 @@ function writeDocument(full) {
   const at = text.indexOf(begin)
   writeFileSync(file, `${text.slice(0, at)}${begin}\n${table}\n${text.slice(text.indexOf(end))}`)
 }
+
+function countOf(options, name) {
+  if (options[name] === undefined) return undefined
+  const count = Number(options[name])
+  if (Number.isInteger(count) && count > 0) return count
+  console.error(`--${name}: a whole number from 1 on\n\n${HELP}`)
+  process.exit(2)
+}
+
+const evidence = () => ({
+  commit: execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
+  when: new Date().toISOString(),
+  node: process.version,
+  kernel: release(),
+  results,
+  holds,
+})
 
 async function main() {
   const options = parse()
@@ -169,7 +207,10 @@ async function main() {
   }
   const why = obstacle()
   if (why !== undefined) return console.log(`test:mount is skipped: ${why}`)
-  const checks = programs.filter(({ name, short }) => (only === undefined ? full || short : name.includes(only)))
+  const isPart = options.kills !== undefined || options.hold !== undefined
+  const checks = isPart
+    ? []
+    : programs.filter(({ name, short }) => (only === undefined ? full || short : name.includes(only)))
   const lacking = provide(checks, install)
   const bundled = await bundle()
   const lab = new Lab(bundled.cli, dir)
@@ -180,12 +221,16 @@ async function main() {
     lab.close()
     bundled.remove()
   })
+  const counts = { kills: countOf(options, 'kills'), hold: countOf(options, 'hold') }
   for (const each of engine !== undefined ? [engine] : full ? ['lsm', 'level'] : ['lsm']) {
-    await onEngine(lab, each, checks, lacking, { full, only })
+    if (counts.kills !== undefined) await killed(lab, each, counts.kills)
+    if (counts.hold !== undefined) await held(lab, each, counts.hold)
+    if (!isPart) await onEngine(lab, each, checks, lacking, { full, only })
   }
   const failed = results.filter(({ state }) => state === 'FAILED').length
   console.log(`\n${results.filter(({ state }) => state === 'ok').length} passed, ${failed} failed`)
-  if (only === undefined && engine === undefined) writeDocument(full)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(evidence(), undefined, 1)}\n`)
+  if (only === undefined && engine === undefined && !isPart) writeDocument(full)
   process.exitCode = failed > 0 ? 1 : 0
 }
 
