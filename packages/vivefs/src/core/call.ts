@@ -13,14 +13,12 @@ import { Charges, type Owned } from '../quota/usage.ts'
 import type { Bytes, Tx } from '../store/store.ts'
 import { loadAcl } from './acl.ts'
 import { type Change, type NamedPlace, placeOf, type Reached } from './changes.ts'
-import { deleteContent, isBigContent, sharing } from './content.ts'
+import { deleteContent, isBigContent } from './content.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
+import { entryKey } from './directory.ts'
 import type { ExtentChange } from './extent-cache.ts'
 import { type Credentials, isDirectory } from './mode.ts'
-
-/** Decoded inodes by the row they came from: a cached row is decoded and checked once. */
-const decoded = new WeakMap<Bytes, Inode>()
 
 export class Call {
   readonly core: Core
@@ -44,6 +42,7 @@ export class Call {
   lease: { next: number; readonly end: number } | undefined
   /** Where the last path of this operation led. */
   reached: Reached | undefined
+  #entry: { readonly directory: number; readonly name: Bytes; readonly key: Buffer } | undefined
 
   constructor(core: Core, tx: Tx, who: Credentials) {
     this.core = core
@@ -65,12 +64,13 @@ export class Call {
     const key = inodeKey(ino)
     const row = yield* this.tx.get(key)
     if (row === undefined) return undefined
-    let inode = decoded.get(row)
+    const { decodedInodes } = this.core
+    let inode = decodedInodes.get(ino, row)
     if (inode === undefined) {
       const verdict = decodeInode(key, row)
       if (!verdict.ok) throw corruption(`inode ${ino}`, verdict.fault)
       inode = verdict.value
-      decoded.set(row, inode)
+      decodedInodes.set(row, inode)
     }
     if ((inode.flags & InodeFlag.accessAcl) !== 0) inode = yield* loadAcl(this, inode)
     return this.core.lazyTimes.apply(inode)
@@ -112,6 +112,15 @@ export class Call {
     if (touch !== 'none') copy.ctime = this.now
     if (touch === 'mtime') copy.mtime = this.now
     return copy
+  }
+
+  /** The key of an entry; that of the name last asked for is at hand: it is looked up, then made or removed. */
+  entryKey(directory: number, name: Bytes): Buffer {
+    const last = this.#entry
+    if (last?.name === name && last.directory === directory) return last.key
+    const key = entryKey(this.core, directory, name)
+    this.#entry = { directory, name, key }
+    return key
   }
 
   /** Tells watchers, when the operation is ordered, and the change feed. */
@@ -192,7 +201,9 @@ export class Call {
         this.#delete(inode)
       } else {
         const key = inodeKey(inode.ino)
-        this.tx.put(key, encodeInode(key, inode))
+        const row = encodeInode(key, inode)
+        this.tx.put(key, row)
+        this.core.decodedInodes.set(row, inode)
       }
     }
     if (this.#inodesAdded !== 0 || this.#dataBytesAdded !== 0) {
@@ -232,9 +243,10 @@ export class Call {
     this.#gone.add(inode.ino)
     this.#inodesAdded--
     this.tx.del(inodeKey(inode.ino))
+    this.core.decodedInodes.delete(inode.ino)
     if (this.#orphans?.has(inode.ino)) this.tx.del(orphanKey(inode.ino))
     if (isBigContent(this, inode)) {
-      this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes, ...sharing(inode) })
+      this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes })
     } else {
       deleteContent(this, inode)
       this.giveBack(inode.allocatedBytes)

@@ -13,6 +13,7 @@ import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
 import { Call } from './call.ts'
 import { Changes } from './changes.ts'
 import { corruption } from './corruption.ts'
+import { DecodedInodes } from './decoded-inodes.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { JobRunner } from './jobs.ts'
 import { LazyTimes } from './lazy-times.ts'
@@ -53,6 +54,7 @@ export class Core {
   readonly counters: { inodes: number; dataBytes: number }
   readonly openFiles: OpenFiles
   readonly extents: ExtentCache
+  readonly decodedInodes = new DecodedInodes()
   readonly lazyTimes: LazyTimes
   /** Paths that need no walk. */
   readonly lookups: Lookups

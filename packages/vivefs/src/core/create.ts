@@ -55,7 +55,8 @@ export function* makeInode(call: Call, directory: Inode, what: NewInode): Op<Ino
   inode.rdevMajor = what.rdevMajor ?? 0
   inode.rdevMinor = what.rdevMinor ?? 0
   if (what.target !== undefined) {
-    inode.target = what.target
+    // A copy: the inode outlives the call.
+    inode.target = Buffer.from(what.target)
     inode.size = what.target.length
   }
   call.add(inode)

@@ -41,7 +41,7 @@ export function entryKey(core: Core, directory: number, name: Bytes): Buffer {
   return direntKey(directory, hashName({ high: nameSeedHigh, low: nameSeedLow }, name), name)
 }
 
-const keyOf = (call: Call, directory: Inode, name: Bytes): Buffer => entryKey(call.core, directory.ino, name)
+const keyOf = (call: Call, directory: Inode, name: Bytes): Buffer => call.entryKey(directory.ino, name)
 
 /** Decoded entries by the row they came from: a cached row is decoded and checked once. */
 const decoded = new WeakMap<Bytes, Dirent>()

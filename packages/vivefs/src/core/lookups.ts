@@ -139,9 +139,15 @@ export class Lookups {
     const key = inodeKey(ino)
     const row = this.#core.store.peek(key)
     if (row === undefined || row === null) return undefined
-    const verdict = decodeInode(key, row)
-    if (!verdict.ok) return undefined
-    const inode = (verdict.value.flags & InodeFlag.accessAcl) === 0 ? verdict.value : this.#withAcl(verdict.value)
+    const { decodedInodes } = this.#core
+    let plain = decodedInodes.get(ino, row)
+    if (plain === undefined) {
+      const verdict = decodeInode(key, row)
+      if (!verdict.ok) return undefined
+      plain = verdict.value
+      decodedInodes.set(row, plain)
+    }
+    const inode = (plain.flags & InodeFlag.accessAcl) === 0 ? plain : this.#withAcl(plain)
     if (inode === undefined) return undefined
     this.#remember()
     this.#inodes.set(ino, inode)

@@ -65,6 +65,8 @@ export class CommitQueue {
   lostAcknowledged = false
   readonly #database: Database
   readonly #encodings: Encodings
+  readonly #synced: Encodings & { readonly sync: boolean }
+  readonly #unsyncedOptions: Encodings & { readonly sync: boolean }
   readonly #overlay: Overlay
   readonly #options: QueueOptions
   #running = false
@@ -81,6 +83,8 @@ export class CommitQueue {
   constructor(database: Database, encodings: Encodings, overlay: Overlay, options: QueueOptions) {
     this.#database = database
     this.#encodings = encodings
+    this.#synced = { ...encodings, sync: true }
+    this.#unsyncedOptions = { ...encodings, sync: false }
     this.#overlay = overlay
     this.#options = options
   }
@@ -176,12 +180,35 @@ export class CommitQueue {
     this.landNow()
     if (this.durableSeq >= seq) return
     try {
-      this.#database.batchSync!([marker], { ...this.#encodings, sync: true })
+      this.#database.batchSync!([marker], this.#synced)
     } catch (error) {
       this.#fail(error)
       throw storeFailure(error)
     }
     this.#settleUnsynced(seq)
+  }
+
+  /** I4: whether a commit can land in its own step without a batch: none is waiting. */
+  get isClear(): boolean {
+    return this.#overlay.batches.length === 0 && !this.#failed && this.recovery === undefined
+  }
+
+  /**
+   * I4: the newest commit lands before this returns; `sync`: it survives power loss, and all before it. For a line that `isClear`.
+   * Throws what every call throws after a failed batch.
+   */
+  land(rows: readonly WriteRow[], bytes: number, seq: number, sync: boolean): void {
+    try {
+      this.#database.batchSync!(rows, sync ? this.#synced : this.#unsyncedOptions)
+    } catch (error) {
+      this.#fail(error)
+      throw storeFailure(error)
+    }
+    this.#landedSeq = seq
+    this.batches++
+    this.rowsWritten += rows.length
+    this.bytesWritten += bytes
+    if (sync) this.#settleUnsynced(seq)
   }
 
   get #hasWork(): boolean {
@@ -271,7 +298,7 @@ export class CommitQueue {
   #put(batch: Batch): void {
     batch.started = true
     const rows = [...batch.rows.values()]
-    if (rows.length > 0) this.#database.batchSync!(rows, { ...this.#encodings, sync: false })
+    if (rows.length > 0) this.#database.batchSync!(rows, this.#unsyncedOptions)
     this.#leave(batch)
     if (batch.sync) this.#unsynced.push(batch)
     else batch.landed.resolve()

@@ -23,7 +23,7 @@ import {
 import { type Gate, makeGate } from './gate.ts'
 import { keyText } from './key.ts'
 import { type LevelStoreOptions, unrefTimer } from './options.ts'
-import { type Batch, Overlay } from './overlay.ts'
+import { bytesOf, Overlay } from './overlay.ts'
 import { RowCache } from './row-cache.ts'
 import type {
   Bytes,
@@ -67,6 +67,7 @@ export class LevelStore implements TransactionalStore {
   readonly #committed: Committed
   readonly #conflicts = new ConflictSet()
   readonly #cache: RowCache
+  readonly #overlay: Overlay
   readonly #queue: CommitQueue
   readonly #observers: ((key: string) => void)[] = []
   #gate: Gate | undefined
@@ -91,6 +92,7 @@ export class LevelStore implements TransactionalStore {
     const syncRanges = ability === 'full'
     const encodings = binaryEncodings(database)
     const overlay = new Overlay()
+    this.#overlay = overlay
     this.#database = database
     this.#durability = options.durability ?? 'group'
     this.#ownsDatabase = options.ownsDatabase === true
@@ -291,18 +293,21 @@ export class LevelStore implements TransactionalStore {
     this.#openGate(how)
     let landed: Promise<void> | undefined
     let failure: ViveError | undefined
-    if (!tx.wrote) failure = this.#effects(tx, undefined)
+    if (!tx.wrote) failure = tx.effects.length === 0 ? undefined : this.#effects(tx, undefined)
     else {
       if (reclaims) this.#space?.reclaimed?.()
       else this.#space?.admit(tx.bytes, this.#queue.pendingBytes)
       // A body that commits another transaction in the middle of its own step is overtaken by it.
       for (let body = this.#body; body !== undefined; body = body.outer) this.#suspend(body)
       const seq = ++this.#committed.seq
+      if (how.wait && this.#queue.isClear && this.#landsNow()) {
+        failure = this.#land(tx, seq, how.sync)
+        if (failure !== undefined) throw failure
+        return
+      }
       const batch = this.#queue.append(tx.writes, tx.bytes, seq, how)
-      for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
-      for (const observer of this.#observers) for (const text of tx.writes.keys()) observer(text)
-      this.#conflicts.record(tx.writes.keys(), seq)
-      failure = this.#effects(tx, batch)
+      this.#order(tx, seq)
+      failure = this.#effects(tx, (text, row) => this.#queue.join(batch, text, row))
       if (how.wait) {
         if (!this.#landsNow()) landed = batch.landed.promise
         else if (how.sync) this.#queue.barrierNow(seq)
@@ -313,33 +318,58 @@ export class LevelStore implements TransactionalStore {
     if (failure !== undefined) throw failure
   }
 
+  /** From here on what the transaction wrote is what there is. */
+  #order(tx: Transaction, seq: number): void {
+    for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
+    for (const observer of this.#observers) for (const text of tx.writes.keys()) observer(text)
+    this.#conflicts.record(tx.writes.keys(), seq)
+  }
+
+  /** Orders a transaction for which nobody has to wait, and hands it to the database in the same step. */
+  #land(tx: Transaction, seq: number, sync: boolean): ViveError | undefined {
+    const rows = [...tx.writes.values()]
+    let { bytes } = tx
+    this.#overlay.landing = tx.writes
+    try {
+      this.#order(tx, seq)
+      const failure = this.#effects(tx, (_, row) => {
+        rows.push(row)
+        bytes += bytesOf(row)
+      })
+      this.#queue.land(rows, bytes, seq, sync)
+      return failure
+    } finally {
+      this.#overlay.landing = undefined
+    }
+  }
+
   /**
    * Runs all effects in order, then makes the late rows; they join the commit's batch, which cannot have started in the
    * same step. What throws here is a programmer's error: it is reported, and the transaction is committed all the same.
    */
-  #effects(tx: Transaction, batch: Batch | undefined): ViveError | undefined {
+  #effects(tx: Transaction, join: ((text: string, row: WriteRow) => void) | undefined): ViveError | undefined {
     let failure: ViveError | undefined
-    const attempt = (action: () => void): void => {
-      try {
-        action()
-      } catch (cause) {
-        const text = 'an effect of a transaction threw (the transaction is committed)'
-        failure ??= new ViveError('ERR_VIVEFS_INTERNAL', text, { cause })
-      }
-    }
     const outer = this.#ordering
     this.#ordering = true
     try {
-      for (const effect of tx.effects) attempt(effect)
+      for (const effect of tx.effects) {
+        try {
+          effect()
+        } catch (cause) {
+          failure ??= effectFailure(cause)
+        }
+      }
       for (const late of tx.lateRows) {
-        attempt(() => {
+        try {
           const { make } = late
           const key = typeof late.key === 'function' ? late.key() : late.key
           const row: WriteRow = { type: 'put', key, value: make() }
           const text = keyText(key)
-          this.#queue.join(batch!, text, row)
+          join!(text, row)
           this.#cache.put(text, row.value)
-        })
+        } catch (cause) {
+          failure ??= effectFailure(cause)
+        }
       }
     } finally {
       this.#ordering = outer
@@ -368,6 +398,9 @@ export class LevelStore implements TransactionalStore {
     if (this.#queue.lostAcknowledged) this.#queue.assertSound()
   }
 }
+
+const effectFailure = (cause: unknown): ViveError =>
+  new ViveError('ERR_VIVEFS_INTERNAL', 'an effect of a transaction threw (the transaction is committed)', { cause })
 
 /** The body, then the keeper for what it wrote. */
 function* keeping<T>(keeper: RowKeeper, tx: Transaction, body: (tx: Tx) => Op<T>): Op<T> {

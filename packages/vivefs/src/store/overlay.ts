@@ -61,9 +61,13 @@ export const bytesOf = (row: WriteRow): number => row.key.length + (row.value ==
 export class Overlay {
   /** Oldest first. */
   readonly batches: Batch[] = []
+  /** The commit that is being ordered and lands in this same step, with no batch before it. */
+  landing: ReadonlyMap<string, WriteRow> | undefined
 
   /** The newest committed and not yet landed row of a key, if there is one. */
   find(key: string): WriteRow | undefined {
+    const landing = this.landing?.get(key)
+    if (landing !== undefined) return landing
     for (let i = this.batches.length - 1; i >= 0; i--) {
       const row = this.batches[i]!.rows.get(key)
       if (row !== undefined) return row
@@ -74,5 +78,6 @@ export class Overlay {
   /** Adds the keys of a range to `slices`, oldest batch first. */
   slices(range: TextRange, slices: KeySlice[]): void {
     for (const batch of this.batches) batch.index.slices(range, slices)
+    if (this.landing !== undefined) new KeyIndex(this.landing).slices(range, slices)
   }
 }
