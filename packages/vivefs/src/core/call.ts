@@ -13,7 +13,7 @@ import { Charges, type Owned } from '../quota/usage.ts'
 import type { Bytes, Tx } from '../store/store.ts'
 import { loadAcl } from './acl.ts'
 import { type Change, type NamedPlace, placeOf, type Reached } from './changes.ts'
-import { deleteContent, isBigContent } from './content.ts'
+import { deleteContent, isBigContent, sharing } from './content.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
 import { entryKey } from './directory.ts'
@@ -246,7 +246,7 @@ export class Call {
     this.core.decodedInodes.delete(inode.ino)
     if (this.#orphans?.has(inode.ino)) this.tx.del(orphanKey(inode.ino))
     if (isBigContent(this, inode)) {
-      this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes })
+      this.addJob({ kind: 'purge', ino: inode.ino, dataBytes: inode.allocatedBytes, ...sharing(inode) })
     } else {
       deleteContent(this, inode)
       this.giveBack(inode.allocatedBytes)

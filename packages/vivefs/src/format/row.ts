@@ -27,6 +27,8 @@ export const RowKind = {
   dirent: 0x11,
   xattr: 0x12,
   extent: 0x20,
+  reference: 0x21,
+  loan: 0x22,
   snapshotState: 0x30,
   snapshot: 0x31,
   fork: 0x32,
