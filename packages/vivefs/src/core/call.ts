@@ -17,7 +17,7 @@ import { deleteContent, isBigContent, sharing } from './content.ts'
 import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
 import { entryKey } from './directory.ts'
-import type { ExtentChange } from './extent-cache.ts'
+import type { ExtentChange, ExtentId } from './extent-cache.ts'
 import { type Credentials, isDirectory } from './mode.ts'
 
 export class Call {
@@ -28,7 +28,7 @@ export class Call {
   #now: Timespec | undefined
   #edits: Map<number, Inode> | undefined
   #gone: Set<number> | undefined
-  #written: Set<string> | undefined
+  #written: Set<ExtentId> | undefined
   #opening: Set<number> | undefined
   /** Edited inodes that had no name before this operation: they have an orphan row. */
   #orphans: Set<number> | undefined
@@ -169,14 +169,14 @@ export class Call {
    * Remembers that this operation wrote rows of an extent, so that it must not be read from the shared cache. `change`: what the
    * extent is, or has more of, by that; without it the cache forgets the extent.
    */
-  markWritten(extent: string, change?: ExtentChange): void {
+  markWritten(extent: ExtentId, change?: ExtentChange): void {
     this.#written ??= new Set()
     this.#written.add(extent)
     const { extents } = this.core
     this.tx.onCommit(() => (change === undefined ? extents.forget(extent) : extents.change(extent, change)))
   }
 
-  hasWritten(extent: string): boolean {
+  hasWritten(extent: ExtentId): boolean {
     return this.#written?.has(extent) === true
   }
 

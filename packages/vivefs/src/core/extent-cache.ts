@@ -1,12 +1,20 @@
 /**
- * Decoded, checked and folded extents that were read or written lately, least recently used first out. It holds what is committed:
- * a commit that writes an extent changes it here, or drops it, in the same step.
+ * Decoded, checked and folded extents that were read or written lately. It holds what is committed: a commit that writes an extent
+ * changes it here, or drops it, in the same step.
+ *
+ * Who goes is drawn by lot among those that were not used since the last draw: whoever reads a file again and again that is a little
+ * larger than the cache meets most of it here, of which the least recently used would leave nothing.
  */
 import { allocatedBytes, fold, type Segments } from '../format/extent.ts'
 
 interface Entry {
-  readonly segments: Segments
-  readonly bytes: number
+  readonly id: ExtentId
+  segments: Segments
+  bytes: number
+  /** Since the last draw. */
+  isUsed: boolean
+  /** Where it stands among all. */
+  slot: number
 }
 
 /** What a commit does to an extent. */
@@ -21,6 +29,8 @@ export interface ExtentChange {
 const ENTRY_OVERHEAD_BYTES = 200
 /** An entry of many pieces is read anew rather than cut further. */
 const PIECES_MAX = 64
+/** Draws that meet entries in use before one of them goes all the same. */
+const DRAWS_MAX = 16
 
 /** The memory that segments keep alive. */
 function backingBytes(segments: Segments): number {
@@ -31,41 +41,57 @@ function backingBytes(segments: Segments): number {
   return bytes
 }
 
-export const extentId = (ino: number, index: number): string => `${ino}:${index}`
+/** Names an extent of an inode; a number where that is enough, which is cheaper to look up. */
+export type ExtentId = number | string
+
+const INO_END = 2 ** 32
+const INDEX_END = 2 ** 21
+
+export const extentId = (ino: number, index: number): ExtentId =>
+  ino < INO_END && index < INDEX_END ? ino * INDEX_END + index : `${ino}:${index}`
 
 export class ExtentCache {
   readonly #bytesMax: number
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<ExtentId, Entry>()
+  readonly #slots: Entry[] = []
   #bytes = 0
+  #lot = 1
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
   }
 
-  get(id: string): Segments | undefined {
+  get(id: ExtentId): Segments | undefined {
     const entry = this.#entries.get(id)
     if (entry === undefined) return undefined
-    this.#entries.delete(id)
-    this.#entries.set(id, entry)
+    entry.isUsed = true
     return entry.segments
   }
 
   /** `rowBytes`: what the rows behind the segments keep alive. */
-  set(id: string, segments: Segments, rowBytes: number): void {
-    this.#drop(id)
+  set(id: ExtentId, segments: Segments, rowBytes: number): void {
     const bytes = rowBytes + ENTRY_OVERHEAD_BYTES
-    if (bytes > this.#bytesMax) return
-    this.#entries.set(id, { segments, bytes })
-    this.#bytes += bytes
-    for (const [oldest, entry] of this.#entries) {
-      if (this.#bytes <= this.#bytesMax) break
-      this.#entries.delete(oldest)
-      this.#bytes -= entry.bytes
+    const before = this.#entries.get(id)
+    if (bytes > this.#bytesMax) {
+      if (before !== undefined) this.#remove(before)
+      return
     }
+    if (before !== undefined) {
+      this.#bytes += bytes - before.bytes
+      before.segments = segments
+      before.bytes = bytes
+      before.isUsed = true
+    } else {
+      const entry = { id, segments, bytes, isUsed: false, slot: this.#slots.length }
+      this.#entries.set(id, entry)
+      this.#slots.push(entry)
+      this.#bytes += bytes
+    }
+    while (this.#bytes > this.#bytesMax) this.#remove(this.#draw())
   }
 
   /** Its rows were written; an extent that is not here is taken in only if it is known as a whole. */
-  change(id: string, { segments, rowBytes, isWhole }: ExtentChange): void {
+  change(id: ExtentId, { segments, rowBytes, isWhole }: ExtentChange): void {
     if (isWhole) {
       this.set(id, segments, rowBytes)
       return
@@ -76,29 +102,51 @@ export class ExtentCache {
     let bytes = before.bytes - ENTRY_OVERHEAD_BYTES + rowBytes
     // What was overwritten may be gone, or kept alive by a byte beside it.
     if (bytes > 2 * allocatedBytes(after)) bytes = backingBytes(after)
-    if (after.length > PIECES_MAX) this.#drop(id)
+    if (after.length > PIECES_MAX) this.#remove(before)
     else this.set(id, after, bytes)
   }
 
   /** Its rows were written. */
-  forget(id: string): void {
-    this.#drop(id)
-  }
-
-  #drop(id: string): void {
+  forget(id: ExtentId): void {
     const entry = this.#entries.get(id)
-    if (entry === undefined) return
-    this.#entries.delete(id)
-    this.#bytes -= entry.bytes
+    if (entry !== undefined) this.#remove(entry)
   }
 
   clear(): void {
     this.#entries.clear()
+    this.#slots.length = 0
     this.#bytes = 0
   }
 
   /** Inode numbers are never reused, so what stays of a deleted inode is only space; small ones go at once. */
   forgetInode(ino: number): void {
-    for (let index = 0; index < 4; index++) this.#drop(extentId(ino, index))
+    for (let index = 0; index < 4; index++) this.forget(extentId(ino, index))
+  }
+
+  /** Bytes held now, by this class's own reckoning. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  #draw(): Entry {
+    const slots = this.#slots
+    for (let draws = 1; ; draws++) {
+      // xorshift32 (Marsaglia).
+      this.#lot ^= this.#lot << 13
+      this.#lot ^= this.#lot >>> 17
+      this.#lot ^= this.#lot << 5
+      const entry = slots[(this.#lot >>> 0) % slots.length]
+      if (!entry.isUsed || draws === DRAWS_MAX) return entry
+      entry.isUsed = false
+    }
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.id)
+    this.#bytes -= entry.bytes
+    const last = this.#slots.pop()
+    if (last === undefined || last === entry) return
+    this.#slots[entry.slot] = last
+    last.slot = entry.slot
   }
 }

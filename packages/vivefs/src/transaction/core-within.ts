@@ -4,7 +4,7 @@
  */
 import { type Change, Changes, type NamedPlace } from '../core/changes.ts'
 import { Core } from '../core/core.ts'
-import { ExtentCache } from '../core/extent-cache.ts'
+import { ExtentCache, type ExtentChange, type ExtentId } from '../core/extent-cache.ts'
 import { JobRunner } from '../core/jobs.ts'
 import { LazyTimes } from '../core/lazy-times.ts'
 import { OpenFiles } from '../core/open-files.ts'
@@ -139,8 +139,13 @@ class ExtentsWithin extends ExtentCache {
     this.#later = later
   }
 
-  override forget(id: string): void {
+  override forget(id: ExtentId): void {
     super.forget(id)
+    this.#later.effect(() => this.#outer.forget(id))
+  }
+
+  override change(id: ExtentId, change: ExtentChange): void {
+    super.change(id, change)
     this.#later.effect(() => this.#outer.forget(id))
   }
 

@@ -30,6 +30,30 @@ describe.each(places)('on %s', (_name, where) => {
     await vive.close()
   })
 
+  test('what is overwritten in the middle of a file shows when it resolves, whatever was read before', async () => {
+    const { promises } = vive.fs
+    const content = Buffer.alloc(300_000, 'before ')
+    await promises.writeFile('/file', content)
+    expect((await promises.readFile('/file')).equals(content)).toBe(true)
+    const after = Buffer.from(content)
+    await vive.transaction(async (tx) => {
+      for (const [offset, length] of [
+        [4096, 4096],
+        [70_000, 10],
+        [131_072, 65_536],
+      ]) {
+        const handle = await tx.fs.open('/file', 'r+')
+        const data = Buffer.alloc(length, 'after')
+        await handle.write(data, 0, length, offset)
+        await handle.close()
+        data.copy(after, offset)
+      }
+      expect(((await tx.fs.readFile('/file')) as Buffer).equals(after)).toBe(true)
+      expect((await promises.readFile('/file')).equals(content)).toBe(true)
+    })
+    expect((await promises.readFile('/file')).equals(after)).toBe(true)
+  })
+
   test('everything is there when it resolves, and nothing before', async () => {
     const { promises } = vive.fs
     await promises.writeFile('/old', 'old')
