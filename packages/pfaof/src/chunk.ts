@@ -73,9 +73,9 @@ export function locationSeed(salt: number, medium: number, zone: number, offset:
   )
 }
 
-function putU64(into: Buffer, value: number, at: number): void {
-  into.writeUInt32LE(value >>> 0, at)
-  into.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4)
+function putU64(into: DataView, value: number, at: number): void {
+  into.setUint32(at, value, true)
+  into.setUint32(at + 4, value / 0x1_0000_0000, true)
 }
 
 function getU64(from: Buffer, at: number): number {
@@ -103,7 +103,7 @@ export function encodeChunk(
   span: number,
 ): Buffer {
   const kernel = sharedKernel()
-  const { memory } = kernel
+  const { memory, view } = kernel
   const { payloadBytes } = header
   let end = PAYLOAD_AT
   for (let i = 0; i < parts.length; i++) {
@@ -114,19 +114,19 @@ export function encodeChunk(
   const crcsAt = PAYLOAD_AT - 4 * pageCount(payloadBytes)
   kernel.pages(PAYLOAD_AT, payloadBytes, crcsAt)
   const at = crcsAt - CHUNK_HEADER_BYTES
-  memory.writeUInt32LE(CHUNK_MAGIC, at)
+  view.setUint32(at, CHUNK_MAGIC, true)
   memory[at + 8] = CHUNK_FORMAT
   memory[at + 9] = header.flags
-  memory.writeUInt16LE(header.keyId, at + 10)
-  memory.writeUInt32LE(payloadBytes, at + 12)
-  putU64(memory, header.fileId, at + 16)
-  memory.writeUInt32LE(header.epoch, at + 24)
-  memory.writeUInt32LE(header.ordinal, at + 28)
-  putU64(memory, header.fileOffset, at + 32)
-  putU64(memory, header.syncedOffset, at + 40)
-  memory.writeUInt32LE(header.use, at + 48)
-  memory.writeUInt32LE(0, at + 52)
-  memory.writeUInt32LE(maskCrc(kernel.crc(at + 8, PAYLOAD_AT - at - 8, seed)), at + 4)
+  view.setUint16(at + 10, header.keyId, true)
+  view.setUint32(at + 12, payloadBytes, true)
+  putU64(view, header.fileId, at + 16)
+  view.setUint32(at + 24, header.epoch, true)
+  view.setUint32(at + 28, header.ordinal, true)
+  putU64(view, header.fileOffset, at + 32)
+  putU64(view, header.syncedOffset, at + 40)
+  view.setUint32(at + 48, header.use, true)
+  view.setUint32(at + 52, 0, true)
+  view.setUint32(at + 4, maskCrc(kernel.crc(at + 8, PAYLOAD_AT - at - 8, seed)), true)
   if (at + span > end) memory.fill(0, end, at + span)
   return memory.subarray(at, at + span)
 }

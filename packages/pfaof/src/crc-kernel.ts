@@ -181,6 +181,8 @@ const pagesBody = w.block(
 /** The kernel over its own memory; `at` and `into` are addresses in it. */
 export interface CrcKernel {
   readonly memory: Buffer
+  /** Of the same bytes. */
+  readonly view: DataView
   /** CRC-32 of at most 8192 bytes, continued from `start`. Signed. */
   crc(at: number, bytes: number, start: number): number
   /** The CRC of every 4096 bytes begun, little-endian, to `into`. */
@@ -220,5 +222,6 @@ export function crcKernel(stagingBytes: number): CrcKernel | undefined {
       memory.writeUInt32LE(next >>> 0, table(number) + 4 * i)
     }
   }
-  return { memory, crc: exported.crc, pages: exported.pages }
+  const view = new DataView(memory.buffer, memory.byteOffset, memory.length)
+  return { memory, view, crc: exported.crc, pages: exported.pages }
 }

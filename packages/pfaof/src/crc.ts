@@ -47,6 +47,7 @@ function plainKernel(): CrcKernel {
   const crc = (at: number, bytes: number, start: number) => native(memory.subarray(at, at + bytes), start)
   return {
     memory,
+    view: new DataView(memory.buffer, memory.byteOffset, memory.length),
     crc,
     pages(at, bytes, into) {
       for (let done = 0, to = into; done < bytes; done += PAGE_BYTES, to += 4)

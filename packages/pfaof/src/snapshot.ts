@@ -71,6 +71,10 @@ class SnapshotFileView implements AppendFile {
     return this.#core.table.files.has(this.id) ? this.#file().medium : undefined
   }
 
+  appendNow(): undefined {
+    return undefined
+  }
+
   *append(): Op<number> {
     throw new PfaofError('PFAOF_SEALED', `${this.name} belongs to a snapshot`)
   }

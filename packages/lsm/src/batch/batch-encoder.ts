@@ -48,6 +48,8 @@ export interface LogPlace {
   readonly offset: number
 }
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 /** Bytes of a pointer as the value of an entry, its length included. */
 const POINTER_FIELD_BYTES = 1 + POINTER_BYTES
 
@@ -61,6 +63,9 @@ const POINTER_FIELD_BYTES = 1 + POINTER_BYTES
 export class BatchEncoder {
   #scratch: Buffer
   #at: number = BATCH_HEADER_BYTES
+  /** Made last, of the scratch from its start on and behind the header: batches of one length after the other need no new ones. */
+  #whole: Buffer = NOTHING
+  #entries: Buffer = NOTHING
   #outside: Outside[] = []
   #outsideBytes = 0
   #count = 0
@@ -118,7 +123,7 @@ export class BatchEncoder {
    */
   parts(firstSequence: number): Bytes[] {
     writeBatchHeader(this.#scratch, this.bytes - BATCH_HEADER_BYTES, this.#count, firstSequence)
-    if (this.#outside.length === 0) return [this.#scratch.subarray(0, this.#at)]
+    if (this.#outside.length === 0) return [this.#wholeView()]
     return this.#split()
   }
 
@@ -128,7 +133,8 @@ export class BatchEncoder {
    */
   copyEntries(into: Buffer, at: number, place?: LogPlace): void {
     if (this.#outside.length === 0 && this.#separated.length === 0) {
-      copyBytes(into, at, this.#scratch, BATCH_HEADER_BYTES, this.#at)
+      const entries = this.#entriesView()
+      copyBytes(into, at, entries, 0, entries.length)
       return
     }
     if (this.#separated.length > 0 && place === undefined) throw new TypeError('separated values need a place in a log')
@@ -178,7 +184,25 @@ export class BatchEncoder {
       this.#separatedBytes = 0
       this.#savedBytes = 0
     }
-    if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#scratch = Buffer.allocUnsafeSlow(4096)
+    if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#renew(Buffer.allocUnsafeSlow(4096))
+  }
+
+  #wholeView(): Buffer {
+    if (this.#whole.length !== this.#at) this.#whole = this.#scratch.subarray(0, this.#at)
+    return this.#whole
+  }
+
+  #entriesView(): Buffer {
+    if (this.#entries.length !== this.#at - BATCH_HEADER_BYTES)
+      this.#entries = this.#scratch.subarray(BATCH_HEADER_BYTES, this.#at)
+    return this.#entries
+  }
+
+  /** Another scratch. */
+  #renew(scratch: Buffer): void {
+    this.#scratch = scratch
+    this.#whole = NOTHING
+    this.#entries = NOTHING
   }
 
   #split(): Bytes[] {
@@ -265,7 +289,7 @@ export class BatchEncoder {
     // Text may take a third of its room: beyond the limit there is no need to double.
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#scratch.length * 2, BATCH_BYTES_MAX)))
     this.#scratch.copy(grown, 0, 0, this.#at)
-    this.#scratch = grown
+    this.#renew(grown)
   }
 }
 

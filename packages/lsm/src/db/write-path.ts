@@ -54,9 +54,9 @@ interface Waiting {
 /** What a write needs before it has room: nothing, the next log, or the next memtable with a log of its own. */
 type Need = 'nothing' | 'log' | 'memtable'
 
-/** Sizes of a batch. */
+/** Sizes of a batch: of its record, of what it takes in a memtable, and of the values that stay in the log. */
 interface BatchSize {
-  readonly recordBytes: number
+  readonly bytes: number
   readonly memoryBytes: number
   readonly separatedBytes: number
   readonly count: number
@@ -220,16 +220,16 @@ export class WritePath {
   /** A batch of that size can be written on the spot. */
   #hasRoom(batch: BatchEncoder): boolean {
     if (this.#pressure.pressure !== 'none') return false
-    const need = this.#need(sizeOf(batch))
+    const need = this.#need(batch)
     return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.hasSpare)
   }
 
-  #need({ recordBytes, memoryBytes, separatedBytes, count }: BatchSize): Need {
+  #need({ bytes, memoryBytes, separatedBytes, count }: BatchSize): Need {
     if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
     const { current } = this.#logs
     const size = current.size + this.relaxedBytes
     const valueBytes = current.valueBytes + separatedBytes
-    if (size === 0 || (size + recordBytes <= this.#logBytes && this.#isLittle(valueBytes))) return 'nothing'
+    if (size === 0 || (size + bytes <= this.#logBytes && this.#isLittle(valueBytes))) return 'nothing'
     return this.#logsOfMemtable < this.#logsMax() ? 'log' : 'memtable'
   }
 
@@ -257,7 +257,7 @@ export class WritePath {
 
   #hasRoomNow(batch: BatchEncoder): boolean {
     if (this.#pressure.pressure === 'stop') return false
-    const need = this.#need(sizeOf(batch))
+    const need = this.#need(batch)
     return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.prepareNow())
   }
 
@@ -274,7 +274,7 @@ export class WritePath {
 
   /** W1: there is room. */
   #write(batch: BatchEncoder): void {
-    this.#rotate(this.#need(sizeOf(batch)))
+    this.#rotate(this.#need(batch))
     const first = this.#versions.lastSequence + 1
     const parts = batch.parts(first)
     const { separatedBytes } = batch
@@ -282,7 +282,7 @@ export class WritePath {
     let place: LogPlace | undefined
     if (!held) {
       const { current } = this.#logs
-      place = { log: current.number, offset: runSync(current.append(parts)) }
+      place = { log: current.number, offset: current.appendNow(parts) ?? runSync(current.append(parts)) }
       current.valueBytes += separatedBytes
     }
     this.#memtables.active.addEncoded(batch, first, place)
@@ -339,7 +339,7 @@ export class WritePath {
         }
         if (grace > 0) grace--
         const { record, memoryBytes, separatedBytes, count } = next
-        await this.#makeRoom({ recordBytes: record.length, memoryBytes, separatedBytes, count })
+        await this.#makeRoom({ bytes: record.length, memoryBytes, separatedBytes, count })
         await this.#writeLater(next)
         this.#done()
         if (next.sync) this.sync().then(next.resolve, next.reject)
@@ -413,10 +413,6 @@ export class WritePath {
       this.#appending = undefined
     }
   }
-}
-
-function sizeOf({ bytes, memoryBytes, separatedBytes, count }: BatchEncoder): BatchSize {
-  return { recordBytes: bytes, memoryBytes, separatedBytes, count }
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import { copyBytes } from '../batch/entry.ts'
 import type { TakeValue } from '../db/db.ts'
 import { GIVEN } from '../lookup.ts'
 
@@ -14,7 +15,7 @@ const takeText: Take = (bytes, start, end) => (bytes as unknown as Utf8Slice).ut
 const takeCopy: Take = (bytes, start, end, owner) => {
   if (owner === GIVEN) return bytes.subarray(start, end)
   const copy = Buffer.allocUnsafe(end - start)
-  copy.set(bytes.subarray(start, end))
+  copyBytes(copy, 0, bytes, start, end)
   return copy
 }
 

@@ -37,6 +37,11 @@ export class LogWriter {
     return this.#first(parts)
   }
 
+  /** What {@link append} does, on the spot; undefined when that would have to wait: nothing has happened then. */
+  appendNow(parts: readonly Bytes[]): number | undefined {
+    return this.file.size > 0 ? this.file.appendNow(parts) : undefined
+  }
+
   /** What was appended before is durable when it returns. Concurrent calls share flushes. */
   sync(): Op<void> {
     return this.file.sync()

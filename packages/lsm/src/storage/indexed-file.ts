@@ -77,6 +77,10 @@ export class IndexedFile implements AppendFile {
     return this.#table.medium
   }
 
+  appendNow(parts: readonly Uint8Array[]): number | undefined {
+    return this.#table.appendNow(parts)
+  }
+
   *append(parts: readonly Uint8Array[]): Op<number> {
     return yield* this.#table.append(parts)
   }

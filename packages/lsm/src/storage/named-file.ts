@@ -35,6 +35,18 @@ export class NamedFile implements AppendFile {
     return this.#file.sealed
   }
 
+  appendNow(parts: readonly Uint8Array[]): number | undefined {
+    const file = this.#file
+    const before = file.size
+    try {
+      const offset = file.appendNow(parts)
+      if (offset !== undefined) this.#account.wrote(file.medium, file.size - before)
+      return offset
+    } catch (error) {
+      throw levelError(error, `${this.name}: append`)
+    }
+  }
+
   *append(parts: readonly Uint8Array[]): Op<number> {
     const file = this.#file
     const before = file.size
