@@ -11,10 +11,10 @@ import { VolumeMedium } from './volume-medium.ts'
 const CREATED_GENERATION = 1
 
 /**
- * Whether what lies on the media is a creation that did not come to its end and nothing else: labels of one volume all of whose home media are
- * given, no complete generation of its file table, and on no medium a zone in use behind the table's own. Such a volume never held a file, so a new
- * creation may take its place. What cannot be proved is false; so is a store of keys, where another creator may be at work just now.
- * PFAOF_FORMAT, PFAOF_IO.
+ * Whether what lies on the media are creations that did not come to their end and nothing else: labels of volumes all of whose home media are
+ * given (a creation that took the place of another, and was cut off too, leaves some of both), no complete generation of a file table, and on no
+ * medium a zone in use behind the table's own. Such volumes never held a file, so a new creation may take their place. What cannot be proved is
+ * false; so is a store of keys, where another creator may be at work just now. PFAOF_FORMAT, PFAOF_IO.
  */
 export function* isUnfinishedCreation(given: MediaByName): Op<boolean> {
   const labels = new Map<string, Superblock>()
@@ -24,14 +24,16 @@ export function* isUnfinishedCreation(given: MediaByName): Op<boolean> {
     const label = yield* findLabel(one)
     if (label !== undefined) labels.set(name, label)
   }
-  const [first, ...others] = labels.values()
-  if (first === undefined || !others.every(({ volumeId }) => Buffer.from(volumeId).equals(first.volumeId))) return false
-  if ([...labels.values()].some(({ generation }) => generation > CREATED_GENERATION)) return false
-  for (const record of first.media) {
-    if (!record.home) continue
-    const medium = given[record.name]
-    if (medium === undefined || medium.id !== record.id) return false
-    if (labels.has(record.name) && !(yield* holdsNothing(record.name, medium, first))) return false
+  if (labels.size === 0) return false
+  for (const { generation, media } of labels.values()) {
+    if (generation > CREATED_GENERATION) return false
+    for (const { name, id, home } of media) {
+      if (!home) continue
+      const medium = given[name]
+      if (medium === undefined || medium.id !== id) return false
+      const label = labels.get(name)
+      if (label !== undefined && !(yield* holdsNothing(name, medium, label))) return false
+    }
   }
   return true
 }
