@@ -72,14 +72,14 @@ export function placeOfExtent(key: Bytes): Place {
   return readPlace(asBuffer(key), 1)
 }
 
-const epochRange = (type: number, { ino, epoch, index }: Place, limit: number): KeyRange => ({
+const epochRange = (type: number, { ino, epoch, index }: Place, limit: number | undefined): KeyRange => ({
   gte: keyOf(type, { ino, epoch, index }),
   lt: keyOf(type, { ino, epoch: epoch + 1, index: 0 }),
-  limit,
+  ...(limit === undefined ? {} : { limit }),
 })
 
 /** References of one data epoch at `from.index` and above. */
-export const referenceRange = (from: Place, limit: number): KeyRange => epochRange(REFERENCE, from, limit)
+export const referenceRange = (from: Place, limit?: number): KeyRange => epochRange(REFERENCE, from, limit)
 
 /** All references of an inode. */
 export const referencesOfInodeRange = (ino: number, limit: number): KeyRange => ({
@@ -94,8 +94,6 @@ export const loanRange = (first: Place, last: Place): KeyRange => ({
   lt: Buffer.concat([loanKey(last), Buffer.of(0)]),
 })
 
-/** All references and loans of all inodes. */
-export const sharingRange: KeyRange = { gte: Buffer.of(REFERENCE), lt: Buffer.of(LOAN + 1) }
 export const allLoansRange: KeyRange = { gte: Buffer.of(LOAN), lt: Buffer.of(LOAN + 1) }
 
 export function encodeReference(key: Bytes, reference: Reference): Buffer {

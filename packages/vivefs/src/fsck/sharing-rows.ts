@@ -4,6 +4,7 @@
  */
 import { S_IFREG } from '../core/mode.ts'
 import { allocatedBytes, applyExtent, decodeExtent, type Segments } from '../format/extent.ts'
+import { REFERENCE } from '../format/key-types.ts'
 import { parseExtentKey } from '../format/keys.ts'
 import {
   decodeLoan,
@@ -85,7 +86,7 @@ export class SharingRows {
     const loan = decodeLoan(row.key, row.value)
     if (reference.ok) this.#visitReference(place, reference.value, row, salvage)
     else if (loan.ok) this.#of(place).loan = loan.value
-    else if (hexOf(row.key).startsWith('11')) this.#lose(place, row)
+    else if (row.key[0] === REFERENCE) this.#lose(place, row)
     else
       this.#census.findings.add('ROW_DAMAGED', place.ino, `${nameOf(place)}: its loan is damaged`, 'rows', dropRow(row))
     return true

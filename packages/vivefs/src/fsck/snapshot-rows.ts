@@ -2,7 +2,9 @@
 import { decodeDirent } from '../format/dirent.ts'
 import { decodeExtent } from '../format/extent.ts'
 import { type DataEpoch, decodeInode } from '../format/inode.ts'
+import { LOAN } from '../format/key-types.ts'
 import { parseExtentKey, parseNodeKey } from '../format/keys.ts'
+import { decodeLoan, decodeReference, placeOfKey } from '../format/loan.ts'
 import { check, RowKind } from '../format/row.ts'
 import { checkAbsent, decodeFork, decodeSnapshot, decodeSnapshotState, isAbsent } from '../format/snapshot.ts'
 import { inoOfVersioned, parseForkedKey, parseHistoryKey, tagOfKey } from '../format/snapshot-keys.ts'
@@ -142,6 +144,7 @@ export class SnapshotRows {
 /** Whether a row is sound under the key that it had. */
 function isSoundRow(key: Bytes, value: Bytes): boolean {
   if (parseExtentKey(key) !== undefined) return decodeExtent(key, value).ok
+  if (placeOfKey(key) !== undefined) return (key[0] === LOAN ? decodeLoan : decodeReference)(key, value).ok
   switch (parseNodeKey(key)?.sub) {
     case 'inode':
       return decodeInode(key, value).ok

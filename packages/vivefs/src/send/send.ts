@@ -8,7 +8,7 @@ import type { SnapshotInfo } from '../snapshot/info.ts'
 import { openView } from '../snapshot/mount.ts'
 import { registryOf } from '../snapshot/registry.ts'
 import type { KeyRange, Row } from '../store/store.ts'
-import { inodesFrom, rowsOf, rowsOfInode } from './snapshot-rows.ts'
+import { inodesFrom, lentRows, loanRows, rowsOf, rowsOfInode } from './snapshot-rows.ts'
 import {
   encodeRow,
   RecordType,
@@ -93,6 +93,8 @@ async function* allRows(core: Core, to: SnapshotInfo): AsyncGenerator<StreamRow,
   yield* rowsOf(view, orphanRange)
   const { rootIno } = core.superblock
   for await (const ino of inodesFrom(view, 1)) if (ino !== rootIno) yield* rowsOfInode(view, ino)
+  yield* loanRows(view)
+  yield* lentRows(view)
   // Last: before it nothing of what was received has a name.
   yield* rowsOfInode(view, rootIno)
 }
@@ -103,6 +105,9 @@ async function* differences(core: Core, from: SnapshotInfo, to: SnapshotInfo): A
   yield* merge(rowsOf(before, orphanRange), rowsOf(after, orphanRange))
   for await (const ino of changed(core, from, to)) yield* merge(rowsOfInode(before, ino), rowsOfInode(after, ino))
   for await (const ino of inodesFrom(after, from.nextIno)) yield* rowsOfInode(after, ino)
+  // Behind the inodes: what one of them lets go of goes with it, and comes here as what others read.
+  yield* merge(loanRows(before), loanRows(after))
+  yield* merge(lentRows(before), lentRows(after))
 }
 
 /** Numbers of inodes that `from` knows and of which something has changed between both, ascending. */

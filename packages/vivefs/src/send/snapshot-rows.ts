@@ -1,11 +1,13 @@
 /** The rows that make up a snapshot: of every inode its own, its names and attributes, and its visible content. */
 import type { Core } from '../core/core.ts'
 import { corruption } from '../core/corruption.ts'
+import { findLoan, isSharer } from '../core/loans.ts'
 import { superuser } from '../core/mode.ts'
 import { decodeInode, type Inode } from '../format/inode.ts'
 import { allNodesRange, extentRange, inodeKey, nodeRange, parseExtentKey, parseNodeKey } from '../format/keys.ts'
+import { allLoansRange, decodeLoan, placeOfExtent, placeOfKey, placeRange, referenceRange } from '../format/loan.ts'
 import { runAsync } from '../op.ts'
-import type { KeyRange, Row } from '../store/store.ts'
+import type { Bytes, KeyRange, Row } from '../store/store.ts'
 
 const PAGE_ROWS = 256
 /** Extents are long. */
@@ -29,12 +31,42 @@ function inodeOf(ino: number, row: Row): Inode {
   return verdict.value
 }
 
-/** What of the content can be read, in the order of keys. */
+/** What of the content can be read, in the order of keys: references, then its own extents. */
 async function* contentOf(view: Core, inode: Inode): AsyncGenerator<Row, void> {
-  for (const { epoch, end } of [...inode.epochs].reverse()) {
-    for await (const row of rowsOf(view, extentRange(inode.ino, epoch, 0), DATA_PAGE_ROWS)) {
-      if ((parseExtentKey(row.key)?.index ?? end) < end) yield row
+  const { ino } = inode
+  const epochs = [...inode.epochs].reverse()
+  if (isSharer(inode)) {
+    for (const { epoch, end } of epochs) {
+      for await (const row of rowsOf(view, referenceRange({ ino, epoch, index: 0 }))) {
+        if ((placeOfKey(row.key)?.index ?? end) < end) yield row
+      }
     }
+  }
+  for (const { epoch, end } of epochs) {
+    for await (const row of rowsOf(view, extentRange(ino, epoch, 0), DATA_PAGE_ROWS)) {
+      if ((parseExtentKey(row.key)?.index ?? end) >= end) continue
+      // Of what the inode let go, `lentRows` tells.
+      if (isSharer(inode) && (await isLetGo(view, row.key))) continue
+      yield row
+    }
+  }
+}
+
+async function isLetGo(view: Core, key: Bytes): Promise<boolean> {
+  const loan = await runAsync(view.read(superuser, (call) => findLoan(call, placeOfExtent(key))))
+  return loan?.isOwned === false
+}
+
+/** The loans of all inodes, in the order of keys, without what is lent. */
+export const loanRows = (view: Core): AsyncGenerator<Row, void> => rowsOf(view, allLoansRange)
+
+/** Extents that only references lead to, in the order of keys. */
+export async function* lentRows(view: Core): AsyncGenerator<Row, void> {
+  for await (const { key, value } of loanRows(view)) {
+    const place = placeOfKey(key)
+    const loan = decodeLoan(key, value)
+    if (place === undefined || !loan.ok) throw corruption('loan', 'shape')
+    if (!loan.value.isOwned) yield* rowsOf(view, placeRange(place), DATA_PAGE_ROWS)
   }
 }
 

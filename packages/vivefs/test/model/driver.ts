@@ -207,7 +207,7 @@ export class Driver {
     const random = this.#random
     // A tree that only grows makes every look at all of it slower.
     if (this.#nodes.length > NODES_MANY && random.chance(0.2)) return this.#remove()
-    if (this.#clones && random.chance(0.1)) return this.#copyRange()
+    if (this.#clones && random.chance(0.2)) return this.#copyRange()
     const roll = random.next()
     if (roll < 0.14) return this.#make()
     if (roll < 0.18) return this.#link()
@@ -450,9 +450,22 @@ export class Driver {
   /** copy_file_range and FICLONERANGE: what is shared keeps its holes, what is copied has none. */
   async #copyRange(): Promise<void> {
     const random = this.#random
-    const from = this.#openedFile('canRead')
-    const to = this.#openedFile('canWrite')
-    if (from === undefined || to === undefined || to.file.append) return this.#openOne()
+    const files = this.#nodes.filter(({ kind, isGone }) => kind === 'file' && !isGone)
+    if (files.length === 0) return this.#make()
+    const [source, target] = [random.pick(files.filter(({ size }) => size > 0).concat(files[0])), random.pick(files)]
+    const flags = constants.O_RDWR
+    const from = { node: source, file: await runAsync(this.#fsal.open(superuser, source.handle, { flags })) }
+    const to = { node: target, file: await runAsync(this.#fsal.open(superuser, target.handle, { flags })), who: superuser }
+    try {
+      await this.#copyBetween(from, to)
+    } finally {
+      await runAsync(this.#fsal.close(from.file))
+      await runAsync(this.#fsal.close(to.file))
+    }
+  }
+
+  async #copyBetween(from: Omit<Opened, 'who'>, to: Opened): Promise<void> {
+    const random = this.#random
     const { extentBytes } = this.#volume.core.superblock
     const place = (size: number): number => {
       const at = random.upTo(Math.min(size, WRITE_END_MAX / 2) + 1)

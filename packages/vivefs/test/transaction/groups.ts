@@ -1,4 +1,5 @@
 /** Random operations of the node:fs promise face, to be done in groups. */
+import { constants } from 'node:fs'
 import type { VivePromises } from '../../src/face/types.ts'
 import type { Random } from '../seed.ts'
 
@@ -25,7 +26,7 @@ export function anAction(random: Random): Action {
     () => (fs) => fs.rm(one, { recursive: true }),
     () => (fs) => fs.truncate(one, offset),
     () => (fs) => fs.chmod(one, 0o700),
-    () => (fs) => fs.copyFile(one, two),
+    () => (fs) => fs.copyFile(one, two, offset % 3 === 0 ? 0 : constants.COPYFILE_FICLONE),
     () => (fs) => fs.setxattr(one, 'user.k', bytes.subarray(0, 100)),
     () => async (fs) => {
       const handle = await fs.open(one, 'r+')
