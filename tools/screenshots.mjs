@@ -34,12 +34,15 @@ const PHONE = { width: 390, height: 844, mobile: true }
 const images = join(root, 'docs/images')
 const folder = mkdtempSync(join(tmpdir(), 'vivefs-screenshots-'))
 
-/** The map of the example that ages a folder onto three media. */
-function makeMap() {
-  const script = join(root, 'examples/tiered-archive/index.mjs')
-  const page = join(folder, 'map.html')
-  execFileSync(process.execPath, [script, join(folder, 'archive'), '--map', page], { stdio: 'ignore' })
-  return page
+/** Runs a program of the repository in the folder for temporary files. */
+const runHere = (script, args) =>
+  execFileSync(process.execPath, [join(root, script), ...args], { cwd: folder, stdio: 'ignore' })
+
+/** The maps of the example that ages a folder onto three media: of its files, and of the database below them. */
+function makeMaps() {
+  runHere('examples/tiered-archive/index.mjs', ['archive', '--map', 'archive.html'])
+  const media = ['--media', 'archive/media.json', '--html', 'map.html']
+  runHere('packages/lsm/bin/vivelsm.js', ['map', 'archive', ...media])
 }
 
 async function photograph(browser, name, path, screen) {
@@ -65,7 +68,9 @@ mkdirSync(images, { recursive: true })
 const browser = await Browser.launch(program)
 try {
   const guide = join(site, 'documents/Levels_on_the_media_you_choose.html')
-  await photograph(browser, 'map', makeMap(), { width: 860, height: 640 })
+  makeMaps()
+  await photograph(browser, 'archive', join(folder, 'archive.html'), { width: 860, height: 390 })
+  await photograph(browser, 'map', join(folder, 'map.html'), { width: 860, height: 640 })
   await photograph(browser, 'benchmark', benchmark, { width: 860, height: 640 })
   await photograph(browser, 'docs', join(site, 'index.html'), DESKTOP)
   await photograph(browser, 'docs-phone', guide, PHONE)
