@@ -113,6 +113,25 @@ print(os.stat('q').st_size, open('q', 'rb').read(6))`
     expect(stderr).toMatch(/not supported/)
   })
 
+  test('beyond where files end: EFBIG for every change, nothing to read; a file made long goes at once', async () => {
+    const code = `
+f = os.open('far', os.O_RDWR | os.O_CREAT)
+def told(what):
+    try: return what()
+    except OSError as error: return error.strerror
+for at in (2**53, 2**60, 2**63 - 10):
+    print(told(lambda: os.pwrite(f, b'x', at)), told(lambda: os.ftruncate(f, at)), told(lambda: os.posix_fallocate(f, at, 1)), sep=', ')
+    print(told(lambda: os.pread(f, 5, at)), told(lambda: os.lseek(f, at, os.SEEK_DATA)), sep=', ')
+d = os.open('far', os.O_RDONLY | os.O_DIRECT)
+print(told(lambda: os.pread(d, 5, 2**60)))
+os.ftruncate(f, 2**52); print(os.stat('far').st_size == 2**52); os.unlink('far'); os.close(d); os.close(f); os.statvfs('.')`
+    const far = Array.from({ length: 3 }, () => [
+      'File too large, File too large, File too large',
+      "b'', No such device or address",
+    ])
+    expect((await python(code)).split('\n')).toEqual([...far.flat(), "b''", 'True'])
+  })
+
   test('holes are found, and copied as holes', async () => {
     const out =
       await sh(`cd ${directory}; truncate -s 10M h; printf x | dd of=h bs=1 seek=5000000 conv=notrunc status=none

@@ -6,6 +6,7 @@ import { OPCODE } from '../protocol/opcode.ts'
 import { encodeAttributes, encodeStatx, readI64, readU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
+import { offsetAt } from './offset.ts'
 
 /** Which fields of a setattr count. */
 const SET = {
@@ -49,7 +50,7 @@ function decodeChanges(body: Buffer): AttributeChanges {
     ...(has(SET.MODE) && { mode: body.readUInt32LE(68) & 0o7777 }),
     ...(has(SET.UID) && { uid: body.readUInt32LE(76) }),
     ...(has(SET.GID) && { gid: body.readUInt32LE(80) }),
-    ...(has(SET.SIZE) && { size: readU64(body, 16) }),
+    ...(has(SET.SIZE) && { size: offsetAt(body, 16) }),
     ...(has(SET.ATIME) && { atime: has(SET.ATIME_NOW) ? 'now' : timeAt(body, 32, 56) }),
     ...(has(SET.MTIME) && { mtime: has(SET.MTIME_NOW) ? 'now' : timeAt(body, 40, 60) }),
   }

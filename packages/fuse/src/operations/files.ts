@@ -8,6 +8,7 @@ import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
 import { ownerAt } from './locks.ts'
 import { entryAnswer } from './names.ts'
+import { offsetAt } from './offset.ts'
 
 /** What the kernel adds to the flags of open(2) when a file is opened to be executed. */
 const EXECUTES = 0o40
@@ -86,6 +87,8 @@ function* read(session: Session, request: Request): Op<Body> {
   // The kernel fills pages for what is written to them, through any open file it has; programs read through none that may not.
   const file = opened.canRead ? opened : { ...opened, canRead: true }
   const offset = readU64(body, 8)
+  // No file reaches there.
+  if (offset > Number.MAX_SAFE_INTEGER) return Buffer.alloc(0)
   const into = session.answers.room(body.readUInt32LE(16))
   const handle = session.handle(request.nodeId)
   const bytes = yield* session.fsal.read(session.who(request), handle, { offset, into, file })
@@ -101,7 +104,7 @@ function* write(session: Session, request: Request): Op<Body> {
   // The end of the file is known here: what appends, appends here. Pages go where they were, by whatever open file they come.
   const isPages = (body.readUInt32LE(20) & WRITE_CACHE) !== 0
   const file = opened.append && isPages ? { ...opened, append: false } : opened
-  const offset = file.append ? null : readU64(body, 8)
+  const offset = file.append ? null : offsetAt(body, 8)
   yield* session.fsal.write(session.who(request), handle, { offset, data, file })
   const out = Buffer.alloc(8)
   out.writeUInt32LE(data.length, 0)

@@ -5,6 +5,7 @@ import { OPCODE } from '../protocol/opcode.ts'
 import { readU64, writeU64 } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
+import { offsetAt } from './offset.ts'
 
 const BLOCK_BYTES = 4096
 const KEEP_SIZE = 1
@@ -48,7 +49,7 @@ function* fallocate(session: Session, request: Request): Op<Body> {
   const { body } = request
   const file = session.file(readU64(body, 0))
   if (!file.canWrite) throw new Errno('EBADF')
-  const args = { ...modeOf(body.readUInt32LE(24)), offset: readU64(body, 8), length: readU64(body, 16) }
+  const args = { ...modeOf(body.readUInt32LE(24)), offset: offsetAt(body, 8), length: offsetAt(body, 16) }
   // The right to write was checked when the file was opened.
   const who = { ...session.who(request), uid: 0 }
   yield* session.fsal.fallocate(who, session.handle(request.nodeId), args)
@@ -62,7 +63,7 @@ function* copyFileRange(session: Session, request: Request): Op<Body> {
     file: session.file(readU64(body, 0)),
     offset: readU64(body, 8),
     to: session.file(readU64(body, 24)),
-    toOffset: readU64(body, 32),
+    toOffset: offsetAt(body, 32),
     // As much as there is: 2^63 and more means that.
     length: Math.min(readU64(body, 40), Number.MAX_SAFE_INTEGER),
   }
@@ -78,6 +79,7 @@ function* lseek(session: Session, request: Request): Op<Body> {
   const whence = body.readUInt32LE(16)
   if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new Errno('EINVAL')
   const args = { what: whence === SEEK_DATA ? ('data' as const) : ('hole' as const), offset: readU64(body, 8) }
+  if (args.offset > Number.MAX_SAFE_INTEGER) throw new Errno('ENXIO')
   const out = Buffer.alloc(8)
   writeU64(out, yield* session.fsal.seek(session.who(request), session.handle(request.nodeId), args), 0)
   return out
