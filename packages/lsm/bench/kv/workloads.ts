@@ -29,6 +29,8 @@ export interface Counts {
   readonly seek: number
   readonly sustained: number
   readonly big: number
+  readonly huge: number
+  readonly overwrite: number
   readonly synced: number
 }
 
@@ -39,9 +41,21 @@ export const FULL: Counts = {
   seek: 10_000,
   sustained: 600_000,
   big: 1000,
+  huge: 250,
+  overwrite: 1000,
   synced: 500,
 }
-export const QUICK: Counts = { fill: 20_000, put: 1000, get: 5000, seek: 500, sustained: 60_000, big: 100, synced: 50 }
+export const QUICK: Counts = {
+  fill: 20_000,
+  put: 1000,
+  get: 5000,
+  seek: 500,
+  sustained: 60_000,
+  big: 100,
+  huge: 25,
+  overwrite: 100,
+  synced: 50,
+}
 
 const BATCH = 1000
 const BIG_BATCH = 10
@@ -231,7 +245,7 @@ async function big(peer: Peer, path: string, counts: Counts, samples: Samples): 
 
 /** A value a commit. */
 async function huge(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
-  const count = Math.ceil(counts.big / 4)
+  const count = counts.huge
   const source = new Source(count, HUGE_BYTES)
   await inStore(peer, path, count * (16 + HUGE_BYTES), async (store) => {
     samples.hugeFill = await measure(() => fill(store, source, 1))
@@ -240,9 +254,9 @@ async function huge(peer: Peer, path: string, counts: Counts, samples: Samples):
 }
 
 async function overwrite(peer: Peer, path: string, counts: Counts, samples: Samples): Promise<void> {
-  const keys = Array.from({ length: counts.big }, (_, i) => keyOf(i))
+  const keys = Array.from({ length: counts.overwrite }, (_, i) => keyOf(i))
   const values = Array.from({ length: 16 }, () => makeValue(BIG_BYTES))
-  const total = counts.big * (1 + OVERWRITES)
+  const total = counts.overwrite * (1 + OVERWRITES)
   await inStore(peer, path, total * (16 + BIG_BYTES), async (store) => {
     const sample = await measure(async () => {
       for (let i = 0; i < total; i++) {
@@ -282,10 +296,22 @@ const WARM_UP: Counts = {
   get: 50_000,
   seek: 20_000,
   sustained: 20_000,
-  big: 500,
+  big: 2000,
+  huge: 100,
+  overwrite: 100,
   synced: 1000,
 }
-const WARM_UP_QUICK: Counts = { fill: 8000, put: 500, get: 8000, seek: 500, sustained: 2000, big: 40, synced: 10 }
+const WARM_UP_QUICK: Counts = {
+  fill: 8000,
+  put: 500,
+  get: 8000,
+  seek: 500,
+  sustained: 2000,
+  big: 40,
+  huge: 10,
+  overwrite: 40,
+  synced: 10,
+}
 
 /** What shares a database, and which rows it measures. */
 const PARTS: readonly { readonly name: string; readonly rows: readonly Workload[]; readonly work: typeof small }[] = [
