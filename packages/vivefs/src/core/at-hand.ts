@@ -9,6 +9,7 @@ import type { Inode } from '../format/inode.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Core } from './core.ts'
 import { extentId } from './extent-cache.ts'
+import type { RootedPath } from './lookups.ts'
 import { type Credentials, isFile, mayAccess, R_OK } from './mode.ts'
 import { mayOpen, type OpenFile, openFileOf } from './open-file.ts'
 
@@ -17,15 +18,14 @@ const { O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
 const NOT_PLAIN = O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_NOFOLLOW
 
 /** Opens the file or directory at an absolute path. */
-export function openAtHand(core: Core, who: Credentials, path: Buffer, flags: number): OpenFile | undefined {
+export function openAtHand(core: Core, who: Credentials, path: RootedPath, flags: number): OpenFile | undefined {
   if ((flags & NOT_PLAIN) !== 0 || core.options.readOnly) return undefined
-  const { lookups } = core
-  const parent = lookups.parent(who, path)
-  if (parent === undefined) return undefined
-  const inode = lookups.child(parent, path, true)
-  if (inode === undefined || inode === null || !mayOpen(who, inode, flags)) return undefined
+  const found = core.lookups.locate(who, path, true)
+  if (found === undefined || found === null) return undefined
+  const { inode, directory, offset } = found
+  if (!mayOpen(who, inode, flags)) return undefined
   core.openFiles.add(inode.ino)
-  return openFileOf(inode, flags, { directory: parent.ino, name: path.subarray(parent.offset) })
+  return openFileOf(inode, flags, { directory, name: path.bytes.subarray(offset) })
 }
 
 /** Copies the content from `offset` on; false when an extent of it is not at hand. `into` ends before the file does. */
@@ -55,8 +55,8 @@ export function readAtHand(core: Core, file: OpenFile, offset: number, into: Byt
 }
 
 /** All of the file at an absolute path, if it is no longer than `bytesMax`. The caller owns the buffer. */
-export function readWholeAtHand(core: Core, who: Credentials, path: Buffer, bytesMax: number): Buffer | undefined {
-  const inode = core.lookups.find(who, path, true)
+export function readWholeAtHand(core: Core, who: Credentials, path: RootedPath, bytesMax: number): Buffer | undefined {
+  const inode = core.lookups.findPath(who, path, true)
   if (inode === undefined || inode === null || !isFile(inode)) return undefined
   if (inode.size > bytesMax || !mayAccess(who, inode, R_OK)) return undefined
   const into = Buffer.allocUnsafe(inode.size)

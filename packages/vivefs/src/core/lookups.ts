@@ -3,8 +3,10 @@
  *
  * I1: an entry is what the newest commit left: it is read from the store at an instant, and goes when a later commit
  *     writes its row (the store tells of every row in the step in which it orders a commit).
- * I2: rights are asked at every step of a resolution, of whoever asks now. Nothing is remembered by path.
+ * I2: rights are asked at every step of a resolution, of whoever asks now.
  * I3: whatever is not plain (links, dots, no right, not at hand) has no answer here; the walk of the core gives it.
+ * I4: of a path that is remembered as text, every name is among the entries and every directory on the way among the inodes, with the
+ *     rights that its caller had: when one of them changes or is forgotten, all such paths are.
  *
  * A resolution is one synchronous step, so it is as of one instant. It joins no conflict set: an operation that goes on
  * from a directory found here acts as if it had opened that directory first, as a path walk of POSIX may.
@@ -25,6 +27,8 @@ const NAME_BYTES_MAX = 255
 const REMEMBERED_MAX = 16_384
 /** Listings that are remembered, and the names in them. */
 const LISTED_MAX = 65_536
+/** Paths remembered as text. */
+const PATHS_MAX = 8192
 /** Types of rows in keys (format/keys.ts). */
 const NODE = 0x10
 const KIND_AT = 9
@@ -37,6 +41,29 @@ const ABSENT = 0
 export interface Parent {
   readonly ino: number
   /** Where the last name begins in the path. */
+  readonly offset: number
+}
+
+/** A path from the root: its bytes, and its text where that is what it was given as. */
+export interface RootedPath {
+  readonly bytes: Buffer
+  readonly text?: string | undefined
+}
+
+/** Where the text of a path led its caller. */
+interface KnownPath {
+  readonly who: Credentials
+  readonly ino: number
+  readonly directory: number
+  /** Where the last name begins in the bytes. */
+  readonly offset: number
+}
+
+/** An inode with the place that it was found at. */
+export interface Found {
+  readonly inode: Inode
+  readonly directory: number
+  /** Where the last name begins in the bytes of the path. */
   readonly offset: number
 }
 
@@ -53,6 +80,9 @@ export class Lookups {
   #remembered = 0
   #listings = new Map<number, readonly ListedName[]>()
   #listed = 0
+  #paths = new Map<string, KnownPath>()
+  /** How often inodes and entries were all forgotten. */
+  #clearings = 0
 
   constructor(core: Core) {
     this.#core = core
@@ -63,6 +93,36 @@ export class Lookups {
   find(who: Credentials, path: Buffer, follows: boolean): Inode | null | undefined {
     const parent = this.parent(who, path)
     return parent === undefined ? undefined : this.child(parent, path, follows)
+  }
+
+  /** As `find`, of a path that may be known by its text. */
+  findPath(who: Credentials, path: RootedPath, follows: boolean): Inode | null | undefined {
+    const found = this.locate(who, path, follows)
+    return found === undefined || found === null ? found : found.inode
+  }
+
+  /** As `findPath`, with the place. */
+  locate(who: Credentials, path: RootedPath, follows: boolean): Found | null | undefined {
+    const { text } = path
+    const known = text === undefined ? undefined : this.#paths.get(text)
+    if (known?.who === who && this.#isUsable) {
+      const inode = this.#inode(known.ino)
+      if (inode === undefined || (follows && isSymlink(inode))) return undefined
+      return { inode: this.#core.lazyTimes.apply(inode), directory: known.directory, offset: known.offset }
+    }
+    const { bytes } = path
+    const clearings = this.#clearings
+    const parent = this.parent(who, bytes)
+    if (parent === undefined) return undefined
+    const inode = this.child(parent, bytes, follows)
+    if (inode === undefined || inode === null) return inode
+    const place = { directory: parent.ino, offset: parent.offset }
+    // What was met on the way must still be remembered (I4).
+    if (text !== undefined && clearings === this.#clearings) {
+      if (this.#paths.size >= PATHS_MAX) this.#paths = new Map()
+      this.#paths.set(text, { who, ino: inode.ino, ...place })
+    }
+    return { inode, ...place }
   }
 
   /** The inode of the last name of an absolute path whose `parent` was found in this same step; as `find`. */
@@ -189,7 +249,31 @@ export class Lookups {
     if (++this.#remembered <= REMEMBERED_MAX) return
     this.#inodes = new Map()
     this.#entries = new Map()
+    this.#forgetPaths()
+    this.#clearings++
     this.#remembered = 1
+  }
+
+  /** The row of an inode is being committed. */
+  #forgetInode(ino: number): void {
+    const known = this.#inodes.get(ino)
+    if (known === undefined) return
+    if (!isDirectory(known)) {
+      this.#inodes.delete(ino)
+      return
+    }
+    const row = this.#core.store.peek(inodeKey(ino))
+    const now = row === undefined || row === null ? undefined : this.#core.decodedInodes.get(ino, row)
+    if (now !== undefined && hasSameRights(known, now)) {
+      this.#inodes.set(ino, now)
+      return
+    }
+    this.#inodes.delete(ino)
+    this.#forgetPaths()
+  }
+
+  #forgetPaths(): void {
+    if (this.#paths.size > 0) this.#paths = new Map()
   }
 
   /** A row is being committed. */
@@ -198,13 +282,25 @@ export class Lookups {
     const ino = numberOf(key)
     const kind = key.charCodeAt(KIND_AT)
     // Whoever writes an access control list writes the inode too.
-    if (kind === 0) this.#inodes.delete(ino)
+    if (kind === 0) this.#forgetInode(ino)
     else if (kind === 1) {
-      this.#entries.get(ino)?.delete(key.slice(NAME_AT))
+      const entries = this.#entries.get(ino)
+      const name = key.slice(NAME_AT)
+      if (entries?.get(name)) this.#forgetPaths()
+      entries?.delete(name)
       if (this.#listings.size > 0) this.#forgetNames(ino)
     }
   }
 }
+
+/** Whether a resolution goes on from both as it did, whoever asks. Lists are not compared. */
+const hasSameRights = (a: Inode, b: Inode): boolean =>
+  a.mode === b.mode &&
+  a.uid === b.uid &&
+  a.gid === b.gid &&
+  a.nlink > 0 &&
+  b.nlink > 0 &&
+  ((a.flags | b.flags) & InodeFlag.accessAcl) === 0
 
 /** The inode number in a key's bytes 1 to 8. */
 function numberOf(key: string): number {

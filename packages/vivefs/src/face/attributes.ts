@@ -19,7 +19,7 @@ import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import { done, drivenSync, type Op } from '../op.ts'
 import { assertInteger, nodeMajor, toFlagBits, toId, toMode, wrongType } from './arguments.ts'
-import { absolute, type Face, locate, located, resolvePath, walkPath } from './context.ts'
+import { type Face, locate, located, resolvePath, rooted, walkPath } from './context.ts'
 import { askExists } from './deprecated.ts'
 import type { Description } from './descriptors.ts'
 import { type Path, toPath } from './paths.ts'
@@ -57,7 +57,7 @@ function inspectPath<T>(
   look: (who: Credentials, inode: Inode) => T,
   isForgiving = false,
 ): Op<T> {
-  const known = face.core.lookups.find(face.who, absolute(face, path.bytes), how === 'follow')
+  const known = face.core.lookups.findPath(face.who, rooted(face, path), how === 'follow')
   if (known !== undefined) return inspectKnown(face, path, syscall, known, look, isForgiving)
   const inspect = face.core.read(face.who, (call) => lookAt(call, face, path, how, syscall, look, isForgiving))
   return located(syscall, path, inspect)

@@ -1,6 +1,7 @@
 /** What every operation of a face works with, and how its refusals get the call and the paths that node:fs shows. */
 import type { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
+import type { RootedPath } from '../core/lookups.ts'
 import type { Credentials } from '../core/mode.ts'
 import { type LastComponent, type Place, walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
@@ -49,6 +50,10 @@ export function absolute({ cwd }: Pick<Face, 'cwd'>, bytes: Buffer): Buffer {
   if (cwd === undefined || bytes.length === 0 || bytes[0] === SLASH) return bytes
   return Buffer.concat([cwd, SLASH_BYTES, bytes])
 }
+
+/** The path from the root. */
+export const rooted = (face: Pick<Face, 'cwd'>, path: Path): RootedPath =>
+  face.cwd === undefined || path.text?.charCodeAt(0) === SLASH ? path : { bytes: absolute(face, path.bytes) }
 
 export function walkPath(call: Call, face: Face, path: Path, mode: LastComponent): Op<Place> {
   const bytes = absolute(face, path.bytes)

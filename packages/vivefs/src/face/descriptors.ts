@@ -25,7 +25,7 @@ export class Description {
   #users = 0
   #idle: (() => void) | undefined
   #isTaken = false
-  readonly #turns: (() => void)[] = []
+  #turns: (() => void)[] | undefined
 
   constructor(file: OpenFile, fd: number, session: string) {
     this.file = file
@@ -48,7 +48,9 @@ export class Description {
     if (this.#isTaken) {
       if (drivenSync()) throw new SyncUnavailableError('this operation comes after one that is under way, it')
       this.#users++
-      yield new Promise<void>((resolve) => this.#turns.push(resolve))
+      this.#turns ??= []
+      const turns = this.#turns
+      yield new Promise<void>((resolve) => turns.push(resolve))
     } else {
       this.#isTaken = true
       this.#users++
@@ -56,7 +58,7 @@ export class Description {
     try {
       return yield* op
     } finally {
-      const next = this.#turns.shift()
+      const next = this.#turns?.shift()
       if (next === undefined) this.#isTaken = false
       else next()
       if (--this.#users === 0) this.#idle?.()

@@ -8,7 +8,7 @@ import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
 import { assertBoolean, toOptions } from './arguments.ts'
-import { absolute, type Face, located, resolvePath } from './context.ts'
+import { type Face, located, resolvePath, rooted } from './context.ts'
 import { Dirent } from './dirent.ts'
 import { type Path, toPath } from './paths.ts'
 
@@ -76,8 +76,9 @@ function* listPath(face: Face, path: Path, encoding: NameEncoding): Op<readonly 
 }
 
 /** Without a transaction (core/at-hand.ts). */
-function namesAtHand({ core, who, cwd }: Face, { bytes }: Path): readonly ListedName[] | undefined {
-  const directory = core.lookups.find(who, absolute({ cwd }, bytes), true)
+function namesAtHand(face: Face, path: Path): readonly ListedName[] | undefined {
+  const { core, who } = face
+  const directory = core.lookups.findPath(who, rooted(face, path), true)
   if (directory === undefined || directory === null || !isDirectory(directory)) return undefined
   const names = core.lookups.names(directory.ino)
   if (names === undefined || !mayAccess(who, directory, R_OK)) return undefined

@@ -22,7 +22,7 @@ import {
   toOptions,
   wrongType,
 } from './arguments.ts'
-import { absolute, type Face, located, walkPath } from './context.ts'
+import { type Face, located, rooted, walkPath } from './context.ts'
 import { Description } from './descriptors.ts'
 import { toFlags } from './flags.ts'
 import { FILE_MODE, readOn, writeOn } from './io.ts'
@@ -62,7 +62,7 @@ export function readFile(face: Face, file: unknown, options?: unknown, usual?: s
   }
   const flags = toFlags(flag || (usual ?? flag), 'options.flag')
   if (flags === O_RDONLY && !signal?.aborted) {
-    const bytes = readWholeAtHand(face.core, face.who, absolute(face, target.bytes), READ_BYTES_MAX)
+    const bytes = readWholeAtHand(face.core, face.who, rooted(face, target), READ_BYTES_MAX)
     if (bytes !== undefined) return decoded(bytes, encoding, undefined)
   }
   return decoded(readPath(face, target, flags, signal), encoding, signal)

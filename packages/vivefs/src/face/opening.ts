@@ -9,7 +9,7 @@ import { O_DIRECTORY, O_NOFOLLOW, type OpenFile, openInode } from '../core/open-
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Op } from '../op.ts'
-import { absolute, type Face, located, walkPath } from './context.ts'
+import { type Face, located, rooted, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { endsWithSlash, type Path } from './paths.ts'
 
@@ -80,7 +80,7 @@ export function openDescription(face: Face, path: Path, flags: number, mode: num
 function* openNumbered(face: Face, path: Path, flags: number, mode: number): Op<Description> {
   const { core, who, descriptors, session } = face
   descriptors.assertRoom()
-  const known = openAtHand(core, who, absolute(face, path.bytes), flags)
+  const known = openAtHand(core, who, rooted(face, path), flags)
   if (known !== undefined) return descriptors.add(known, session)
   const how = { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC }
   const file = yield* core.run(who, (call) => openFileAt(call, face, path, flags, mode), how)

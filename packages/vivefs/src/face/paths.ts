@@ -9,6 +9,28 @@ export type PathLike = string | Buffer | Uint8Array | URL
 export interface Path {
   readonly bytes: Buffer
   readonly shown: string
+  /** Where it was given as text. */
+  readonly text?: string
+}
+
+/** A path that was given as text: its bytes are made when somebody walks it. */
+class TextPath implements Path {
+  readonly text: string
+  private made: Buffer | undefined
+
+  constructor(text: string) {
+    this.text = text
+    this.made = undefined
+  }
+
+  get shown(): string {
+    return this.text
+  }
+
+  get bytes(): Buffer {
+    this.made ??= Buffer.from(this.text)
+    return this.made
+  }
 }
 
 const isUrl = (value: unknown): value is URL =>
@@ -18,7 +40,7 @@ const isUrl = (value: unknown): value is URL =>
 export function toPath(value: unknown, name = 'path'): Path {
   if (typeof value === 'string') {
     if (value.includes('\0')) throw nulByte(name, value)
-    return { bytes: Buffer.from(value), shown: value }
+    return new TextPath(value)
   }
   if (types.isUint8Array(value)) {
     if (value.includes(0)) throw nulByte(name, value)
