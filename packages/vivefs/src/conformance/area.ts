@@ -1,8 +1,9 @@
 /** The directory of one test: paths, people, trees to start from, and what they look like afterwards. */
 import assert from 'node:assert/strict'
 import type { BigIntStats } from 'node:fs'
+import type { NodeKind, SuiteExtras, SuiteLocker } from './extras.ts'
 import { type Person, people } from './people.ts'
-import type { NodeKind, SuiteExtras, SuiteFs, SuiteHandle, SuitePromises } from './target.ts'
+import type { SuiteFs, SuiteHandle, SuitePromises } from './target.ts'
 
 /** A node of a tree to start from. */
 export interface Plant {
@@ -44,6 +45,8 @@ export class Area {
   readonly directory: string
   readonly #access: Access
   readonly #handles: SuiteHandle[] = []
+  readonly #lockers: SuiteLocker[] = []
+  readonly #afterwards: (() => Promise<unknown>)[] = []
 
   constructor(access: Access, directory: string) {
     this.#access = access
@@ -72,6 +75,7 @@ export class Area {
   /** Closes and opens the filesystem again; handles are dead afterwards. */
   remount(): Promise<void> {
     this.#handles.length = 0
+    this.#lockers.length = 0
     return this.#access.remount()
   }
 
@@ -89,6 +93,18 @@ export class Area {
     const handle = await this.as(who).open(this.path(relative), flags, mode)
     this.#handles.push(handle)
     return handle
+  }
+
+  /** Opens a file for locks, to be closed at the end of the test if it is still open. */
+  async openLocker(relative: string, who: Person, flags: 'r' | 'r+' | 'a' = 'r+'): Promise<SuiteLocker> {
+    const locker = await this.extras(who).openLocker(this.path(relative), flags)
+    this.#lockers.push(locker)
+    return locker
+  }
+
+  /** Does something at the end of the test, however it ends: what the test set outside its directory is taken back. */
+  afterwards(undo: () => Promise<unknown>): void {
+    this.#afterwards.push(undo)
   }
 
   stat(relative: string): Promise<BigIntStats> {
@@ -142,9 +158,11 @@ export class Area {
     return [relative, ...below.flat()]
   }
 
-  /** Closes what was opened. */
+  /** Closes what was opened and takes back what was set. */
   async close(): Promise<void> {
     for (const handle of this.#handles) if (handle.fd >= 0) await handle.close().catch(() => {})
+    for (const locker of this.#lockers) await locker.close().catch(() => {})
+    for (const undo of this.#afterwards) await undo()
   }
 }
 

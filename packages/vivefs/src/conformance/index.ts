@@ -1,4 +1,15 @@
 /** `vivefs/conformance`: a conformance suite for filesystems with the shape of node:fs. See docs/conformance.md. */
+export type {
+  NodeKind,
+  QuotaLimits,
+  QuotaUse,
+  SuiteExtras,
+  SuiteHeldLock,
+  SuiteLocker,
+  SuiteLockRange,
+  SuiteLockRequest,
+  XattrTarget,
+} from './extras.ts'
 export { type Person, people } from './people.ts'
 export {
   type DifferenceSeen,
@@ -15,10 +26,8 @@ export {
   type Credentials,
   type DescriptorFunction,
   descriptorFunctions,
-  type NodeKind,
   type SuiteDir,
   type SuiteDirent,
-  type SuiteExtras,
   type SuiteFs,
   type SuiteHandle,
   type SuitePromises,

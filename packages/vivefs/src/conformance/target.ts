@@ -3,6 +3,7 @@
  * itself, a volume of vivefs or somebody else's filesystem fit without adapters.
  */
 import type { BigIntStats } from 'node:fs'
+import type { SuiteExtras } from './extras.ts'
 
 /** Who acts. The suite uses a superuser (uid 0) and a few ordinary people. */
 export interface Credentials {
@@ -100,23 +101,6 @@ export const descriptorFunctions = [
 ] as const
 export type DescriptorFunction = (typeof descriptorFunctions)[number]
 
-export type NodeKind = 'file' | 'fifo' | 'socket' | 'block' | 'character'
-
-/** What node:fs has no function for. Each is asked for by a capability of its own. */
-export interface SuiteExtras {
-  /** Capability `mknod`. Applies the umask. Errors name the syscall `mknod`. */
-  mknod?(path: string, kind: NodeKind, options: { mode: number; major?: number; minor?: number }): Promise<void>
-  /** Capability `renameFlags`: renameat2(2). Errors name the syscall `rename`. */
-  rename?(from: string, to: string, flags: { noReplace?: boolean; exchange?: boolean }): Promise<void>
-  /** Capability `linkTemporary`: gives a file made by O_TMPFILE a name. */
-  linkHandle?(handle: SuiteHandle, to: string): Promise<void>
-  /** Capability `xattr`. Errors name the syscalls of Linux: getxattr, setxattr, listxattr, removexattr. */
-  getxattr?(path: string, name: string): Promise<Buffer>
-  setxattr?(path: string, name: string, value: Buffer, how?: 'any' | 'create' | 'replace'): Promise<void>
-  listxattr?(path: string): Promise<string[]>
-  removexattr?(path: string, name: string): Promise<void>
-}
-
 /** A filesystem as one caller sees it. */
 export interface SuiteFs extends Record<DescriptorFunction, unknown> {
   readonly promises: SuitePromises
@@ -155,6 +139,14 @@ export interface Capabilities {
   /** `extras.rename` with noReplace and exchange. */
   readonly renameFlags: boolean
   readonly xattr: boolean
+  /** POSIX access control lists, as the attributes `system.posix_acl_access` and `system.posix_acl_default` of Linux. */
+  readonly acl: boolean
+  /** `extras.openLocker`: byte ranges of fcntl(2), of which one person is one owner, and flock(2). */
+  readonly locks: boolean
+  /** `extras.setQuota`, `quotaUse` and `setQuotaGrace`, for users and groups. */
+  readonly quotas: boolean
+  /** Quotas of directory trees: `extras.assignProject`. */
+  readonly projects: boolean
   /** open with O_TMPFILE. */
   readonly temporaryFiles: boolean
   /** `extras.linkHandle`. */
@@ -186,6 +178,10 @@ export const allCapabilities: Capabilities = {
   mknod: true,
   renameFlags: true,
   xattr: true,
+  acl: true,
+  locks: true,
+  quotas: true,
+  projects: true,
   temporaryFiles: true,
   linkTemporary: true,
   remount: true,

@@ -82,58 +82,46 @@ function person({ uid, gid, groups, umask }) {
   })
 }
 
-/** What node:fs has no function for, asked of the kernel by way of Python. Numbers of errors come back. */
+/** What node:fs has no function for, asked of the kernel by way of Python; answers come in any order. */
 function startExtras(who) {
-  const code = `
-import ctypes, errno, json, os, stat, sys
-who = json.loads(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-os.umask(who["umask"]); os.setgroups(who["groups"]); os.setgid(who["gid"]); os.setuid(who["uid"])
-kinds = {"file": stat.S_IFREG, "fifo": stat.S_IFIFO, "socket": stat.S_IFSOCK, "block": stat.S_IFBLK, "character": stat.S_IFCHR}
-def checked(result):
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-def mknod(path, kind, o):
-    os.mknod(path, kinds[kind] | o["mode"], os.makedev(o.get("major", 0), o.get("minor", 0)))
-def rename(a, b, o):
-    flags = (1 if o.get("noReplace") else 0) | (2 if o.get("exchange") else 0)
-    checked(libc.renameat2(-100, os.fsencode(a), -100, os.fsencode(b), flags))
-def linkHandle(pid, fd, to):
-    checked(libc.linkat(-100, b"/proc/%d/fd/%d" % (pid, fd), -100, os.fsencode(to), 0x400))
-def setxattr(path, name, value, how=None):
-    os.setxattr(path, name, bytes.fromhex(value), {"any": 0, "create": 1, "replace": 2}[how or "any"])
-calls = {"mknod": mknod, "rename": rename, "linkHandle": linkHandle, "setxattr": setxattr,
-  "getxattr": lambda path, name: os.getxattr(path, name).hex(), "listxattr": os.listxattr, "removexattr": os.removexattr}
-for line in sys.stdin:
-    method, args = json.loads(line)
-    try:
-        print(json.dumps({"result": calls[method](*args)}), flush=True)
-    except OSError as error:
-        print(json.dumps({"code": errno.errorcode[error.errno]}), flush=True)
-`
-  const python = spawn('python3', ['-c', code, JSON.stringify(who)], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const waiting = []
-  createInterface({ input: python.stdout }).on('line', (line) => waiting.shift()(JSON.parse(line)))
+  const script = fileURLToPath(new URL('host-extras.py', import.meta.url))
+  const python = spawn('python3', [script, JSON.stringify(who)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const waiting = new Map()
+  let count = 0
+  createInterface({ input: python.stdout }).on('line', (line) => {
+    const answer = JSON.parse(line)
+    waiting.get(answer.id)(answer)
+    waiting.delete(answer.id)
+  })
   return async (method, args) => {
     const sent = method === 'linkHandle' ? [process.pid, ...args] : args
     const plain = sent.map((value) => (Buffer.isBuffer(value) ? value.toString('hex') : value))
+    const id = ++count
     const answer = await new Promise((resolve) => {
-      waiting.push(resolve)
-      python.stdin.write(`${JSON.stringify([method, plain])}\n`)
+      waiting.set(id, resolve)
+      python.stdin.write(`${JSON.stringify([id, method, plain])}\n`)
     })
     if (answer.code !== undefined) throw refusal(method, answer.code, args)
     return method === 'getxattr' ? Buffer.from(answer.result, 'hex') : answer.result
   }
 }
 
+const syscalls = {
+  linkHandle: 'link',
+  openLocker: 'open',
+  lock: 'fcntl',
+  unlock: 'fcntl',
+  test: 'fcntl',
+}
+
 function refusal(method, code, args) {
+  const syscall = syscalls[method] ?? method
   const isPair = method === 'rename'
-  return Object.assign(new Error(`${code}: ${method}`), {
+  return Object.assign(new Error(`${code}: ${syscall}`), {
     code,
     errno: -constants.errno[code],
-    syscall: method === 'linkHandle' ? 'link' : method,
-    path: args[0],
+    syscall,
+    ...(typeof args[0] === 'string' ? { path: args[0] } : {}),
     ...(isPair ? { dest: args[1] } : {}),
   })
 }

@@ -14,6 +14,8 @@ import {
   type SuiteDirent,
   type SuiteFs,
   type SuiteHandle,
+  type SuiteHeldLock,
+  type SuiteLocker,
   type SuiteVolume,
 } from 'vivefs/conformance'
 
@@ -50,6 +52,14 @@ export const isHostUsable = (): boolean =>
 
 /** Whether the calls that node:fs lacks can be made by way of Python. */
 export const hasExtras = (): boolean => works('python3', '-c', 'import os; os.setxattr')
+
+/** Whether the host's filesystem keeps access control lists where its temporary files are. */
+export function hasLists(): boolean {
+  const minimal = '0200000001000700ffffffff04000500ffffffff20000000ffffffff'
+  const code = `import os, tempfile
+with tempfile.NamedTemporaryFile() as file: os.setxattr(file.name, "system.posix_acl_access", bytes.fromhex("${minimal}"))`
+  return works('python3', '-c', code)
+}
 
 class Hub {
   readonly #process: ChildProcess
@@ -105,6 +115,31 @@ function remote<T extends object>(call: (method: string, args: unknown[]) => Pro
   }) as T
 }
 
+interface RemoteLocker {
+  readonly fd: number
+  readonly owner: number
+}
+
+type Send = (target: string, method: string, args: unknown[]) => Promise<unknown>
+
+/** An open file of the person's Python process: that process is the owner of its byte ranges. */
+function lockerOf(send: Send, { fd, owner }: RemoteLocker): SuiteLocker {
+  let isOpen = true
+  return {
+    owner,
+    lock: async (request) => void (await send('extras', 'lock', [fd, request])),
+    unlock: async (range) => void (await send('extras', 'unlock', [fd, range])),
+    test: async (request) => ((await send('extras', 'test', [fd, request])) as SuiteHeldLock | null) ?? undefined,
+    flock: async (operation, options = {}) => void (await send('extras', 'flock', [fd, operation, options])),
+    async close() {
+      // The number may be another file's by now.
+      if (!isOpen) return
+      isOpen = false
+      await send('extras', 'close', [fd])
+    },
+  }
+}
+
 function fsOf(hub: Hub, who: string, credentials: Credentials): SuiteFs {
   const send = async (target: string, method: string, args: unknown[], object?: number): Promise<unknown> =>
     unpack((await hub.send({ who, credentials, target, method, args, object })) as Packed)
@@ -152,8 +187,9 @@ function fsOf(hub: Hub, who: string, credentials: Credentials): SuiteFs {
       linkHandle: async (open, to) => void (await send('extras', 'linkHandle', [open.fd, to])),
       getxattr: async (...args) => (await send('extras', 'getxattr', args)) as Buffer,
       setxattr: async (...args) => void (await send('extras', 'setxattr', args)),
-      listxattr: async (at) => (await send('extras', 'listxattr', [at])) as string[],
+      listxattr: async (...args) => (await send('extras', 'listxattr', args)) as string[],
       removexattr: async (...args) => void (await send('extras', 'removexattr', args)),
+      openLocker: async (...args) => lockerOf(send, (await send('extras', 'openLocker', args)) as RemoteLocker),
     },
   }
 }

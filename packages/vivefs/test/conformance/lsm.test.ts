@@ -4,12 +4,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'vitest'
 import { filesystemSuite } from 'vivefs/conformance'
-import { openVolume } from './volume.ts'
+import { openVolume, volumeDifferences } from './volume.ts'
 
 filesystemSuite({
   name: 'lsm',
   test,
   describe,
+  differences: volumeDifferences,
   async open() {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'vivefs-conformance-'))
     const volume = await openVolume(() => `lsm:${directory}`)

@@ -2,8 +2,14 @@
 import { describe, test } from 'vitest'
 import { filesystemSuite } from 'vivefs/conformance'
 import { SyncDatabase } from '../sync-database.ts'
-import { openVolume } from './volume.ts'
+import { openVolume, volumeDifferences } from './volume.ts'
 
 const database = new SyncDatabase()
 
-filesystemSuite({ name: 'synchronous database', test, describe, open: () => openVolume(() => database) })
+filesystemSuite({
+  name: 'synchronous database',
+  test,
+  describe,
+  open: () => openVolume(() => database),
+  differences: volumeDifferences,
+})

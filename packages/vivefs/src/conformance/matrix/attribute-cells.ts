@@ -190,6 +190,7 @@ function* xattrCells(): Generator<Cell> {
     yield xattr(operation, 'ENOTSUP', 'an unknown namespace', 'color.user')
     yield xattr(operation, 'ERANGE', 'a name of 256 bytes', long)
     yield xattr(operation, 'ERANGE', 'an empty name', '')
+    yield xattr(operation, 'EINVAL', 'nothing behind the namespace', 'user.')
   }
   const nodes = { file: node('fifo', { mode: 0o666 }) }
   yield xattr('setxattr', 'EPERM', 'user attributes of a FIFO', 'user.color', {

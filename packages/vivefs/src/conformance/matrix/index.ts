@@ -9,6 +9,7 @@ import { operationNames } from './operations.ts'
 import { generatedCells } from './path-causes.ts'
 import { reachable } from './reachable.ts'
 import { readOnlyCases, readOnlyCells } from './read-only.ts'
+import { serviceCells } from './service-cells.ts'
 
 /** Every scenario. */
 export const cells: readonly Cell[] = [
@@ -16,6 +17,7 @@ export const cells: readonly Cell[] = [
   ...openingCells(),
   ...nameCells(),
   ...attributeCells(),
+  ...serviceCells(),
   ...readOnlyCells(),
 ]
 

@@ -8,10 +8,11 @@ import { CLUB, type Person, people } from '../people.ts'
 const { R_OK, W_OK, X_OK } = constants
 const identities = ['identities'] as const
 
-/** The class of bits that decides about each person, for a file of alice and her group. */
-const classes: Readonly<Record<Exclude<Person, 'root'>, number>> = { alice: 6, carol: 3, dave: 3, bob: 0 }
+/** How far left the bits lie that decide about each person, for a file of alice and her group. */
+export const classes: Readonly<Record<Exclude<Person, 'root'>, number>> = { alice: 6, carol: 3, dave: 3, bob: 0 }
 
-async function isGranted(action: Promise<unknown>): Promise<boolean> {
+/** Whether `action` succeeds; its refusal must be EACCES. */
+export async function isGranted(action: Promise<unknown>): Promise<boolean> {
   return action.then(
     () => true,
     (error: NodeJS.ErrnoException) => {
@@ -81,7 +82,8 @@ const tables: readonly Case[] = [
   },
 ]
 
-async function opens(area: Area, who: Person, flags: string): Promise<void> {
+/** Opens `file` and closes it. */
+export async function opens(area: Area, who: Person, flags: string): Promise<void> {
   const handle = await area.as(who).open(area.path('file'), flags)
   await handle.close()
 }
