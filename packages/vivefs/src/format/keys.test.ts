@@ -35,6 +35,7 @@ import {
   xattrKey,
   xattrRange,
 } from './keys.ts'
+import { loanKey, referenceKey } from './loan.ts'
 import { forkedKey, forkKey, historyKey, snapshotKey } from './snapshot-keys.ts'
 
 const ino = fc.maxSafeNat()
@@ -139,6 +140,8 @@ describe('keys', () => {
       snapshot: snapshotKey(1),
       fork: forkKey(1),
       node: inodeKey(1),
+      reference: referenceKey({ ino: 1, epoch: 0, index: 0 }),
+      loan: loanKey({ ino: 1, epoch: 0, index: 0 }),
       history: historyKey(inodeKey(1), 1),
       forked: forkedKey(1, inodeKey(1)),
       extent: extentKey(1, 0, 0, 0),

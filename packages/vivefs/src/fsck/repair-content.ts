@@ -2,7 +2,15 @@
 import { isSharer } from '../core/loans.ts'
 import { applyExtent, decodeExtent, encodeExtent, fold, type Segments } from '../format/extent.ts'
 import { BASE_PART, extentKey, midPart, smallPart } from '../format/keys.ts'
-import { decodeReference, loanKey, type Place, placeRange, referenceKey } from '../format/loan.ts'
+import {
+  decodeLoan,
+  decodeReference,
+  encodeLoan,
+  loanKey,
+  type Place,
+  placeRange,
+  referenceKey,
+} from '../format/loan.ts'
 import type { Op } from '../op.ts'
 import type { Tx } from '../store/store.ts'
 import type { Fix } from './finding.ts'
@@ -69,9 +77,13 @@ export const rewriteExtent = (ino: number, index: number): Fix =>
     return true
   }
 
-/** What a reference at a place leads to; it goes. And whether others read what lies at the place itself. */
+/** What a reference at a place leads to; it goes. And whether others read what lies at the place itself: then its inode lets go. */
 function* takeShared(tx: Tx, place: Place): Op<{ readonly content: Segments | undefined; readonly isLent: boolean }> {
-  const isLent = (yield* tx.get(loanKey(place))) !== undefined
+  const at = loanKey(place)
+  const lent = yield* tx.get(at)
+  const isLent = lent !== undefined
+  const loan = lent === undefined ? undefined : decodeLoan(at, lent)
+  if (loan?.ok) tx.put(at, encodeLoan(at, { ...loan.value, isOwned: false }))
   const key = referenceKey(place)
   const row = yield* tx.get(key)
   if (row === undefined) return { content: undefined, isLent }

@@ -1,0 +1,65 @@
+/**
+ * Whatever prefix of the batches a crash leaves, with files that share extents: a sound volume, counts and all, and what was
+ * acknowledged is there. Every tenth image that has jobs is opened for writing, and what was begun comes to its end.
+ */
+import { expect, test } from 'vitest'
+import { forksOf } from '../../src/snapshot/mount.ts'
+import { memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { fingerprint, fingerprintOf } from '../model/fingerprint.ts'
+import { isDeep, Random } from '../seed.ts'
+import { SnapshotModel } from '../snapshot/snapshot-model.ts'
+import { SimulatedDatabase } from '../store/simulated-database.ts'
+
+test('every prefix of the batches', { timeout: isDeep ? 1_800_000 : 300_000 }, async () => {
+  for (const seed of isDeep ? [61, 62, 63, 64] : [61]) {
+    const recorded = new SimulatedDatabase()
+    const open = () => openBareOn(recorded, { extentBytes: 4096, seed })
+    const model = new SnapshotModel(new Random(seed), open, { clones: true })
+    await model.start()
+    const trees = new Map<number, string[]>()
+    while (model.counts.operations < (isDeep ? 800 : 100)) {
+      await model.turn()
+      trees.set(recorded.batches.length, fingerprintOf(model.tree))
+    }
+    await model.finish()
+    expect(model.rarities.shared).toBeGreaterThan(0)
+    const image = memoryDatabase()
+    await image.open()
+    let finished = 0
+    for (const [n, { rows }] of recorded.batches.entries()) {
+      await image.batch(
+        rows.map(({ type, key, value }) =>
+          type === 'put'
+            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
+            : { type: 'del' as const, key: Buffer.from(key) },
+        ),
+      )
+      const where = `seed ${seed}, after batch ${n + 1} of ${recorded.batches.length}`
+      const volume = await openBare(image, { readOnly: true, seed })
+      const report = await volume.fsck({ snapshots: n % 7 === 0 })
+      expect(report.findings, where).toEqual([])
+      const tree = trees.get(n + 1)
+      if (tree !== undefined) expect(await fingerprint(volume.fsal), where).toEqual(tree)
+      await volume.close()
+      if (report.counts.jobs === 0 || n % 10 !== 0) continue
+      await finishWork(image, where)
+      finished++
+    }
+    console.log(
+      `reflink prefixes: seed ${seed}, ${recorded.batches.length} batches, ${finished} finished, ${model.rarities.shared} shared`,
+    )
+  }
+})
+
+/** The next open finishes what was begun: in a copy, so that the sequence goes on as it was. */
+async function finishWork(image: ReturnType<typeof memoryDatabase>, where: string): Promise<void> {
+  const copy = memoryDatabase()
+  for await (const [key, value] of image.iterator()) await copy.put(key, value)
+  const volume = await openBare(copy)
+  await volume.core.jobs.idle()
+  for (const { fork } of await forksOf(volume.core)) await fork.jobs.idle()
+  const report = await volume.fsck()
+  expect(report.findings, `${where}, reopened`).toEqual([])
+  expect(report.counts).toMatchObject({ jobs: 0, orphans: 0 })
+  await volume.close()
+}
