@@ -42,7 +42,17 @@ if (why === undefined) {
       test,
       describe: (await import('vitest')).describe,
       open: mounted(bench, defaultPermissions),
-      capabilities: { mknod: extras, renameFlags: extras, xattr: extras, linkTemporary: extras },
+      capabilities: {
+        mknod: extras,
+        renameFlags: extras,
+        xattr: extras,
+        acl: extras,
+        locks: extras,
+        linkTemporary: extras,
+        // Limits are set beside the mount.
+        quotas: false,
+        projects: false,
+      },
       differences: {
         'errno: rename EBUSY: / to made': 'the directory of the suite is a mount of its own: EXDEV comes first',
         'errno: rename EBUSY: empty to /': 'the directory of the suite is a mount of its own: EXDEV comes first',

@@ -72,8 +72,9 @@ function* setattr(session: Session, request: Request): Op<Body> {
 /** mask32 padding32. */
 function* access(session: Session, request: Request): Op<Body> {
   const mask = request.body.readUInt32LE(0) & (constants.R_OK | constants.W_OK | constants.X_OK)
-  const granted = yield* session.fsal.access(session.who(request), session.handle(request.nodeId), { mask })
-  if ((granted & mask) !== mask) throw new Errno('EACCES')
+  const how = { mask, together: true }
+  if ((yield* session.fsal.access(session.who(request), session.handle(request.nodeId), how)) !== mask)
+    throw new Errno('EACCES')
   return undefined
 }
 

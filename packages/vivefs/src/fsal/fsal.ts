@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { type AttributeChanges, type Attributes, attributesOf, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
+import { copyRange } from '../core/copy-range.ts'
 import type { Core } from '../core/core.ts'
 import { createEntry, makeInode, type NewInode } from '../core/create.ts'
 import {
@@ -46,7 +47,6 @@ import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import { done, type Op } from '../op.ts'
 import type { Bytes, TransactOptions } from '../store/store.ts'
-import { copyRange } from '../core/copy-range.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
 import { lockOperations } from './locks.ts'
 import { tracedFsal } from './traced.ts'
@@ -235,7 +235,9 @@ export function createFsal(core: Core): Fsal {
     lookup: operation(READS, lookup),
     getattr: operation(READS, (_call, inode) => done(attributesOf(inode))),
     setattr,
-    access: operation(READS, (call, inode, { mask }) => done(grantedOf(call.who, inode, mask))),
+    access: operation(READS, (call, inode, { mask, together = false }) =>
+      done(together ? (mayAccess(call.who, inode, mask) ? mask : 0) : grantedOf(call.who, inode, mask)),
+    ),
     create: operation(WRITES, create),
     openNew: operation(RECLAIMS, openNew),
     openTemporary: operation(WRITES, openTemporary),

@@ -8,6 +8,7 @@
  */
 import type { AttributeChanges, Attributes } from '../core/attributes.ts'
 import type { Change } from '../core/changes.ts'
+import type { CopyRange } from '../core/copy-range.ts'
 import type { Credentials } from '../core/mode.ts'
 import type { OpenFile, Written } from '../core/open-file.ts'
 import type { RenameFlags } from '../core/rename.ts'
@@ -16,7 +17,6 @@ import type { XattrMode } from '../core/xattr.ts'
 import type { HeldLock, LockOwner, LockRange, LockType } from '../lock/types.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
-import type { CopyRange } from '../core/copy-range.ts'
 import type { Handle } from './handle.ts'
 import type { FsalFlock, FsalLock } from './locks.ts'
 
@@ -66,8 +66,11 @@ export interface Fsal {
    * the mode says now (ftruncate).
    */
   setattr: FsalCall<AttributeChanges & { file?: OpenFile }, Attributes>
-  /** The part of `mask` (R_OK 4, W_OK 2, X_OK 1) that the caller is allowed. */
-  access: FsalCall<{ mask: number }, number>
+  /**
+   * The part of `mask` (R_OK 4, W_OK 2, X_OK 1) that the caller is allowed, each right by itself: an access control list can grant two
+   * rights by two groups and not both at once. `together`: all of `mask` at once or 0, as access(2) and open(2) ask.
+   */
+  access: FsalCall<{ mask: number; together?: boolean }, number>
   /** A regular file. EEXIST. */
   create: FsalCall<{ name: Bytes; mode: number; how?: CreateMode }, Entry>
   /**
