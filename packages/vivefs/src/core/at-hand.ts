@@ -9,7 +9,7 @@ import type { Inode } from '../format/inode.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Core } from './core.ts'
 import { extentId } from './extent-cache.ts'
-import type { RootedPath } from './lookups.ts'
+import { placeAt, type RootedPath } from './lookups.ts'
 import { type Credentials, isFile, mayAccess, R_OK } from './mode.ts'
 import { mayOpen, type OpenFile, openFileOf } from './open-file.ts'
 
@@ -22,10 +22,10 @@ export function openAtHand(core: Core, who: Credentials, path: RootedPath, flags
   if ((flags & NOT_PLAIN) !== 0 || core.options.readOnly) return undefined
   const found = core.lookups.locate(who, path, true)
   if (found === undefined || found === null) return undefined
-  const { inode, directory, offset } = found
+  const { inode, known } = found
   if (!mayOpen(who, inode, flags)) return undefined
   core.openFiles.add(inode.ino)
-  return openFileOf(inode, flags, { directory, name: path.bytes.subarray(offset) })
+  return openFileOf(inode, flags, placeAt(path, known))
 }
 
 /** Copies the content from `offset` on; false when an extent of it is not at hand. `into` ends before the file does. */

@@ -15,6 +15,7 @@ import { decodeDirent } from '../format/dirent.ts'
 import { decodeInode, type Inode, InodeFlag } from '../format/inode.ts'
 import { inodeKey } from '../format/keys.ts'
 import { aclAtHand, aclKey } from './acl.ts'
+import type { NamedPlace } from './changes.ts'
 import type { Core } from './core.ts'
 import { entryKey } from './directory.ts'
 import { type Credentials, isDirectory, isSymlink, mayAccess, X_OK } from './mode.ts'
@@ -50,21 +51,27 @@ export interface RootedPath {
   readonly text?: string | undefined
 }
 
-/** Where the text of a path led its caller. */
+/** Where a path led its caller. */
 interface KnownPath {
   readonly who: Credentials
   readonly ino: number
   readonly directory: number
   /** Where the last name begins in the bytes. */
   readonly offset: number
+  /** Made when it is first asked for. */
+  place: NamedPlace | undefined
 }
 
-/** An inode with the place that it was found at. */
+/** The name at the end of a path, which led there. */
+export function placeAt(path: RootedPath, known: KnownPath): NamedPlace {
+  known.place ??= { directory: known.directory, name: Buffer.from(path.bytes.subarray(known.offset)) }
+  return known.place
+}
+
+/** An inode and how its path led to it. */
 export interface Found {
   readonly inode: Inode
-  readonly directory: number
-  /** Where the last name begins in the bytes of the path. */
-  readonly offset: number
+  readonly known: KnownPath
 }
 
 /** A name of a listing, and its inode's S_IFMT bits. */
@@ -108,7 +115,7 @@ export class Lookups {
     if (known?.who === who && this.#isUsable) {
       const inode = this.#inode(known.ino)
       if (inode === undefined || (follows && isSymlink(inode))) return undefined
-      return { inode: this.#core.lazyTimes.apply(inode), directory: known.directory, offset: known.offset }
+      return { inode: this.#core.lazyTimes.apply(inode), known }
     }
     const { bytes } = path
     const clearings = this.#clearings
@@ -116,13 +123,13 @@ export class Lookups {
     if (parent === undefined) return undefined
     const inode = this.child(parent, bytes, follows)
     if (inode === undefined || inode === null) return inode
-    const place = { directory: parent.ino, offset: parent.offset }
+    const here = { who, ino: inode.ino, directory: parent.ino, offset: parent.offset, place: undefined }
     // What was met on the way must still be remembered (I4).
     if (text !== undefined && clearings === this.#clearings) {
       if (this.#paths.size >= PATHS_MAX) this.#paths = new Map()
-      this.#paths.set(text, { who, ino: inode.ino, ...place })
+      this.#paths.set(text, here)
     }
-    return { inode, ...place }
+    return { inode, known: here }
   }
 
   /** The inode of the last name of an absolute path whose `parent` was found in this same step; as `find`. */

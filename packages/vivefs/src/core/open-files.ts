@@ -22,6 +22,11 @@ export class OpenFiles {
     this.#orphans.add(ino)
   }
 
+  /** Whether it may be without a name. */
+  isOrphan(ino: number): boolean {
+    return this.#orphans.has(ino)
+  }
+
   /** Whether this was the last one of an inode that may be without a name. */
   remove(ino: number): boolean {
     const count = (this.#counts.get(ino) ?? 0) - 1

@@ -93,7 +93,7 @@ export class Descriptors {
 
   /** EMFILE when the table is full. To be asked before anything is opened. */
   assertRoom(): void {
-    if (this.#open >= OPEN_MAX) throw new FilesystemError('EMFILE')
+    if (!this.hasRoom) throw new FilesystemError('EMFILE')
   }
 
   add(file: OpenFile, session: string): Description {
@@ -117,13 +117,32 @@ export class Descriptors {
     return description
   }
 
+  /** Whether the table has room. */
+  get hasRoom(): boolean {
+    return this.#open < OPEN_MAX
+  }
+
+  /** Closes on the spot what nothing is under way on; false, with nothing done, for what needs `close`. */
+  closeNow(description: Description): boolean {
+    const { file, fd, session, isBusy } = description
+    if (isBusy || this.#table[fd - FIRST] !== description || this.#core.openFiles.isOrphan(file.ino)) return false
+    this.#forget(fd - FIRST)
+    this.#core.locks.release(file.ino, 'posix', sessionOwner(session))
+    shutFile(this.#core, file)
+    return true
+  }
+
+  #forget(slot: number): void {
+    this.#table[slot] = undefined
+    this.#free.push(slot)
+    this.#open--
+  }
+
   /** Forgets the number at once, and closes the file when nothing is under way on it. */
   *close(description: Description): Op<void> {
     const slot = description.fd - FIRST
     if (this.#table[slot] !== description) throw new FilesystemError('EBADF')
-    this.#table[slot] = undefined
-    this.#free.push(slot)
-    this.#open--
+    this.#forget(slot)
     this.#core.locks.release(description.file.ino, 'posix', sessionOwner(description.session))
     const { file, isBusy } = description
     if (!isBusy && !shutFile(this.#core, file)) return

@@ -28,7 +28,8 @@ export function open(face: Face, path: unknown, flags?: unknown, mode?: unknown)
   return openDescription(face, at, bits, mode === undefined || mode === null ? FILE_MODE : toMode(mode, 'mode'))
 }
 
-export const close = (face: Face, of: Description): Op<void> => located('close', undefined, face.descriptors.close(of))
+export const close = (face: Face, of: Description): Op<void> =>
+  face.descriptors.closeNow(of) ? done(undefined) : located('close', undefined, face.descriptors.close(of))
 
 /** Reads; answers how many bytes, 0 at the end. */
 export function read(face: Face, of: Description, { into, position }: ReadInto): Op<number> {

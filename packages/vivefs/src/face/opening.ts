@@ -8,7 +8,7 @@ import { isDirectory, isSymlink, PERMISSIONS, S_IFREG } from '../core/mode.ts'
 import { O_DIRECTORY, O_NOFOLLOW, type OpenFile, openInode } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { done, type Op } from '../op.ts'
 import { type Face, located, rooted, walkPath } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { endsWithSlash, type Path } from './paths.ts'
@@ -74,14 +74,15 @@ export function changesNothing(face: Face, flags: number): boolean {
 
 /** Opens `path`; the description has a number. */
 export function openDescription(face: Face, path: Path, flags: number, mode: number): Op<Description> {
+  const { core, who, descriptors, session } = face
+  const known = descriptors.hasRoom ? openAtHand(core, who, rooted(face, path), flags) : undefined
+  if (known !== undefined) return done(descriptors.add(known, session))
   return located('open', path, openNumbered(face, path, flags, mode))
 }
 
 function* openNumbered(face: Face, path: Path, flags: number, mode: number): Op<Description> {
   const { core, who, descriptors, session } = face
   descriptors.assertRoom()
-  const known = openAtHand(core, who, rooted(face, path), flags)
-  if (known !== undefined) return descriptors.add(known, session)
   const how = { readOnly: changesNothing(face, flags), reclaims: (flags & (O_TRUNC | O_CREAT)) === O_TRUNC }
   const file = yield* core.run(who, (call) => openFileAt(call, face, path, flags, mode), how)
   const description = descriptors.add(file, session)

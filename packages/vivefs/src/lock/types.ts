@@ -47,4 +47,6 @@ export interface HeldLock {
 export const ownerKey = ({ session, id }: LockOwner): string => `${session}\0${id}`
 
 /** A session as an owner of its own: what a process is to F_SETLK. */
-export const sessionOwner = (session: string): LockOwner => ({ session, id: '', pid: process.pid })
+const { pid } = process
+
+export const sessionOwner = (session: string): LockOwner => ({ session, id: '', pid })
