@@ -4,11 +4,25 @@
  */
 import { mkdirSync } from 'node:fs'
 import { afterAll, test } from 'vitest'
-import { filesystemSuite, type SuiteVolume } from 'vivefs/conformance'
+import { filesystemSuite, type QuotaUse, type SuiteExtras, type SuiteFs, type SuiteVolume } from 'vivefs/conformance'
 import { hasExtras, isHostUsable, openHost } from '../../vivefs/test/conformance/host.ts'
-import { Bench, obstacle } from './server.ts'
+import { Bench, obstacle, type Server } from './server.ts'
 
 const why = obstacle() ?? (isHostUsable() ? undefined : 'no mount namespaces')
+
+/** Limits are set beside the mount. */
+function withQuotas(fs: SuiteFs, server: Server): SuiteFs {
+  const tell = (method: 'set' | 'get' | 'setGrace' | 'assign', ...args: unknown[]): Promise<unknown> =>
+    server.tell({ order: 'quotas', method, args })
+  const extras: SuiteExtras = {
+    ...fs.extras,
+    setQuota: async (...args) => void (await tell('set', ...args)),
+    quotaUse: async (...args) => ((await tell('get', ...args)) as { used: QuotaUse }).used,
+    setQuotaGrace: async (...args) => void (await tell('setGrace', ...args)),
+    assignProject: async (path, id) => void (await tell('assign', path.slice(server.directory.length), id)),
+  }
+  return { ...fs, extras }
+}
 
 function mounted(bench: Bench, defaultPermissions: boolean): () => Promise<SuiteVolume> {
   return async () => {
@@ -19,6 +33,8 @@ function mounted(bench: Bench, defaultPermissions: boolean): () => Promise<Suite
     const volume = await openHost(directory)
     return {
       ...volume,
+      fs: withQuotas(volume.fs, server),
+      as: (credentials) => withQuotas(volume.as!(credentials), server),
       async check() {
         const findings = (await server.tell({ order: 'fsck' })) as readonly object[]
         if (findings.length > 0) throw new Error(`fsck: ${JSON.stringify(findings.slice(0, 3))}`)
@@ -49,9 +65,6 @@ if (why === undefined) {
         acl: extras,
         locks: extras,
         linkTemporary: extras,
-        // Limits are set beside the mount.
-        quotas: false,
-        projects: false,
       },
       differences: {
         'errno: rename EBUSY: / to made': 'the directory of the suite is a mount of its own: EXDEV comes first',

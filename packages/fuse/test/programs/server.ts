@@ -29,6 +29,11 @@ export type ServerOrder =
       readonly args: readonly unknown[]
     }
   | { readonly order: 'fs'; readonly method: string; readonly args: readonly unknown[] }
+  | {
+      readonly order: 'quotas'
+      readonly method: 'set' | 'get' | 'setGrace' | 'assign'
+      readonly args: readonly unknown[]
+    }
 
 const role = JSON.parse(process.argv[2]!) as ServerRole
 const say = (message: object): void => {
@@ -81,6 +86,10 @@ async function main(): Promise<void> {
       case 'fs': {
         const promises = vive!.root.fs.promises as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
         return await promises[message.method]!(...message.args)
+      }
+      case 'quotas': {
+        const quotas = vive!.quotas as unknown as Record<string, (...args: unknown[]) => unknown>
+        return await quotas[message.method]!(...message.args)
       }
     }
   }

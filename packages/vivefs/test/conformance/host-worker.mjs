@@ -76,10 +76,19 @@ function person({ uid, gid, groups, umask }) {
     try {
       process.send({ id: message.id, result: pack(await call(message)) })
     } catch (error) {
-      const { code, errno, syscall, path, dest } = error
-      process.send({ id: message.id, error: { message: error.message, code, errno, syscall, path, dest } })
+      const { errno, syscall, path, dest } = error
+      const code = codeOf(error)
+      const text = error.message.replace(error.code, code)
+      process.send({ id: message.id, error: { message: text, code, errno, syscall, path, dest } })
     }
   })
+}
+
+const namesOfErrors = new Map(Object.entries(constants.errno).map(([name, number]) => [-number, name]))
+
+/** node:fs has no name for some errors of the kernel, EDQUOT among them. */
+function codeOf({ code, errno }) {
+  return code?.startsWith('Unknown system error') ? (namesOfErrors.get(errno) ?? code) : code
 }
 
 /** What node:fs has no function for, asked of the kernel by way of Python; answers come in any order. */
