@@ -15,8 +15,10 @@ import { root } from './steps.mjs'
 const HELP = `Usage: node tools/devices.mjs [--only NAME[,NAME...]] [--log FOLDER] [--list]
 
 Boots the guest of tools/device-lab once for each device and runs there: the media suite, the append-file suite, a
-kill-and-recover test, and a trace that is compared with the simulator. Then wrong use, and a volume over three media.
+kill-and-recover test, and a trace that is compared with the simulator. Then wrong use, a volume over three media, and a
+database of which every level is on another medium (\`npm run test:ladder\`; what it found goes to evidence/ladder-devices.json).
 
+  --mb N            data of the ladder in MB (default 200)
   --only NAME,...   only these (see --list); docs/devices.md keeps its other lines
   --log FOLDER      where each guest's whole output goes (default: evidence/devices)
   --list            names what can be run
@@ -29,8 +31,9 @@ Exit codes: 0 everything passed; 1 something failed; 2 wrong arguments; 3 the la
 const GUEST = join(root, 'packages/media/test/devices/guest')
 const LAB = join(root, 'tools/device-lab')
 const PROGRAMS = ['suites', 'kill', 'trace', 'wrong', 'volume', 'versions']
+const LADDER = join(root, 'packages/lsm/test/devices/guest/ladder.ts')
 const HDD_THROTTLE = ',throttling.iops-total=150'
-const LIMIT_S = 2400
+const LIMIT_S = 7200
 
 const full = (device) => [`suites ${device}`, `kill ${device}`, `trace ${device}`]
 const without = (device) => [`suites ${device}`, `kill ${device}`]
@@ -60,6 +63,12 @@ const RUNS = [
   },
   { name: 'wrong', title: 'wrong use, every device', setups: 'nvme smr smr-null hdd tape zonefs', programs: ['wrong'] },
   { name: 'volume', title: 'a volume over NVMe, SMR and tape', setups: 'nvme smr zonefs tape', programs: ['volume'] },
+  {
+    name: 'ladder',
+    title: 'a database over memory, NVMe, SMR and tape',
+    setups: 'nvme smr zonefs tape',
+    programs: ['ladder'],
+  },
 ]
 
 /** What keeps the lab from running; undefined when nothing does. */
@@ -81,7 +90,11 @@ function obstacle() {
 async function bundle(folder) {
   const source = (path) => join(root, 'packages', path)
   await build({
-    entryPoints: PROGRAMS.map((name) => join(GUEST, `${name}.ts`)),
+    entryPoints: {
+      ...Object.fromEntries(PROGRAMS.map((name) => [name, join(GUEST, `${name}.ts`)])),
+      ladder: LADDER,
+      'lsm-worker': source('lsm/src/worker/index.ts'),
+    },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -89,6 +102,8 @@ async function bundle(folder) {
     format: 'esm',
     target: 'node20',
     logLevel: 'error',
+    // For packages in CommonJS.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     alias: {
       '@vivefs/media/conformance': source('media/src/conformance/index.ts'),
       '@vivefs/pfaof/conformance': source('pfaof/src/conformance/index.ts'),
@@ -108,8 +123,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 /** One boot. Resolves to its RESULT lines, in the order of the programs, and its exit code. */
-function boot(run, share, log) {
-  const command = [...run.programs, 'versions'].map((program) => `node ${program.replace(/^\w+/, '$&.mjs')}`).join('; ')
+function boot(run, share, log, mb) {
+  const programs = run.name === 'ladder' ? [`ladder ${mb}`] : run.programs
+  const command = [...programs, 'versions'].map((program) => `node ${program.replace(/^\w+/, '$&.mjs')}`).join('; ')
   const options = ['-u', run.setups, '-s', share, '-t', String(LIMIT_S), ...(run.options ?? [])]
   return new Promise((resolve, reject) => {
     const child = spawn(join(LAB, 'run-vm.sh'), [...options, command], {
@@ -153,6 +169,7 @@ const WHAT = {
   trace: 'as the simulator',
   wrong: 'refusals',
   volume: 'volume',
+  ladder: 'ladder',
 }
 const cellsText = (cells) =>
   cells.map(({ name, passed, failed }) => `${WHAT[name]} ${passed}${failed > 0 ? `, ${failed} FAILED` : ''}`).join('; ')
@@ -192,6 +209,12 @@ function writePage(rows, versions) {
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${table.join('\n')}\n\nVersions: ${version}\n\n${END}${after}`)
 }
 
+/** What the ladder found, as evidence. */
+function keepLadder(found, seconds) {
+  const kept = { ...found, day: new Date().toISOString().slice(0, 10), secondsWithBoot: Math.round(seconds) }
+  writeFileSync(join(root, 'evidence/ladder-devices.json'), `${JSON.stringify(kept, undefined, 2)}\n`)
+}
+
 async function main() {
   let values
   try {
@@ -200,6 +223,7 @@ async function main() {
         only: { type: 'string' },
         log: { type: 'string', default: join(root, 'evidence/devices') },
         list: { type: 'boolean', default: false },
+        mb: { type: 'string', default: '200' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }))
@@ -234,13 +258,14 @@ async function main() {
     await bundle(share)
     for (const run of RUNS.filter(({ name }) => wanted === undefined || wanted.includes(name))) {
       const start = performance.now()
-      const outcome = await boot(run, share, values.log)
+      const outcome = await boot(run, share, values.log, values.mb)
       versions = outcome.versions ?? versions
       const row = judge(run, outcome, (performance.now() - start) / 1000)
       rows.push(row)
       console.log(
         `${row.ok ? 'ok    ' : 'FAILED'} ${run.title}: ${cellsText(row.cells)} (${Math.round(row.seconds)} s)`,
       )
+      for (const { facts = {} } of row.cells) if (facts.ladder !== undefined) keepLadder(facts.ladder, row.seconds)
       for (const { failures } of row.cells) for (const failure of failures) console.log(`         ${failure}`)
       writePage([row], versions)
     }

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   if (!(mib >= 16)) throw new Error('Usage: node tools/bench.mjs ladder [MiB, from 16] [--html FILE] [--json FILE]')
   const directory = mkdtempSync(join(process.env.VIVEFS_BENCH_DIR ?? tmpdir(), 'lsm-ladder-'))
   const media = openMedia(directory)
-  const sizes = { bytes: mib * MIB, valueBytes: 1000, largeBytes: 32_768, largeEvery: 8, pointReads: 1000 }
+  const sizes = { bytes: mib * MIB, valueBytes: 1000, largeBytes: 32_768, largeEvery: 8, pointReads: 1000, scans: true }
   try {
     const result = await throughLadder({ media, ...sizes, say: (text) => console.log(text) })
     console.log(mapText(result.map))

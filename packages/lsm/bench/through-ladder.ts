@@ -22,8 +22,12 @@ export interface LadderRun {
   readonly largeBytes: number
   /** One value in so many is large. */
   readonly largeEvery: number
-  /** Values that are read by themselves, in the order in which they lie. */
+  /** Values that are read by themselves, in the order in which they lie; Infinity: all of them. */
   readonly pointReads: number
+  /** Reads everything in the order of keys too: large values lie in another order, so that a real tape would wind for each. */
+  readonly scans: boolean
+  /** Where the worker's code is; default beside this code. */
+  readonly worker?: URL
   readonly say: (text: string) => void
 }
 
@@ -55,7 +59,7 @@ class Ladder {
     const policy = ladder(RUNGS)
     const inTables = this.#count * valueBytes
     const options = { media, home: ['ssd'], policy, valueEncoding: 'buffer', ...sizesOf(inTables) } as const
-    this.#level = new LsmLevel<string, Buffer>('ladder', options)
+    this.#level = new LsmLevel<string, Buffer>('ladder', { ...options, worker: run.worker })
   }
 
   async through(): Promise<LadderResult> {
@@ -151,13 +155,15 @@ class Ladder {
 
   async #verify(): Promise<void> {
     const count = this.#count
+    const { scans } = this.#run
     let [i, wrong] = [0, 0]
-    for await (const [key, value] of this.#level.iterator()) {
-      if (key !== keyOf(i) || !value.equals(this.#valueOf(i))) wrong++
+    for await (const [key, value] of this.#level.iterator({ values: scans })) {
+      if (key !== keyOf(i) || (scans && !value.equals(this.#valueOf(i)))) wrong++
       i++
     }
-    this.#check(i === count && wrong === 0, `a scan reads ${i} of ${count} entries, ${wrong} of them wrong`)
-    const { pointReads } = this.#run
+    const what = scans ? 'entries' : 'keys'
+    this.#check(i === count && wrong === 0, `a scan reads ${i} of ${count} ${what}, ${wrong} of them wrong`)
+    const pointReads = Math.min(count, this.#run.pointReads)
     let lost = 0
     for (const k of await this.#asTheyLie(pointReads)) {
       if ((await this.#level.get(keyOf(k)))?.equals(this.#valueOf(k)) !== true) lost++

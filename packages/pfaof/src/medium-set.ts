@@ -146,14 +146,19 @@ export function isVolatile(medium: Medium): boolean {
   return medium.caps.durability === 'volatile'
 }
 
+/** Nothing is left of it but perhaps a part of a label: a volume erased it, and did not come to label it again. */
+function isErased({ erasable, reports }: VolumeMedium): boolean {
+  return erasable && reports.every(({ zone, state }) => zone === 0 || state === 'empty')
+}
+
 /** The media that the superblock lists, and given ones of the same volume that may have been added later. */
 export interface IdentifiedSet {
   /** In order of number; {@link completeSet} puts the added ones behind them. */
   readonly media: VolumeMedium[]
   readonly added: readonly GivenMedium[]
-  /** Volatile media without a label, which are no medium of the superblock; {@link completeSet} looks for them among the added ones. */
+  /** Volatile or erased media without a label, which are no medium of the superblock; {@link completeSet} looks for them among the added ones. */
   readonly blank: readonly { readonly name: string; readonly medium: Medium; readonly probe: VolumeMedium }[]
-  /** Names of volatile media of the volume that have forgotten all: the files that lay there are lost. */
+  /** Names of media of the volume without a label: volatile ones that have forgotten all, whose files are lost, and erased ones. */
   readonly forgotten: Set<string>
   readonly superblock: Superblock
 }
@@ -191,7 +196,7 @@ export function* identify(given: MediaByName, readOnly: boolean): Op<IdentifiedS
   if (newest === undefined)
     throw new PfaofError('PFAOF_NO_VOLUME', `no volume on ${Object.keys(given).join(', ') || 'no medium'}`)
   checkFeatures(newest, readOnly)
-  const stranger = blank.find(({ medium }) => !isVolatile(medium))
+  const stranger = blank.find(({ medium, probe }) => !isVolatile(medium) && !isErased(probe))
   if (stranger !== undefined) throw new PfaofError('PFAOF_WRONG_MEDIUM', `${stranger.name} carries no volume`)
   const media: VolumeMedium[] = []
   const added: GivenMedium[] = []

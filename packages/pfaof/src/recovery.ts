@@ -4,7 +4,7 @@ import { FileScan } from './extent-scan.ts'
 import type { FileTable } from './file-table.ts'
 import { Journal } from './journal.ts'
 import { KeyTableLog, KeyTableReplay } from './key-table.ts'
-import { completeSet, type IdentifiedSet, labelOf, putLabel, recordsOf } from './medium-set.ts'
+import { completeSet, type IdentifiedSet, isVolatile, labelOf, putLabel, recordsOf } from './medium-set.ts'
 import type { Op } from './op.ts'
 import type { Superblock } from './superblock.ts'
 import { type TableLog, ZoneTableLog } from './table-log.ts'
@@ -159,8 +159,12 @@ export function* serve(
 function dropLost(table: FileTable, media: readonly VolumeMedium[], forgotten: ReadonlySet<string>): void {
   if (forgotten.size === 0) return
   for (const file of [...table.files.values()]) {
-    const lost = file.extents.some(({ medium }) => forgotten.has(media[medium]!.name))
-    if (!lost || file.name === undefined) continue
+    const lost = file.extents.find(({ medium }) => forgotten.has(media[medium]!.name))
+    if (lost === undefined) continue
+    const { name, medium } = media[lost.medium]!
+    if (!isVolatile(medium))
+      throw new PfaofError('PFAOF_WRONG_MEDIUM', `${name} was erased, and ${file.name ?? `file ${file.id}`} lay there`)
+    if (file.name === undefined) continue
     const fault = table.apply({ tag: 'delete', id: file.id })
     if (fault !== undefined) throw new PfaofError('PFAOF_CORRUPTION', fault)
   }
@@ -185,7 +189,10 @@ function* sealUnsealed(table: FileTable, media: readonly VolumeMedium[]): Op<voi
   }
 }
 
-/** Zones that the last writer left open are finished where open zones are limited: nothing is appended to them again (I6). */
+/**
+ * Zones that the last writer left open are finished where open zones are limited: nothing is appended to them again (I6). That of a stream's label too:
+ * nothing can be written behind it before.
+ */
 export function* endOldZones(core: VolumeCore, medium: VolumeMedium): Op<void> {
   const { openZonesMax, activeZonesMax, append } = medium.medium.caps
   if (openZonesMax === 0 && activeZonesMax === 0 && append !== 'stream') return
@@ -194,6 +201,6 @@ export function* endOldZones(core: VolumeCore, medium: VolumeMedium): Op<void> {
     if (state !== 'open' && state !== 'closed') continue
     if (allocator.isUsed(zone)) {
       if (pointer !== 'unknown') yield* medium.finish(zone)
-    } else if (!medium.ownZones.has(zone)) yield* medium.finish(zone)
+    } else if (append === 'stream' || !medium.ownZones.has(zone)) yield* medium.finish(zone)
   }
 }

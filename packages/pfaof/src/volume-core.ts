@@ -24,7 +24,7 @@ export class VolumeCore {
   readonly cache: SegmentCache
   readonly pool: ZonePool
   readonly files: Map<number, VolumeFile> = new Map()
-  /** One medium is added at a time. */
+  /** One medium is added, or erased, at a time. */
   readonly adding: Turn = new Turn()
   table: FileTable
   /** Absent in a volume opened read only. */

@@ -5,6 +5,7 @@ import { addMedium } from './add-medium.ts'
 import type { AppendFile } from './append-file.ts'
 import { LIFETIMES } from './edit.ts'
 import { EpochClaim } from './epoch.ts'
+import { eraseMedium } from './erase-medium.ts'
 import { isPfaofError, PfaofError } from './error.ts'
 import { FileTable } from './file-table.ts'
 import { Follower } from './follower.ts'
@@ -251,6 +252,14 @@ export class Volume {
   /** Empties zones of which little is alive, by copying that. Returns the zones that became free. */
   reclaim(medium: string, o: ReclaimOptions = {}): Promise<number> {
     return runAsync(reclaimZones(this.#core, this.#mediumNumber(medium), o))
+  }
+
+  /**
+   * Gives all space of a medium back, where it returns only as a whole (tape). PFAOF_BUSY: something on it is still in use, by a snapshot or a reader
+   * too; PFAOF_ARGUMENT: it gives its space back zone by zone. A crash leaves it as it was, or empty.
+   */
+  erase(medium: string): Promise<void> {
+    return runAsync(eraseMedium(this.#core, this.#mediumNumber(medium)))
   }
 
   /** Holds all files as they are now, under a name. Durable when it returns. PFAOF_EXISTS. */

@@ -57,8 +57,10 @@ export class ZoneAllocator {
     this.#usable = 0
     for (const { zone, state, capacityBytes, pointer } of this.#medium.reports) {
       if (own.has(zone) || state === 'offline' || capacityBytes === 0) continue
-      if (state === 'full' && pointer !== 'unknown') this.#ends.set(zone, pointer)
-      if (this.#references.has(zone)) this.#usable++
+      if (this.#references.has(zone)) {
+        this.#usable++
+        if (state === 'full' && pointer !== 'unknown') this.#ends.set(zone, pointer)
+      }
       else if (state === 'read-only') continue
       else {
         this.#usable++
@@ -66,6 +68,24 @@ export class ZoneAllocator {
         else if (this.#medium.keyed) this.#quarantine.push(zone)
         else if (this.#resettable) this.#dead.set(zone, 0)
       }
+    }
+  }
+
+  /** Empties all zones at once, where none is in use; `relabel` writes what has to be there. PFAOF_BUSY. */
+  *erase(relabel: () => Op<void>): Op<void> {
+    yield* this.#turn.take()
+    try {
+      if (this.#references.size > 0 || this.#writers.size > 0) {
+        const what = `${this.#references.size} zones of ${this.#medium.name} are in use`
+        throw new PfaofError('PFAOF_BUSY', `${what}: move what lies there elsewhere first`)
+      }
+      yield* this.#medium.erase()
+      yield* relabel()
+      yield* this.#medium.report()
+      this.#empty.clear()
+      this.load(this.#epoch, this.#medium.ownZones)
+    } finally {
+      this.#turn.release()
     }
   }
 

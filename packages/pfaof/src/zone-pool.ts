@@ -138,15 +138,15 @@ export class ZonePool {
     }
   }
 
-  /** Ends the zones of a medium that has no other way to make them durable. */
-  *settle(number: number): Op<void> {
+  /** Ends the zones of a medium that has no other way to make them durable; `all`: those without a byte too. */
+  *settle(number: number, all = false): Op<void> {
     if (!this.#media[number]!.endsWithZone) return
     const allocator = this.#allocators[number]!
     yield* allocator.idle()
     for (const writer of [...this.#writers(number)]) {
       yield* writer.turn.take()
       try {
-        if (writer.at > 0) yield* this.#finish(writer)
+        if (all || writer.at > 0) yield* this.#finish(writer)
       } finally {
         writer.turn.release()
       }

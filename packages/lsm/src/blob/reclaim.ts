@@ -1,4 +1,5 @@
 import type { CompactionOptions } from '../compaction/engine.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { TableMeta } from '../table-meta.ts'
 import type { Version } from '../version/version.ts'
 import type { BlobFile, BlobMap } from './next-blobs.ts'
@@ -34,7 +35,8 @@ export interface ValueSpace {
 }
 
 /**
- * Which files with values are to be emptied: computed once for every state of the tree.
+ * Which files with values are to be emptied: computed once for every state of the tree. Those on media that give no space back for it (tape) are left
+ * alone, and do not count: their garbage goes when the whole medium is emptied.
  *
  * While files take more than `spaceSoft` times what is alive in them, those with the most garbage for their size are emptied, of
  * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. On the way
@@ -45,11 +47,18 @@ export class Reclaim {
   readonly #soft: number
   readonly #hard: number
   readonly #fileBytes: number
+  readonly #storage: Pick<Storage, 'isSunk' | 'moves'>
   #of: BlobMap | undefined
+  #moves = 0
+  /** Numbers of the files that count; undefined: all. */
+  #counted: ReadonlySet<number> | undefined
+  #referred: Referred = { above: 0, below: 0 }
+  #referredIn: Version | undefined
   #space: ValueSpace = { files: 0, bytes: 0, liveValues: 0, liveBytes: 0 }
   #targets: ReadonlySet<number> = new Set()
 
-  constructor({ spaceSoft, spaceHard, blobBytes }: CompactionOptions) {
+  constructor({ spaceSoft, spaceHard, blobBytes }: CompactionOptions, storage: Pick<Storage, 'isSunk' | 'moves'>) {
+    this.#storage = storage
     this.#soft = spaceSoft
     this.#hard = spaceHard
     this.#fileBytes = blobBytes
@@ -73,7 +82,7 @@ export class Reclaim {
   pressure(version: Version, blobs: BlobMap): number {
     if (blobs.size === 0) return 0
     this.#look(blobs)
-    const { above, below } = referredOf(version)
+    const { above, below } = this.#referredOf(version)
     const { bytes, liveBytes } = this.#space
     const live = liveBytes - Math.min(above, below)
     const unit = unitBytes(live, this.#fileBytes)
@@ -81,11 +90,26 @@ export class Reclaim {
     return excess <= 0 ? 0 : excess / ((this.#hard - this.#soft) * live + unit)
   }
 
+  /** In the files that count. */
+  #referredOf(version: Version): Referred {
+    if (this.#counted === undefined) return referredOf(version)
+    if (this.#referredIn !== version) {
+      this.#referred = sumReferred(version, this.#counted)
+      this.#referredIn = version
+    }
+    return this.#referred
+  }
+
   #look(blobs: BlobMap): void {
-    if (this.#of === blobs) return
+    const { moves } = this.#storage
+    if (this.#of === blobs && this.#moves === moves) return
     this.#of = blobs
-    this.#space = spaceOf(blobs)
-    this.#targets = targetsOf(blobs, this.#space, this.#soft, this.#fileBytes * SLACK_PART)
+    this.#moves = moves
+    const files = new Map([...blobs].filter(([number, { kind }]) => !this.#storage.isSunk(kind, number)))
+    this.#counted = files.size === blobs.size ? undefined : new Set(files.keys())
+    this.#referredIn = undefined
+    this.#space = spaceOf(files)
+    this.#targets = targetsOf(files, this.#space, this.#soft, this.#fileBytes * SLACK_PART)
   }
 }
 
@@ -135,13 +159,17 @@ const referred = new WeakMap<Version, Referred>()
 export function referredOf(version: Version): Referred {
   const known = referred.get(version)
   if (known !== undefined) return known
+  const sums = sumReferred(version)
+  referred.set(version, sums)
+  return sums
+}
+
+function sumReferred(version: Version, files?: ReadonlySet<number>): Referred {
   let above = 0
   let below = 0
   for (const { level, meta } of version.tables()) {
-    if (level === 0) above += referredBytes(meta)
-    else below += referredBytes(meta)
+    if (level === 0) above += referredBytes(meta, files)
+    else below += referredBytes(meta, files)
   }
-  const sums = { above, below }
-  referred.set(version, sums)
-  return sums
+  return { above, below }
 }

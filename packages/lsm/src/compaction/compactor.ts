@@ -76,7 +76,7 @@ export class Compactor {
 
   constructor(engine: CompactionEngine) {
     this.#engine = engine
-    this.reclaim = new Reclaim(engine.options)
+    this.reclaim = new Reclaim(engine.options, engine.storage)
     this.#runner = new JobRunner(engine, this.#counters)
     engine.versions.onFree = () => this.schedule()
   }

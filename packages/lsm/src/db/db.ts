@@ -305,6 +305,16 @@ export class LsmDb {
     return await relocator.round(force)
   }
 
+  /** See `LsmLevel.emptyMedium`. LEVEL_READ_ONLY, LEVEL_ARGUMENT. */
+  async emptyMedium(name: string): Promise<RelocationReport> {
+    const { relocator } = this.writer
+    if (relocator === undefined) throw new LevelError('LEVEL_ARGUMENT', 'emptyMedium needs relocation, which is off')
+    if (this.tree.storage.media[name] === undefined)
+      throw new LevelError('LEVEL_ARGUMENT', `there is no medium ${name}`)
+    await this.flush()
+    return await relocator.empty(name)
+  }
+
   /** Nothing acknowledged is lost, even when nobody waits for it. Idempotent. The lock is released whatever happens. */
   async close(): Promise<void> {
     if (this.#closed) return

@@ -272,6 +272,16 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
     return await this.db.relocate(options.force === true)
   }
 
+  /**
+   * Moves what lies on a medium to the next choices of the policy. A tape, whose space returns only as a whole, is erased then, so that what was
+   * deleted there gives its space back. What the policy wants there comes back with later rounds of `relocate`. LEVEL_NO_SPACE: the others do
+   * not take it all; LEVEL_BUSY: a reader, or a file that does not move, needs the medium.
+   */
+  async emptyMedium(name: string): Promise<RelocationReport> {
+    if (this.status === 'opening') return this.deferAsync(() => this.emptyMedium(name))
+    return await this.db.emptyMedium(name)
+  }
+
   #key(key: K, options: EncodingOptions | undefined): Buffer {
     const host = this as unknown as EncodingHost
     host._assertValidKey(key)

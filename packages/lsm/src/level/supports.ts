@@ -19,6 +19,7 @@ export function MANIFEST(): object {
       delSync: true,
       deleteRange: true,
       dropSnapshot: true,
+      emptyMedium: true,
       flush: true,
       getPart: true,
       getPartSync: true,

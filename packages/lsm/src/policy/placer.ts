@@ -102,6 +102,14 @@ export class Placer {
     return this.#usable(asked, answer!, media)
   }
 
+  /** Where a file goes that has to leave a medium: the policy's answer to `place` without it. LEVEL_ARGUMENT, LEVEL_NO_SPACE. */
+  placeElsewhere(asked: Asked, not: string): Placement {
+    const media = this.media()
+    media.set(not, { ...media.get(not)!, state: 'offline' })
+    const answer = this.#ask(asked, 'place', () => this.policy.place({ ...asked, media }))!
+    return this.#usable(asked, answer, media)
+  }
+
   /** Where an idle file should lie; undefined: where it is. */
   relocate(asked: Asked, current: string): Placement | undefined {
     if (this.policy.relocate === undefined) return undefined
@@ -132,7 +140,7 @@ export class Placer {
     // A move is of a known size, and what was copied in vain is not always given back.
     const bytes = asked.reason === 'move' ? asked.bytesExpected : 0
     const [first, ...others] = sorted(fit, media, bytes)
-    if (first === undefined) throw this.#noMedium(asked, fit)
+    if (first === undefined) throw this.#noMedium(asked, fit, media)
     const index = this.#indexMedia(asked, answer, first, media)
     const { index: _, ...rest } = answer
     return { ...rest, media: [first, ...others], ...(index === undefined ? {} : { index }) }
@@ -207,9 +215,11 @@ export class Placer {
     return new LevelError('LEVEL_ARGUMENT', message, cause, { transient: true })
   }
 
-  #noMedium(asked: Asked, wanted: readonly string[]): LevelError {
+  #noMedium(asked: Asked, wanted: readonly string[], media: ReadonlyMap<string, MediumStatus>): LevelError {
     const status = this.#status()
     const reasons = wanted.map((name) => {
+      if (media.get(name)?.state === 'offline' && this.#offlineNow(name) === undefined && !status.get(name)!.poisoned)
+        return `${name} is to be emptied`
       if (status.get(name)!.poisoned) return `a flush of ${name} failed: open the database anew when it is back`
       return `${name} is offline (${this.#offlineNow(name) ?? 'it failed'})`
     })

@@ -61,6 +61,30 @@ export class Relocator {
     this.#timer.unref()
   }
 
+  /**
+   * Moves what lies on a medium to the next choices of the policy, and where space returns only with all of a medium (tape), erases it. Tables of
+   * level 0, logs and the manifest stay: with them on it, it is LEVEL_BUSY. Later rounds move back what the policy wants there.
+   */
+  empty(medium: string): Promise<RelocationReport> {
+    const emptied = this.#running.then(() => this.#empty(medium))
+    this.#running = emptied.catch(() => {})
+    return emptied
+  }
+
+  async #empty(medium: string): Promise<RelocationReport> {
+    const { placer } = this.#storage
+    const report = { files: 0, bytes: 0 }
+    for (const file of candidatesOf(this.#engine)) {
+      if (!this.#storage.liesOn(file.kind, file.number, medium)) continue
+      const placement = placer.placeElsewhere(file.asked, medium)
+      if (!(await this.#move(file, placement))) continue
+      report.files++
+      report.bytes += file.bytes
+    }
+    if (placer.media().get(medium)!.writeOnce) await this.#storage.erase(medium)
+    return report
+  }
+
   /** Failures are kept for the statistics. */
   async #look(): Promise<void> {
     await this.#before()

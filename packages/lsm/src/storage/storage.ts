@@ -37,6 +37,10 @@ export interface Storage {
   open(kind: FileKind, number: number, reason?: TrafficReason): Op<AppendFile>
   /** The medium that has the file, or the last part of it; undefined: there is no such file, or it is empty. */
   mediumOf(kind: FileKind, number: number): string | undefined
+  /** Grows with every file that was moved. */
+  readonly moves: number
+  /** Removing the file gives no space back (tape). */
+  isSunk(kind: FileKind, number: number): boolean
   /** Some of the file lies where loss of power takes it, though the database as a whole survives that. */
   forgets(kind: FileKind, number: number): boolean
   /** How often a table, or a file with values, is read. */

@@ -45,6 +45,7 @@ export class VolumeStorage implements Storage {
   readonly media: Readonly<Record<string, Medium>>
   readonly placer: Placer
   readonly traffic: Traffic = new Traffic()
+  moves = 0
   readonly #heat: Map<number, FileHeat> = new Map()
   readonly #now: () => number
   /** Releases what was opened for the database. */
@@ -160,6 +161,16 @@ export class VolumeStorage implements Storage {
     return { medium, position: zone * this.media[medium]!.caps.zoneBytes + start + offset - fileOffset }
   }
 
+  isSunk(kind: FileKind, number: number): boolean {
+    const medium = this.mediumOf(kind, number)
+    return medium !== undefined && this.media[medium]!.caps.reclaim === 'whole-medium'
+  }
+
+  /** Some of the file lies on the medium. */
+  liesOn(kind: FileKind, number: number, medium: string): boolean {
+    return this.stat(kind, number)?.extents.some((extent) => extent.medium === medium) === true
+  }
+
   /** All of the file lies where it can be read on the spot. */
   answersNow(kind: FileKind, number: number): boolean {
     const extents = this.stat(kind, number)?.extents ?? []
@@ -191,12 +202,24 @@ export class VolumeStorage implements Storage {
       if (isPfaofError(error, 'PFAOF_NOT_FOUND') || isPfaofError(error, 'PFAOF_BUSY')) return false
       throw levelError(error, `${fileName(kind, number)}: move to ${to}`)
     }
+    this.moves++
     for (const { medium, bytes } of before?.extents ?? []) {
       if (medium === to) continue
       this.traffic.row(medium, 'move').read += bytes
       this.traffic.row(to, 'move').written += bytes
     }
     return true
+  }
+
+  /** Gives the space of a medium back, where it returns only as a whole. LEVEL_BUSY: something on it is in use. */
+  async erase(medium: string): Promise<void> {
+    try {
+      await this.volume.erase(medium)
+    } catch (error) {
+      if (isPfaofError(error, 'PFAOF_BUSY'))
+        throw new LevelError('LEVEL_BUSY', `erasing ${medium}: ${error.message}`, error)
+      throw levelError(error, `erasing ${medium}`)
+    }
   }
 
   /** Makes what was removed so far stay so. */

@@ -199,6 +199,41 @@ test('locate tells where values lie, without reading them: the order of position
   await level.close()
 })
 
+test('space on a tape: its garbage holds up no writer, and emptying the tape gives all of it back', async () => {
+  let nowMs = 1e12
+  const on = media()
+  const level = await open(on, { now: () => nowMs, spaceSoft: 1.2, spaceHard: 1.3 })
+  const used = () => on.tape.stats().operations.append.bytes
+  const free = () => level.stats().media.find(({ name }) => name === 'tape')!.availableBytes
+  const empty = free()
+  for (let round = 0; round < 4; round++) {
+    await fill(level, 0, 100, round)
+    await level.flush()
+    nowMs += 40 * DAY_MS
+    await level.relocate({ force: true })
+    nowMs += 40 * DAY_MS
+    await level.relocate({ force: true })
+  }
+  await level.compactRange()
+  expect(level.stats().writes!.pressure).toBe('none')
+  const written = used()
+  expect(empty - free()).toBeGreaterThan(2 * 100 * VALUE_BYTES)
+  const emptied = await level.emptyMedium('tape')
+  expect(emptied.files).toBeGreaterThan(0)
+  expect(free()).toBe(empty)
+  expect(mediaOfValues(level)).not.toContain('tape')
+  await expectAll(level, 100, 3)
+  nowMs += 40 * DAY_MS
+  await level.relocate({ force: true })
+  expect(used()).toBeGreaterThan(written)
+  expect(mediaOfValues(level)).toContain('tape')
+  await level.close()
+  const again = await open(on, { now: () => nowMs })
+  await expectAll(again, 100, 3)
+  await expect(again.emptyMedium('floppy')).rejects.toMatchObject({ code: 'LEVEL_ARGUMENT' })
+  await again.close()
+})
+
 describe('a medium that cannot take values', () => {
   test('full: the next choice takes the rest, what was written is whole, and nothing is copied in vain twice', async () => {
     let nowMs = 1e12
