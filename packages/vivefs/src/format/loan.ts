@@ -88,10 +88,10 @@ export const referencesOfInodeRange = (ino: number, limit: number): KeyRange => 
   limit,
 })
 
-/** Loans from one place to another, both included. */
+/** Loans from one place to another, both included. Its end is a place: views read the history of what lies before it. */
 export const loanRange = (first: Place, last: Place): KeyRange => ({
   gte: loanKey(first),
-  lt: Buffer.concat([loanKey(last), Buffer.of(0)]),
+  lt: loanKey({ ...last, index: last.index + 1 }),
 })
 
 export const allLoansRange: KeyRange = { gte: Buffer.of(LOAN), lt: Buffer.of(LOAN + 1) }

@@ -271,3 +271,18 @@ test('one transaction clones, changes and deletes, or none of it', async () => {
   await vive.settle()
   expect((await vive.fsck()).findings).toEqual([])
 })
+
+test('a fork lets go of the one extent whose loan lies in the history', async () => {
+  await using vive = await ViveFS.open('memory://', { credentials, extentBytes: 4096 })
+  const fs = vive.fs.promises
+  await fs.writeFile('/a', pattern(4096))
+  await fs.copyFile('/a', '/b', COPYFILE_FICLONE_FORCE)
+  await vive.snapshots.create('s')
+  await fs.copyFile('/a', '/c', COPYFILE_FICLONE_FORCE)
+  const fork = await vive.fork('s', 'f')
+  await fork.fs.promises.truncate('/a', 0)
+  expect((await fork.fs.promises.readFile('/b')).equals(pattern(4096))).toBe(true)
+  // The check finishes what the fork has begun.
+  await fork.close()
+  expect((await vive.fsck()).findings).toEqual([])
+})
