@@ -22,9 +22,10 @@ if (process.argv.includes('--help')) {
 const project = mkdtempSync(join(tmpdir(), 'vivefs-examples-'))
 const wanted = process.argv.slice(2)
 
-/** The manifest of an example with packed packages instead of those of the workspace. */
+/** The manifest of an example with packed packages instead of those of the workspace, and with what it works with if it is there. */
 function rewrite(path, packed) {
   const manifest = JSON.parse(readFileSync(path, 'utf8'))
+  manifest.dependencies = { ...manifest.dependencies, ...manifest.peerDependencies }
   for (const part of ['dependencies', 'devDependencies']) {
     for (const [name, version] of Object.entries(manifest[part] ?? {})) {
       if (version.startsWith('workspace:')) manifest[part][name] = packed[name] ?? '*'

@@ -1,6 +1,6 @@
 // Tries it: steps, diffs, undo, branches, rights, audit; with just-bash as the shell of an agent where it is installed.
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { held, withFolder } from '@vivefs-examples/try'
 import { openShell } from './shell.mjs'
@@ -66,6 +66,41 @@ async function tryRightsAndAudit(workspace) {
   held('rights: nobody writes outside the project; audit: who did what')
 }
 
+async function tryQuota(workspace) {
+  const much = ({ promises: fs }) => fs.writeFile('much', Buffer.alloc(3_000_000, 1))
+  await assert.rejects(workspace.step('greedy', much), { code: 'EDQUOT' })
+  const many = async ({ promises: fs }) => {
+    for (let i = 0; i < 40; i++) await fs.writeFile(`many-${i}`, '')
+  }
+  await assert.rejects(workspace.step('greedy', many), { code: 'EDQUOT' })
+  await workspace.step('greedy', ({ promises: fs }) => fs.writeFile('some', Buffer.alloc(1_000_000, 1)))
+  const { used } = await workspace.quotaOf('greedy')
+  assert.ok(used.bytes >= 1_000_000 && used.bytes < 2_000_000 && used.inodes === 1, JSON.stringify(used))
+  held('quota: an agent that takes too much is stopped, and its step is undone')
+}
+
+async function tryApply(folder) {
+  const real = join(folder, 'real')
+  mkdirSync(join(real, 'src'), { recursive: true })
+  writeFileSync(join(real, 'src/main.js'), 'main()\n')
+  writeFileSync(join(real, 'gone.txt'), '')
+  const applied = await Workspace.open('memory://', { from: real })
+  const { before } = await applied.step('ann', async ({ promises: fs }) => {
+    await fs.rename('src', 'lib')
+    await fs.writeFile('lib/new.js', 'new')
+    await fs.rm('gone.txt')
+    await fs.symlink('lib/new.js', 'newest')
+    await fs.symlink('/etc/passwd', 'secrets')
+    await fs.symlink('../../outside', 'lib/up')
+  })
+  assert.deepEqual((await applied.apply(before, real)).sort(), ['/project/lib/up', '/project/secrets'])
+  assert.equal(readFileSync(join(real, 'lib/main.js'), 'utf8'), 'main()\n')
+  assert.equal(readFileSync(join(real, 'newest'), 'utf8'), 'new')
+  for (const name of ['src', 'gone.txt', 'secrets', 'lib/up']) assert.ok(!existsSync(join(real, name)), name)
+  await applied.close()
+  held('what was wanted is taken over into the real directory; links that lead out of it are not')
+}
+
 async function tryShell(workspace) {
   const shell = await openShell(await workspace.viewOf('ann'))
   if (shell === undefined) return console.log('- skipped: just-bash is not installed')
@@ -85,10 +120,15 @@ await withFolder(async (folder) => {
   writeFileSync(join(project, 'README.md'), 'original\n')
   writeFileSync(join(project, 'old.txt'), 'old\n')
   writeFileSync(join(project, 'src/main.js'), 'main()\n')
-  const workspace = await Workspace.open(join(folder, 'workspace.vive'), { from: project })
+  const workspace = await Workspace.open(join(folder, 'workspace.vive'), {
+    from: project,
+    quota: { bytesHard: 2_000_000, inodesHard: 20 },
+  })
   await trySteps(workspace, project)
   await tryBranches(workspace)
   await tryRightsAndAudit(workspace)
+  await tryQuota(workspace)
+  await tryApply(folder)
   await tryShell(workspace)
   assert.deepEqual((await workspace.fsck()).findings, [])
   await workspace.close()

@@ -3,6 +3,7 @@
  * down who did what.
  */
 import { importTree, ViveFS } from 'vivefs'
+import { applyChanges } from './apply.mjs'
 
 const PROJECT = '/project'
 const GROUP = 'agents'
@@ -12,15 +13,20 @@ const SHARED_DIRECTORY = 0o2770
 export class Workspace {
   #vive
   #group
+  #quota
   #steps = 0
 
-  constructor(vive, group) {
+  constructor(vive, group, quota) {
     this.#vive = vive
     this.#group = group
+    this.#quota = quota
   }
 
-  /** Opens the workspace in `where`; a new one gets a copy of the directory `from`. */
-  static async open(where, { from } = {}) {
+  /**
+   * Opens the workspace in `where`; a new one gets a copy of the directory `from`. `quota`: what each agent may hold, e.g. `{ bytesHard: 1e9,
+   * inodesHard: 100_000 }`; it is set when the agent comes for the first time.
+   */
+  static async open(where, { from, quota } = {}) {
     const vive = await ViveFS.open(where, { engine: where.includes('://') ? undefined : 'lsm', changes: true })
     const group = (await vive.groups.get(GROUP)) ?? (await vive.groups.add({ name: GROUP }))
     const root = vive.root.fs.promises
@@ -34,15 +40,19 @@ export class Workspace {
       else await importTree(vive, from, PROJECT)
       await share(root, group.gid)
     }
-    const workspace = new Workspace(vive, group)
+    const workspace = new Workspace(vive, group, quota)
     workspace.#steps = vive.snapshots.list().length
     return workspace
   }
 
   /** An account for an agent, made the first time. */
   async #account(name) {
-    const groups = [this.#group.gid]
-    return (await this.#vive.users.get(name)) ?? (await this.#vive.users.add({ name, gid: this.#group.gid, groups }))
+    const known = await this.#vive.users.get(name)
+    if (known !== undefined) return known
+    const { gid } = this.#group
+    const user = await this.#vive.users.add({ name, gid, groups: [gid] })
+    if (this.#quota !== undefined) await this.#vive.quotas.set('user', user.uid, this.#quota)
+    return user
   }
 
   /** The project with the eyes and the rights of an agent: an `fs` whose current directory is the project. `tree`: a branch. */
@@ -55,10 +65,12 @@ export class Workspace {
    * Lets an agent do something, after a snapshot. Answers what it changed; when it throws, nothing is changed.
    */
   async step(name, body) {
+    // Before the snapshot: an agent does not vanish with its first step.
+    const view = await this.viewOf(name)
     const before = `step-${String(++this.#steps).padStart(6, '0')}`
     await this.#vive.snapshots.create(before)
     try {
-      await body(await this.viewOf(name))
+      await body(view)
     } catch (error) {
       await this.undo(before)
       throw error
@@ -70,6 +82,18 @@ export class Workspace {
     const changes = []
     for await (const { kind, path } of this.#vive.snapshots.diff(step)) changes.push(`${kind} ${path}`)
     return changes.sort()
+  }
+
+  /** Takes what has changed since a step over into a real directory. Answers the paths that were left out, as links that lead out of the project. */
+  async apply(step, directory) {
+    const changes = []
+    for await (const change of this.#vive.snapshots.diff(step)) changes.push(change)
+    return await applyChanges(this.#vive.root.fs.promises, PROJECT, changes, directory)
+  }
+
+  /** What an agent holds and may hold: `{ used, limits, ... }`. */
+  async quotaOf(name) {
+    return this.#vive.quotas.get('user', (await this.#account(name)).uid)
   }
 
   /** What a file was before a step. */
