@@ -1,9 +1,11 @@
 /**
  * Programs of others that a mount has to carry. `script` runs in sh with -eu in an empty directory `$AT` of the mount; `$TMP` is an empty
- * directory elsewhere, `$FULL` is 1 for the long form. A check passes when its script ends with 0.
+ * directory elsewhere, `$FULL` is 1 for the long form. A check passes when its script ends with 0, and is left out, by its last line, when it ends
+ * with 77. `flags`: how it is mounted.
  */
 
 const NEEDS = {
+  acl: { command: 'setfacl', package: 'acl' },
   bonnie: { command: 'bonnie++', package: 'bonnie++' },
   cc: { command: 'cc', package: 'gcc libc6-dev' },
   dbench: { command: 'dbench', package: 'dbench' },
@@ -124,10 +126,11 @@ export const programs = [
   },
   {
     name: 'rsync -aHAX there and back',
-    needs: [NEEDS.rsync, NEEDS.getfattr],
+    needs: [NEEDS.rsync, NEEDS.getfattr, NEEDS.acl],
     short: true,
-    script: `${tree('$TMP/tree')}; rsync -aHX --devices --specials $TMP/tree/ $AT/tree/; rsync -aHX --devices --specials $AT/tree/ $TMP/back/
-      rsync -aHXni --checksum --delete --devices --specials $TMP/tree/ $AT/tree/ > $TMP/out; rsync -aHXni --checksum --delete --devices --specials $TMP/tree/ $TMP/back/ >> $TMP/out
+    script: `${tree('$TMP/tree')}; cd $TMP/tree; setfacl -m u:1234:rw,g:2345:r big; setfacl -m d:u:77:rx,u:77:x sub/deep; cd $TMP
+      rsync -aHAX $TMP/tree/ $AT/tree/; acls() { find . -print0 | sort -z | xargs -0 getfacl; }; [ "$(cd $TMP/tree; acls)" = "$(cd $AT/tree; acls)" ]; rsync -aHAX $AT/tree/ $TMP/back/
+      rsync -aHAXni --checksum --delete $TMP/tree/ $AT/tree/ > $TMP/out; rsync -aHAXni --checksum --delete $TMP/tree/ $TMP/back/ >> $TMP/out
       ! grep . $TMP/out`,
   },
   {
@@ -140,23 +143,46 @@ export const programs = [
       [ "$(getfattr --only-values -n user.colour un/tree/small)" = blue ]; find tree -newer tree/empty -name '1*' > /dev/null; rm -r tree copy un; [ -z "$(ls -A)" ]`,
   },
   {
-    name: 'npm install of a project',
+    name: 'npm install of a project, typescript and esbuild at work in it',
     needs: [NEEDS.npm],
     script: `mkdir -p $TMP/dep; cd $TMP/dep; printf '{"name":"dep","version":"1.0.0","main":"i.js"}' > package.json; echo 'module.exports = 42' > i.js
-      cd $AT; printf '{"private":true,"dependencies":{"dep":"file:%s","commander":"14","abstract-level":"3"}}' $TMP/dep > package.json
+      npm view commander version > $TMP/out 2>&1 || { echo 'no registry of packages can be reached'; exit 77; }
+      cd $AT; printf '{"private":true,"dependencies":{"dep":"file:%s","commander":"14","express":"5","typescript":"5","esbuild":"0.25"}}' $TMP/dep > package.json
       npm install --no-audit --no-fund --loglevel=error > $TMP/out 2>&1 || { tail -5 $TMP/out; exit 1; }
-      node -e "require('commander'); if (require('dep') !== 42) process.exit(1)"; npm ls > /dev/null`,
+      printf 'import { Command } from "commander"; const n: string = new Command("x").name(); console.log(n.toUpperCase())' > a.ts
+      npx tsc --noEmit --module nodenext --skipLibCheck --lib es2022,dom a.ts; npx esbuild a.ts --bundle --platform=node --outfile=a.js --log-level=error
+      [ "$(node a.js)" = X ]; node -e "require('express'); if (require('dep') !== 42) process.exit(1)"; npm ls > /dev/null; rm -r node_modules; npm ci --no-audit --no-fund --loglevel=error > $TMP/out 2>&1; npm ls > /dev/null`,
   },
   {
-    name: 'PostgreSQL: pgbench, crash of the server, amcheck',
+    name: 'PostgreSQL: pgbench, killed under load, amcheck',
     needs: [NEEDS.postgres],
     script: `bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1); chown postgres $AT $TMP; chmod 755 $TMP; as() { setpriv --reuid postgres --regid postgres --init-groups "$@"; }
-      cd $AT; as $bin/initdb -D $AT/data -A trust > $TMP/out
-      start() { as $bin/pg_ctl -w -t 90 -D $AT/data -o "-k $TMP -c listen_addresses= -c port=54329 -c shared_buffers=16MB" -l $AT/log start > $TMP/out; }
-      start; as $bin/createdb -h $TMP -p 54329 b; as $bin/pgbench -h $TMP -p 54329 -i -s 2 b > $TMP/out 2>&1
-      as $bin/pgbench -h $TMP -p 54329 -c 4 -t 100 b > $TMP/out 2>&1; as $bin/pg_ctl -D $AT/data -m immediate stop > $TMP/out; start
-      [ "$(as $bin/psql -h $TMP -p 54329 -Atc 'select count(*) from pgbench_history' b)" = 400 ]
-      as $bin/psql -h $TMP -p 54329 -Atc 'create extension amcheck; select count(bt_index_check(oid, true)) from pg_class where relkind = chr(105) and relam = 403' b > $TMP/out
-      as $bin/pg_ctl -w -D $AT/data stop > $TMP/out`,
+      cd $AT; as $bin/initdb -D $AT/data -A trust --data-checksums > $TMP/out; at="-h $TMP -p 54329"
+      start() { as $bin/pg_ctl -w -t 90 -D $AT/data -o "-k $TMP -c listen_addresses= -c port=54329 -c shared_buffers=16MB" -l $AT/log start > $TMP/out || { tail -4 $AT/log; exit 1; }; }
+      trap 'as $bin/pg_ctl -D $AT/data -m immediate stop > $TMP/out 2>&1 || :' EXIT
+      count() { as $bin/psql $at -Atc 'select count(*) from pgbench_history' b; }
+      start; as $bin/createdb $at b; as $bin/pgbench $at -i -s 2 b > $TMP/out 2>&1; as $bin/pgbench $at -c 4 -t 50 b > $TMP/out 2>&1; [ "$(count)" = 200 ]
+      [ "$FULL" = 1 ] && rounds=5 || rounds=1; least=200
+      while [ $rounds -gt 0 ]; do rounds=$((rounds-1))
+        # Whoever was told of a commit finds it again: clients write one line for each.
+        (cd $TMP; as $bin/pgbench -n $at -c 2 -T 60 --log --log-prefix=$TMP/tx b > $TMP/bench 2>&1 || :) & sleep 3
+        master=$(head -1 $AT/data/postmaster.pid); kill -9 $master $(pgrep -P $master); wait; rm -f $AT/data/postmaster.pid $TMP/.s.PGSQL*; told=$(cat $TMP/tx.* | wc -l); rm $TMP/tx.*
+        start; now=$(count); [ $now -ge $((least + told)) ] || { echo "$now transactions of $((least + told))"; exit 1; }; least=$now
+      done
+      as $bin/pg_amcheck $at --install-missing --heapallindexed --parent-check b > $TMP/out 2>&1 || { tail -3 $TMP/out; exit 1; }
+      as $bin/pg_ctl -w -D $AT/data stop > $TMP/out; as $bin/pg_checksums -D $AT/data --check > $TMP/out`,
+  },
+  {
+    name: 'writeback: mapped memory, SQLite, fio, two programs on one file',
+    needs: [NEEDS.fio, NEEDS.sqlite],
+    short: true,
+    flags: ['--writeback'],
+    script: `cd $AT; [ "$FULL" = 1 ] && size=64m || size=8m
+      fio --name=mapped --rw=randrw --bs=4k --size=$size --ioengine=mmap --verify=crc32c --verify_fatal=1 --minimal > $TMP/out
+      fio --name=small --rw=randwrite --bs=700 --size=1m --verify=crc32c --verify_fatal=1 --end_fsync=1 --minimal > $TMP/out
+      sqlite3 -cmd 'pragma mmap_size=100000000' m.db 'pragma journal_mode=wal; create table t(a, b); with recursive n(i) as (select 1 union all select i+1 from n where i<5000) insert into t select i, hex(randomblob(50)) from n; select count(*) from t; pragma integrity_check' > $TMP/out
+      [ "$(tail -2 $TMP/out)" = "$(printf '5000\nok')" ]
+      for w in a b c; do (i=0; while [ $i -lt 200 ]; do echo $w$i >> lines; i=$((i+1)); done) & done; wait; [ "$(sort -u lines | wc -l)" = 600 ]
+      touch -d '2001-02-03 04:05:06' old; [ "$(stat -c %Y old)" = "$(date -d '2001-02-03 04:05:06' +%s)" ]`,
   },
 ]
