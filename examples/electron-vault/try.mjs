@@ -1,10 +1,48 @@
-// Tries what the vault does, as its windows would ask for it. The windows themselves need electron.
+// Tries what the vault does, as its windows would ask for it, and the main process with a stand-in for Electron. The windows themselves need it.
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { held, withFolder } from '@vivefs-examples/try'
+import { fileURLToPath } from 'node:url'
+import { held, run, withFolder } from '@vivefs-examples/try'
 import { answer, Vault } from './vault.mjs'
 
+/** The main process as it is, asked over IPC: `[number of the window, channel, ...]`. */
+async function tryMain(folder) {
+  const here = fileURLToPath(new URL('.', import.meta.url))
+  const source = join(folder, 'dropped.txt')
+  writeFileSync(source, 'dropped')
+  const questions = [
+    [0, 'vault', 'take', { sources: [source], path: '/' }],
+    [0, 'vault', 'takeSnapshot', { name: 'noon' }],
+    [0, 'vault:window', 'noon'],
+    [0, 'vault', 'remove', { path: '/dropped.txt' }],
+    [0, 'vault', 'list', { path: '/' }],
+    [1, 'vault', 'list', { path: '/' }],
+    [1, 'vault', 'remove', { path: '/dropped.txt' }],
+  ]
+  const env = { ...process.env, QUESTIONS: JSON.stringify(questions), USER_DATA: folder }
+  const printed = await run(process.execPath, ['--import', './stand-in.mjs', 'main.mjs'], { cwd: here, env })
+  const { answers, windows } = JSON.parse(printed)
+  assert.deepEqual(answers[4].value, [])
+  assert.deepEqual(
+    answers[5].value.map(({ name }) => name),
+    ['dropped.txt'],
+  )
+  assert.equal(answers[6].error.code, 'EPERM')
+  for (const { sandbox, contextIsolation } of windows) assert.ok(sandbox && contextIsolation)
+  assert.deepEqual(
+    windows.map(({ query }) => query),
+    [{}, { snapshot: 'noon' }],
+  )
+  // It had closed the vault before it ended.
+  const vault = await Vault.open(join(folder, 'vault.vive'))
+  await vault.close()
+  held(
+    'the main process: a second window gets the snapshot and no way to change it; the vault is closed before quitting',
+  )
+}
+
+await withFolder(tryMain)
 await withFolder(async (folder) => {
   const source = join(folder, 'photos')
   mkdirSync(join(source, 'summer'), { recursive: true })
@@ -48,6 +86,9 @@ await withFolder(async (folder) => {
 
   await ask('give', { path: '/photos', to: join(folder, 'out') })
   assert.equal(readFileSync(join(folder, 'out/summer/note.txt'), 'utf8'), 'by the sea\n')
+  await ask('give', { path: '/photos/summer/note.txt', to: join(folder, 'note.txt') })
+  assert.equal(readFileSync(join(folder, 'note.txt'), 'utf8'), 'by the sea\n')
+  assert.equal(await refusal('give', { path: '/photos/list.txt', to: join(folder, 'note.txt') }), 'EEXIST')
   await vault.close()
   vault = await Vault.open(directory)
   assert.equal((await ask('snapshots'))[0].name, 'before')

@@ -1,5 +1,8 @@
 /** What the vault does, without a window: the main process owns the volume, windows ask it. */
+import { createReadStream, createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { exportTree, importTree, ViveFS } from 'vivefs'
 
 const PREVIEW_BYTES = 64 * 1024
@@ -60,16 +63,25 @@ export class Vault {
     const taken = []
     for (const source of sources) {
       const to = posix.join(PATH(path), basename(TEXT(source, 'source')))
-      await importTree(this.#vive, source, to, { onProgress })
+      const stats = await stat(source)
+      if (stats.isDirectory()) await importTree(this.#vive, source, to, { onProgress })
+      else {
+        const { size, mode } = stats
+        await pipeline(createReadStream(source), this.#vive.fs.createWriteStream(to, { mode }))
+        onProgress?.({ loaded: size, total: size })
+      }
       taken.push(to)
     }
     await this.#vive.sync()
     return taken
   }
 
-  /** Writes a copy out to a directory of the machine. */
-  async give({ path, to }) {
-    await exportTree(this.#vive, PATH(path), TEXT(to, 'to'))
+  /** Copies a file or a directory out to the machine, to a place where nothing is yet. */
+  async give({ path, to }, onProgress) {
+    const target = TEXT(to, 'to')
+    const stats = await this.#vive.fs.promises.stat(PATH(path))
+    if (stats.isDirectory()) await exportTree(this.#vive, PATH(path), target, { onProgress })
+    else await pipeline(this.#vive.fs.createReadStream(PATH(path)), createWriteStream(target, { flags: 'wx' }))
   }
 
   async remove({ path }) {
