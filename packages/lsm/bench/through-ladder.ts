@@ -123,9 +123,10 @@ class Ladder {
   async #fillLevels(): Promise<void> {
     const level = this.#level
     const count = this.#count
+    const batches = Math.min(40, Math.ceil(count / 4000))
     for (let round = 0; round < 40 && String(levelsOf(level.map())) !== String(LEVELS); round++) {
-      for (let i = 0; i < 40; i++) {
-        const first = Math.floor(((round * 40 + i) * count) / 1600)
+      for (let i = 0; i < batches; i++) {
+        const first = Math.floor(((round * batches + i) * count) / (40 * batches))
         await level.batch(Array.from({ length: BATCH }, (_, n) => this.#put(Math.min(count - 1, first + n))))
       }
       await level.flush()
@@ -200,7 +201,7 @@ function levelsOf({ files }: MediaMap): number[] {
 
 /** Sizes with which the tree has three levels below level 0, each of several tables. */
 function sizesOf(bytes: number) {
-  const baseBytes = Math.max(MIB, Math.floor(bytes / 32))
+  const baseBytes = Math.max(MIB / 8, Math.floor(bytes / 32))
   const tableBytes = Math.ceil(baseBytes / 32)
   const memtableBytes = Math.min(8 * MIB, Math.ceil(baseBytes / 4))
   return { baseBytes, tableBytes, tableBytesMax: 4 * tableBytes, memtableBytes, logBytes: Math.max(MIB, memtableBytes) }

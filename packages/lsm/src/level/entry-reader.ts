@@ -1,10 +1,11 @@
 import type { BlobFiles } from '../blob/blob-files.ts'
+import type { BlobPointer } from '../blob/blob-pointer.ts'
 import type { Bytes } from '../bytes.ts'
 import { boundsOf, type RangeOptions } from '../db/bounds.ts'
 import type { LsmDb } from '../db/db.ts'
 import type { Scan } from '../db/scan.ts'
 import { GIVEN } from '../lookup.ts'
-import type { Op } from '../op.ts'
+import { type Op, runAsync, runSync, wait } from '../op.ts'
 import { sequenceOf } from './snapshot.ts'
 import { type Take, takeAs } from './take.ts'
 
@@ -24,6 +25,12 @@ export interface EncodedRangeOptions extends RangeOptions {
 }
 
 export type Entry = [key: string | Buffer | undefined, value: string | Buffer | undefined]
+
+/** An entry whose value has to be waited for. */
+interface Apart {
+  readonly entry: Entry
+  readonly pointer: BlobPointer
+}
 
 /** Entries of one slice: then the event loop gets its turn. */
 const SLICE_ENTRIES = 4096
@@ -66,6 +73,7 @@ export class EntryReader {
   *some(size: number): Op<Entry[]> {
     const scan = this.#scan
     const entries: Entry[] = []
+    const apart: Apart[] = []
     const most = Math.min(size, SLICE_ENTRIES)
     let bytes = 0
     while (entries.length < most && bytes < SLICE_BYTES) {
@@ -74,11 +82,27 @@ export class EntryReader {
       if (!cursor.valid) break
       bytes += cursor.valueEnd - cursor.valueStart
       if (cursor.elsewhere && this.#takeValue !== undefined) {
-        bytes += scan.pointer!.length
-        entries.push(yield* this.#entryElsewhere())
+        const pointer = scan.pointer!
+        bytes += pointer.length
+        const value = this.#blobs.readNow(pointer)
+        const entry = this.#entryWith(value)
+        if (value === undefined) apart.push({ entry, pointer })
+        entries.push(entry)
       } else entries.push(this.#entry())
     }
+    if (apart.length > 0) yield* this.#fetch(apart)
     return entries
+  }
+
+  /** Values that have to be waited for: all of a slice together and in the order in which they lie, so that a medium with heads goes over them once. */
+  *#fetch(apart: Apart[]): Op<void> {
+    apart.sort((a, b) => a.pointer.file - b.pointer.file || a.pointer.offset - b.pointer.offset)
+    const read = ({ pointer }: Apart) => this.#blobs.read(pointer)
+    const values = yield* wait(
+      () => Promise.all(apart.map((one) => runAsync(read(one)))),
+      () => apart.map((one) => runSync(read(one))),
+    )
+    for (const [i, { entry }] of apart.entries()) entry[1] = this.#takeValue!(values[i]!, 0, values[i]!.length, GIVEN)
   }
 
   close(): void {
@@ -88,10 +112,14 @@ export class EntryReader {
   /** The entry under the cursor, whose value lies apart from its key. */
   *#entryElsewhere(): Op<Entry> {
     const pointer = this.#scan.pointer!
-    const value = this.#blobs.readNow(pointer) ?? (yield* this.#blobs.read(pointer))
+    return this.#entryWith(this.#blobs.readNow(pointer) ?? (yield* this.#blobs.read(pointer)))
+  }
+
+  /** The key under the cursor with a value from elsewhere; undefined: it is not there yet. */
+  #entryWith(value: Buffer | undefined): Entry {
     const { keyBytes, keyStart, keyEnd } = this.#scan.cursor
     const key = this.#takeKey?.(keyBytes, keyStart, keyEnd, undefined)
-    return [key, this.#takeValue?.(value, 0, value.length, GIVEN)]
+    return [key, value === undefined ? undefined : this.#takeValue?.(value, 0, value.length, GIVEN)]
   }
 
   #entry(): Entry {

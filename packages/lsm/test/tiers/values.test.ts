@@ -194,6 +194,9 @@ test('locate tells where values lie, without reading them: the order of position
     return seeks() - before
   }
   expect(await pass(shuffled)).toBeLessThan((await pass(Array.from({ length: 80 }, (_, i) => i))) / 4)
+  const before = seeks()
+  expect(await level.values().all()).toEqual(shuffled.map((_, i) => value(i)).concat('value'))
+  expect(seeks() - before).toBeLessThan(20) // a scan in the order of keys winds once for every slice of it
   await level.del(key(3))
   expect(await level.locate(key(3))).toBeUndefined()
   await level.close()
