@@ -91,15 +91,19 @@ export function mediaStatus(core: VolumeCore): ReadonlyMap<string, MediumStatus>
     const allocator = core.allocators[medium.number]!
     const { zoneCapacityBytes } = medium.medium.caps
     let liveBytes = 0
-    for (const zone of liveBytesOf(core, medium.number).values()) liveBytes += zone.liveBytes
+    const used = liveBytesOf(core, medium.number)
+    for (const zone of used.values()) liveBytes += zone.liveBytes
     let takenBytes = 0
     for (const zone of allocator.usedZones()) takenBytes += allocator.takenBytes(zone)
-    const usableFree = Math.max(0, allocator.freeZones - allocator.reserveZones)
+    // A reader manages no zones, but it sees which ones files use.
+    const zones = core.readOnly ? medium.medium.caps.zoneCount : allocator.usableZones
+    const freeZones = core.readOnly ? zones - used.size : allocator.freeZones
+    const usableFree = Math.max(0, freeZones - allocator.reserveZones)
     status.set(medium.name, {
       id: medium.medium.id,
       home: medium.home,
-      zones: allocator.usableZones,
-      freeZones: allocator.freeZones,
+      zones,
+      freeZones,
       zoneCapacityBytes,
       liveBytes,
       deadBytes: Math.max(0, takenBytes - liveBytes),
