@@ -4,7 +4,7 @@
  */
 import { FilesystemError } from '../errors.ts'
 import type { FeedSlot } from '../feed/feed.ts'
-import { decodeInode, encodeInode, type Inode, InodeFlag, type Timespec } from '../format/inode.ts'
+import { copyInode, decodeInode, encodeInode, type Inode, InodeFlag, type Timespec } from '../format/inode.ts'
 import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
@@ -97,7 +97,8 @@ export class Call {
     this.#edits ??= new Map()
     let copy = this.#edits.get(inode.ino)
     if (copy === undefined) {
-      copy = { ...inode, change: inode.change + 1 }
+      copy = copyInode(inode)
+      copy.change++
       this.#edits.set(inode.ino, copy)
       if (this.core.quotas.isOn) {
         this.#owned ??= new Map()

@@ -3,7 +3,7 @@
  * change of the inode, when many wait, or within a second; a kill may lose them, as POSIX allows ("lazytime").
  */
 
-import type { Inode, Timespec } from '../format/inode.ts'
+import { copyInode, type Inode, type Timespec } from '../format/inode.ts'
 import { runAsync } from '../op.ts'
 import type { Core } from './core.ts'
 import { superuser } from './mode.ts'
@@ -41,7 +41,10 @@ export class LazyTimes {
   apply(inode: Inode): Inode {
     if (this.#pending.size === 0) return inode
     const atime = this.#pending.get(inode.ino)
-    return atime === undefined ? inode : { ...inode, atime }
+    if (atime === undefined) return inode
+    const copy = copyInode(inode)
+    copy.atime = atime
+    return copy
   }
 
   /** The inode's row was written, with its access time in it. */

@@ -142,6 +142,44 @@ export function freshInode(
   }
 }
 
+/**
+ * A copy to change. Field by field, in the order in which they are made above and decoded below: so all inodes have one shape for the
+ * engine of JavaScript, and a copy costs a tenth of what a spread costs.
+ */
+export const copyInode = (inode: Inode): Inode => ({
+  ino: inode.ino,
+  mode: inode.mode,
+  uid: inode.uid,
+  gid: inode.gid,
+  nlink: inode.nlink,
+  size: inode.size,
+  allocatedBytes: inode.allocatedBytes,
+  rdevMajor: inode.rdevMajor,
+  rdevMinor: inode.rdevMinor,
+  atime: inode.atime,
+  mtime: inode.mtime,
+  ctime: inode.ctime,
+  birthtime: inode.birthtime,
+  generation: inode.generation,
+  change: inode.change,
+  parent: inode.parent,
+  projectId: inode.projectId,
+  flags: inode.flags,
+  birth: inode.birth,
+  extentBytes: inode.extentBytes,
+  nextEpoch: inode.nextEpoch,
+  exclusiveVerifier: inode.exclusiveVerifier,
+  keyId: inode.keyId,
+  baseIno: inode.baseIno,
+  baseEpoch: inode.baseEpoch,
+  entries: inode.entries,
+  xattrs: inode.xattrs,
+  epochs: inode.epochs,
+  tails: inode.tails,
+  target: inode.target,
+  acl: inode.acl,
+})
+
 const FIXED_BYTES = 164
 const EPOCH_BYTES = 10
 const TAIL_BYTES = 12
