@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type Area, directory, file, hardLink, node, refuses, symlink } from '../area.ts'
 import type { Case } from '../case.ts'
 import type { NodeKind } from '../extras.ts'
-import type { Person } from '../people.ts'
+import { type Person, people } from '../people.ts'
 import { classes, isGranted } from './permissions.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
@@ -201,6 +201,37 @@ const rights: readonly Case[] = [
         await refuses('EPERM', area.extras(who).setxattr(path, 'security.label', bytes('y')), who)
         await refuses('EPERM', area.extras(who).removexattr(path, 'security.label'), who)
       }
+    },
+  },
+  {
+    name: 'the capabilities of a file are read by everybody, and go when it is written to or changes hands',
+    needs: ['xattr', 'identities'],
+    async run(area) {
+      await area.plant({ file: file('content', { owner: 'alice', mode: 0o666 }) })
+      const path = area.path('file')
+      const name = 'security.capability'
+      // Version 2, effective; CAP_NET_BIND_SERVICE permitted.
+      const capabilities = Buffer.from('0100000200040000000000000000000000000000', 'hex')
+      const { setxattr, getxattr } = area.extras()
+      const changes = [
+        () => area.as('bob').appendFile(path, 'x'),
+        () => area.as('bob').truncate(path, 3),
+        () => area.promises.chown(path, people.bob.uid, people.bob.gid),
+      ]
+      for (const change of changes) {
+        await setxattr(path, name, capabilities)
+        await area.promises.utimes(path, 1, 1)
+        assert.deepEqual(await area.extras('bob').getxattr(path, name), capabilities)
+        await change()
+        await refuses('ENODATA', getxattr(path, name), String(change))
+      }
+      await refuses('EINVAL', setxattr(path, name, bytes('nonsense')))
+      await setxattr(path, name, capabilities)
+      for (const who of ['alice', 'bob'] as const) {
+        await refuses('EPERM', area.extras(who).setxattr(path, name, capabilities), who)
+        await refuses('EPERM', area.extras(who).removexattr(path, name), who)
+      }
+      assert.deepEqual(await getxattr(path, name), capabilities)
     },
   },
   {
