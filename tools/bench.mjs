@@ -11,6 +11,7 @@ const benches = {
   face: 'vivefs',
   fs: 'vivefs',
   snapshots: 'vivefs',
+  reflinks: 'vivefs',
   memtable: 'lsm',
   table: 'lsm',
   compaction: 'lsm',

@@ -15,6 +15,8 @@ export interface RangeOptions extends Encodings {
   gt?: Bytes
   lt?: Bytes
   reverse?: boolean
+  /** False: values are not fetched; what the iterator says of them has no meaning. */
+  values?: boolean
 }
 
 /** A row on its way into the database; `value` is undefined in a tombstone. It is itself an operation of `db.batch`. */

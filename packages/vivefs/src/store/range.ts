@@ -11,7 +11,7 @@ import { type Op, pending, runAsync, runSync } from '../op.ts'
 import type { Database, DatabaseIterator, Encodings, RangeOptions, SyncDatabaseIterator } from './database.ts'
 import { keyText } from './key.ts'
 import type { OverRow } from './key-index.ts'
-import type { KeyRange, Row } from './store.ts'
+import type { Bytes, KeyRange, Row } from './store.ts'
 
 /** Rows fetched at once: enough for a directory page, few enough that 64 KiB extents do not flood the memory. */
 const pageRowsMax = 256
@@ -32,6 +32,8 @@ export function textRange(range: KeyRange): TextRange {
   }
 }
 
+const NO_VALUE: Bytes = Buffer.alloc(0)
+
 /** The rows of a range and how far they reach. */
 export interface RangeResult {
   readonly rows: Row[]
@@ -47,7 +49,7 @@ export function mergeRange(
   over: readonly OverRow[],
 ): Promise<RangeResult> {
   const iterator = database.iterator(toOptions(encodings, range))
-  return runAsync(merge(iterator, over, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true))
+  return runAsync(merge(iterator, over, range))
 }
 
 /** The same on the spot, where the database has `iteratorSync`. */
@@ -58,11 +60,12 @@ export function mergeRangeSync(
   over: readonly OverRow[],
 ): RangeResult {
   const iterator = database.iteratorSync!(toOptions(encodings, range))
-  return runSync(merge(iterator, over, range.limit ?? Number.POSITIVE_INFINITY, range.reverse === true))
+  return runSync(merge(iterator, over, range))
 }
 
-function toOptions(encodings: Encodings, { gte, gt, lt, reverse = false }: KeyRange): RangeOptions {
+function toOptions(encodings: Encodings, { gte, gt, lt, reverse = false, keysOnly }: KeyRange): RangeOptions {
   const options: RangeOptions = { ...encodings, lt, reverse }
+  if (keysOnly === true) options.values = false
   if (gt !== undefined) options.gt = gt
   else if (gte !== undefined) options.gte = gte
   return options
@@ -75,8 +78,7 @@ function* awaited<T>(value: T | Promise<T>): Op<T> {
 function* merge(
   iterator: DatabaseIterator | SyncDatabaseIterator,
   over: readonly OverRow[],
-  limit: number,
-  reverse: boolean,
+  { limit = Number.POSITIVE_INFINITY, reverse = false, keysOnly = false }: KeyRange,
 ): Op<RangeResult> {
   const rows: Row[] = []
   let next = 0
@@ -104,7 +106,7 @@ function* merge(
         if (next < over.length && over[next]![0] === text) {
           const row = over[next++]![1]
           if (row.value !== undefined) rows.push({ key: row.key, value: row.value })
-        } else rows.push({ key, value })
+        } else rows.push({ key, value: keysOnly ? NO_VALUE : value })
         if (rows.length >= limit) break read
       }
     }

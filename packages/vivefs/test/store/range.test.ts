@@ -85,3 +85,26 @@ test('a range is what a sorted map answers, whatever has landed', async () => {
     { numRuns: Number(process.env.VIVEFS_RANGES ?? 200), seed: Number(process.env.VIVEFS_SEED ?? 20_240_601) },
   )
 })
+
+test('keysOnly: the database is not asked for values', async () => {
+  const asked: (boolean | undefined)[] = []
+  const database = new SimulatedDatabase()
+  await database.open()
+  const store = new LevelStore(database, { cacheBytes: 0 })
+  await runAsync(
+    store.transact(function* (tx) {
+      apply(tx, [{ n: 1, value: 5 }])
+    }),
+  )
+  const iterator = database.iterator.bind(database)
+  database.iterator = (options) => {
+    asked.push(options.values)
+    return iterator(options)
+  }
+  const range = { gte: key(0), lt: key(9) }
+  const read = (keysOnly: boolean) =>
+    runAsync(store.transact((tx) => tx.range({ ...range, keysOnly }), { readOnly: true }))
+  expect((await read(false)).map(({ value }) => value.length)).toEqual([1])
+  expect((await read(true)).map(({ value }) => value.length)).toEqual([0])
+  expect(asked).toEqual([undefined, false])
+})
