@@ -5,7 +5,7 @@
  */
 export { FuseError, type FuseErrorCode, isFuseError } from './error.ts'
 export { isMounted, mountObstacle, unmountDirectory } from './kernel-mount.ts'
-export { type Mount, mount } from './mount.ts'
+export { type Mount, type Mountable, mount } from './mount.ts'
 export type { MountOptions } from './mount-options.ts'
 export { mountVolume, type VolumeMountOptions } from './mount-volume.ts'
 export type { SessionCounts } from './session.ts'

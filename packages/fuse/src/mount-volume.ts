@@ -8,10 +8,12 @@ import { type MountedDevice, mountDevice } from './kernel-mount.ts'
 import { handleOf, type Mount, type WorkerOption } from './mount.ts'
 import { completeOptions, type MountOptions } from './mount-options.ts'
 import type { SessionCounts } from './session.ts'
-import type { FromServer, ToServer } from './worker/messages.ts'
+import type { FromServer, ToServer, WorkerRole } from './worker/messages.ts'
 import { workerFile } from './worker-file.ts'
 
 export interface VolumeMountOptions extends Partial<Omit<MountOptions, 'mapUid' | 'mapGid'>>, WorkerOption {
+  /** The volume as it was at this snapshot; nothing can be changed. ENOENT. */
+  readonly snapshot?: string
   /** How the volume is opened, in the worker. */
   readonly volume?: Pick<OpenOptions, 'create' | 'readOnly' | 'durability' | 'atime' | 'memoryBytes'>
 }
@@ -24,11 +26,19 @@ const WATCH_MS = 25
  * Errors: those of `ViveFS.open`, and FUSE_*.
  */
 export async function mountVolume(where: string, directory: string, options: VolumeMountOptions = {}): Promise<Mount> {
-  const { worker: workerOption, volume = {}, ...given } = options
-  const whole = completeOptions(given)
+  const { worker: workerOption, volume = {}, snapshot, ...given } = options
+  const isSnapshot = snapshot !== undefined
+  const whole = completeOptions(isSnapshot ? { ...given, readOnly: true } : given)
 
   const pace = new Pace()
-  const data = { role: 'server', where, volume, options: whole, pace: pace.cells.buffer }
+  const data: WorkerRole = {
+    role: 'server',
+    where,
+    volume: isSnapshot ? { ...volume, create: false, readOnly: true } : volume,
+    ...(isSnapshot && { snapshot }),
+    options: whole,
+    pace: pace.cells.buffer as SharedArrayBuffer,
+  }
   const server = new Worker(workerFile(workerOption), { workerData: data })
   await ready(server)
   let mounted: MountedDevice

@@ -2,8 +2,7 @@
 import { closeSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { ViveFS } from 'vivefs'
-import { runAsync } from 'vivefs/fsal'
+import { type Credentials, type Fsal, runAsync } from 'vivefs/fsal'
 import { writeAnswer } from './channel/device.ts'
 import { Notifier } from './channel/notifier.ts'
 import { FuseError } from './error.ts'
@@ -29,12 +28,20 @@ export interface WorkerOption {
   readonly worker?: string | URL
 }
 
+/** What can be mounted: an open volume, a snapshot of it (`vive.snapshot(name)`), or a fork. */
+export interface Mountable {
+  readonly fsal: Fsal
+  readonly credentials: Credentials
+  /** What a volume stands on; a volume in memory is said to have the free memory. */
+  readonly engine?: string
+}
+
 /**
- * Mounts an open volume. Requests are read by a worker thread and served by the calling thread, which must not use the mount itself
+ * Mounts an open volume, a snapshot (every change is EROFS) or a fork. Requests are read by a worker thread and served by the calling thread, which must not use the mount itself
  * synchronously: it would wait for its own answer. The volume stays the caller's to close, after the mount.
  */
 export async function mount(
-  vive: ViveFS,
+  vive: Mountable,
   directory: string,
   options: Partial<MountOptions> & WorkerOption = {},
 ): Promise<Mount> {

@@ -71,6 +71,29 @@ describe.skipIf(why !== undefined)(`the command${why === undefined ? '' : ` (ski
     expect(await vivefs('cat', `${where}:/g`)).toMatchObject({ status: 0, stdout: 'late\n' })
   })
 
+  test('a snapshot: what was then, which nobody can change; one that is not there', async () => {
+    const where = await volume()
+    const directory = place()
+    const mounted = async (...flags: string[]): Promise<void> => {
+      expect(await vivefs('mount', where, directory, '--background', ...flags)).toMatchObject({ status: 0, stderr: '' })
+    }
+    await mounted()
+    await sh(`cd ${directory}; mkdir d; echo then > d/f; ln d/f g`)
+    await vivefs('umount', directory)
+    expect(await vivefs('snapshot', 'create', where, 'monday')).toMatchObject({ status: 0 })
+    await mounted()
+    await sh(`cd ${directory}; echo now > d/f; rm g; echo new > h`)
+    await vivefs('umount', directory)
+    await mounted('--snapshot', 'monday')
+    expect(await sh(`cd ${directory}; cat d/f g; stat -c %h g; ls`)).toBe('then\nthen\n2\nd\ng')
+    const refusal = await run('sh', ['-c', `cd ${directory}; echo 2 > g; rm g; mkdir y`])
+    expect(refusal.stderr.match(/Read-only file system/g)).toHaveLength(3)
+    await vivefs('umount', directory)
+    const none = await vivefs('mount', where, directory, '--snapshot', 'tuesday')
+    expect(none).toMatchObject({ status: 1, stderr: expect.stringMatching(/^vivefs: ENOENT/) })
+    expect(isMounted(directory)).toBe(false)
+  }, 90_000)
+
   test('errors carry their code; in the background too', async () => {
     const where = await volume()
     const missing = bench.path('missing')

@@ -128,6 +128,16 @@ describe.skipIf(why !== undefined)(`life of a mount${why === undefined ? '' : ` 
     await server.stop()
   })
 
+  test('a fork in the place of its volume: what is changed there stays there', async () => {
+    const directory = place()
+    const server = await bench.serve({ kind: 'calling', where: 'memory://', directory, fork: 'draft' })
+    await sh(`cd ${directory}; mkdir d; echo draft > d/f; mv d e`)
+    expect(await sh(`cat ${directory}/e/f`)).toBe('draft')
+    expect(await server.tell({ order: 'fs', method: 'readdir', args: ['/'] })).toEqual([])
+    expect(await server.tell({ order: 'fsck' })).toEqual([])
+    await server.stop()
+  })
+
   test('the kernel reads ahead as far as it is told, and asks nobody before it reads what only it can have changed', async () => {
     const directory = place()
     const options = { entrySeconds: 0, attributeSeconds: 0, readAheadBytes: 512 * 1024 }

@@ -24,7 +24,8 @@ function readAll(device: number): void {
 async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void> {
   const vive = await ViveFS.open(data.where, data.volume)
   try {
-    const root = await runAsync(vive.fsal.getattr(vive.credentials, vive.fsal.root(), undefined))
+    const { fsal } = data.snapshot === undefined ? vive : vive.snapshot(data.snapshot)
+    const root = await runAsync(fsal.getattr(vive.credentials, fsal.root(), undefined))
     const pace = new Pace(data.pace)
     const device = await new Promise<number | undefined>((resolve) => {
       port.once('message', (message: ToServer) => resolve(message.kind === 'serve' ? message.device : undefined))
@@ -32,7 +33,7 @@ async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void>
     })
     if (device === undefined) return
     const session = new Session({
-      fsal: vive.fsal,
+      fsal,
       rootIno: root.ino,
       options: data.options,
       answer: (parts) => writeAnswer(device, parts),
@@ -48,16 +49,16 @@ async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void>
     }
   } finally {
     await vive.close()
-    port.close()
   }
 }
 
 const data = workerData as WorkerRole
 if (data.role === 'reader') readAll(data.device)
 else {
-  own(data).catch((error: NodeJS.ErrnoException) => {
-    const code = error.code ?? 'FUSE_CONNECTION'
-    port.postMessage({ kind: 'failed', code, message: error.message } satisfies FromServer)
-    port.close()
-  })
+  own(data)
+    .catch((error: NodeJS.ErrnoException) => {
+      const code = error.code ?? 'FUSE_CONNECTION'
+      port.postMessage({ kind: 'failed', code, message: error.message } satisfies FromServer)
+    })
+    .finally(() => port.close())
 }

@@ -9,6 +9,8 @@ export type WorkerRole =
       readonly role: 'server'
       readonly where: string
       readonly volume: OpenOptions
+      /** Served in the place of the volume. */
+      readonly snapshot?: string
       readonly options: MountOptions
       readonly pace: SharedArrayBuffer
     }

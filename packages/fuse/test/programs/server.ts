@@ -13,6 +13,8 @@ export interface ServerRole {
   readonly directory: string
   readonly options?: Partial<Omit<MountOptions, 'mapUid' | 'mapGid'>>
   readonly volume?: OpenOptions
+  /** A fork of that name is made and mounted in the place of the volume (`calling`). */
+  readonly fork?: string
 }
 
 /** What a server can be told. `fs` calls a function of vive.fs.promises: a change made outside the mount. */
@@ -51,7 +53,8 @@ async function start() {
   }
   const vive = await ViveFS.open(where, volume)
   try {
-    return { mounted: await mount(vive, directory, options), vive }
+    const tree = role.fork === undefined ? vive : await vive.fork(undefined, role.fork)
+    return { mounted: await mount(tree, directory, options), vive }
   } catch (error) {
     await vive.close()
     throw error

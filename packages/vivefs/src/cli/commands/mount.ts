@@ -7,6 +7,7 @@ import { type FusePackage, loadFuse } from '../fuse.ts'
 interface MountFlags {
   readonly background?: boolean
   readonly readOnly?: boolean
+  readonly snapshot?: string
   readonly allowOther: boolean
   readonly ownChecks?: boolean
   readonly cacheSeconds?: number
@@ -30,10 +31,12 @@ function seconds(text: string): number {
 export function mount(cli: Cli): void {
   command(cli, 'mount <VOLUME> <DIR>', 'mount a volume on a directory (Linux); needs the package @vivefs/fuse', [
     'vivefs mount photos.vive /mnt/photos',
+    'vivefs mount photos.vive /mnt/monday --snapshot monday',
     'vivefs mount photos.vive /mnt/photos --background && ls /mnt/photos; vivefs umount /mnt/photos',
   ])
     .option('--background', 'come back when it is mounted; it stays until umount')
     .option('--read-only', 'nothing can be changed')
+    .option('--snapshot <NAME>', 'the volume as it was then; nothing can be changed')
     .option('--no-allow-other', 'only you may use it')
     .option('--own-checks', "the volume's own rules check permissions, not the kernel as well; nothing is cached")
     .option('--cache-seconds <N>', 'how long the kernel may trust names and attributes (default 1)', seconds)
@@ -73,6 +76,7 @@ type Mounted = Awaited<ReturnType<FusePackage['mountVolume']>>
 function start(fuse: FusePackage, volume: string, directory: string, flags: MountFlags): Promise<Mounted> {
   const {
     readOnly = false,
+    snapshot,
     cacheSeconds,
     ownChecks = false,
     writeback = false,
@@ -89,6 +93,7 @@ function start(fuse: FusePackage, volume: string, directory: string, flags: Moun
     ...(cacheSeconds === undefined ? {} : { entrySeconds: cacheSeconds, attributeSeconds: cacheSeconds }),
     // What df shows; the table of mounts has no room for such names.
     ...(/[\s,\\#]/.test(at) || at.length > 200 ? {} : { source: at }),
+    ...(snapshot === undefined ? {} : { snapshot }),
     volume: { create: false, readOnly },
   })
 }
@@ -105,9 +110,10 @@ async function takeAway(cli: Cli, mounted: Mounted): Promise<void> {
 }
 
 async function background(cli: Cli, volume: string, directory: string, flags: MountFlags): Promise<void> {
-  const { readOnly, allowOther, ownChecks, cacheSeconds, writeback, kernelLocks } = flags
+  const { readOnly, snapshot, allowOther, ownChecks, cacheSeconds, writeback, kernelLocks } = flags
   const given = [
     ...(readOnly === true ? ['--read-only'] : []),
+    ...(snapshot === undefined ? [] : [`--snapshot=${snapshot}`]),
     ...(allowOther ? [] : ['--no-allow-other']),
     ...(ownChecks === true ? ['--own-checks'] : []),
     ...(cacheSeconds === undefined ? [] : ['--cache-seconds', `${cacheSeconds}`]),
