@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run screenshots`: photographs what people look at into docs/images, with a headless Chromium of this machine: the media map, the benchmark
- * page, and the docs on a desktop and on a phone. Every page of the docs is opened at a phone's width: one that is wider than the screen is named.
+ * `npm run screenshots`: photographs what people look at, with a headless Chromium of this machine: the media maps and the benchmark page into docs/images,
+ * where guides show them, and the docs on a desktop and on a phone into evidence. Every page of the docs is opened at a phone's width: one that is wider than the screen is named.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -32,6 +32,7 @@ if (!existsSync(benchmark)) {
 const DESKTOP = { width: 1280, height: 800 }
 const PHONE = { width: 390, height: 844, mobile: true }
 const images = join(root, 'docs/images')
+const evidence = join(root, 'evidence')
 const folder = mkdtempSync(join(tmpdir(), 'vivefs-screenshots-'))
 
 /** Runs a program of the repository in the folder for temporary files. */
@@ -45,9 +46,8 @@ function makeMaps() {
   runHere('packages/lsm/bin/vivelsm.js', ['map', 'archive', ...media])
 }
 
-async function photograph(browser, name, path, screen) {
+async function photograph(browser, image, path, screen) {
   await browser.open(pathToFileURL(path).href, screen)
-  const image = join(images, `${name}.png`)
   writeFileSync(image, await browser.photograph())
   console.log(`${relative(root, image)}: ${Math.ceil(statSync(image).size / 1024)} KiB`)
 }
@@ -69,11 +69,11 @@ const browser = await Browser.launch(program)
 try {
   const guide = join(site, 'documents/Levels_on_the_media_you_choose.html')
   makeMaps()
-  await photograph(browser, 'archive', join(folder, 'archive.html'), { width: 860, height: 390 })
-  await photograph(browser, 'map', join(folder, 'map.html'), { width: 860, height: 640 })
-  await photograph(browser, 'benchmark', benchmark, { width: 860, height: 640 })
-  await photograph(browser, 'docs', join(site, 'index.html'), DESKTOP)
-  await photograph(browser, 'docs-phone', guide, PHONE)
+  await photograph(browser, join(images, 'archive.png'), join(folder, 'archive.html'), { width: 860, height: 390 })
+  await photograph(browser, join(images, 'map.png'), join(folder, 'map.html'), { width: 860, height: 560 })
+  await photograph(browser, join(images, 'benchmark.png'), benchmark, { width: 860, height: 640 })
+  await photograph(browser, join(evidence, 'docs.png'), join(site, 'index.html'), DESKTOP)
+  await photograph(browser, join(evidence, 'docs-phone.png'), guide, PHONE)
   wide = await widePages(browser)
 } finally {
   await browser.close()
