@@ -201,6 +201,14 @@ s = os.stat('t1'); print(s.st_atime_ns, s.st_mtime_ns)`
     expect(Math.abs(made - Date.now() / 1000)).toBeLessThan(120)
   })
 
+  test('poll: always ready, as on a disk; syncfs comes back', async () => {
+    const code = `
+import ctypes, select
+f = os.open('polled', os.O_RDWR | os.O_CREAT); p = select.poll(); p.register(f, select.POLLIN | select.POLLOUT)
+print(p.poll(1000) == [(f, select.POLLIN | select.POLLOUT)], ctypes.CDLL(None).syncfs(f))`
+    expect(await python(code)).toBe('True 0')
+  })
+
   test('df shows sensible figures', async () => {
     const [size, free] = (await sh(`df -B1 --output=size,avail ${directory} | tail -1`)).trim().split(/\s+/).map(Number)
     expect(free).toBeGreaterThan(0)
