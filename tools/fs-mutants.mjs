@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npm run fs:mutants`: how many faults put into the face do its tests catch? Takes seeded choices of small changes
+ * `npm run fs:mutants`: how many faults put into the face (`--of reflinks`: into the bookkeeping of shared extents) do its tests catch? Takes seeded choices of small changes
  * (operators, constants, conditions, texts of options) in a copy of the sources, runs the differential suite on each and
  * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--list` (prints the
  * faults without running). A fault that makes the tests hang is caught: they have five minutes, or ten times what they
@@ -14,7 +14,7 @@ import { root } from './steps.mjs'
 
 if (process.argv.includes('--help')) {
   console.log(
-    'Usage: node tools/fs-mutants.mjs [--count N] [--seed S] [--workers N] [--list]\n\nExample: npm run fs:mutants -- --count 10',
+    'Usage: node tools/fs-mutants.mjs [--of face|reflinks] [--count N] [--seed S] [--workers N] [--list]\n\nExample: npm run fs:mutants -- --count 10',
   )
   process.exit(0)
 }
@@ -25,6 +25,19 @@ const option = (name, usual) => {
 const count = option('count', 100)
 const workers = option('workers', 2)
 const seed = option('seed', Math.floor(Math.random() * 2 ** 32))
+
+/** What may be changed, and the tests that have to notice. */
+const areas = {
+  face: { include: 'packages/vivefs/test/face/**/*.test.ts', names: '' },
+  // Without the engines on disk, and without what takes minutes.
+  reflinks: {
+    include: 'packages/vivefs/test/reflink/{reflink,damage,model}.test.ts',
+    names: '^(?!.*(on lsm|on level|rollbacks and forks)).*$',
+  },
+}
+const of = process.argv.includes('--of') ? process.argv[process.argv.indexOf('--of') + 1] : 'face'
+const area = areas[of]
+if (area === undefined) throw new Error(`--of ${of}: one of ${Object.keys(areas).join(', ')}`)
 
 const source = join(root, 'packages/vivefs/src')
 // Beside the sources, so that packages are found from there.
@@ -91,7 +104,8 @@ const files = readdirSync(face, { recursive: true })
   )
 // What of the core answers it without a transaction.
 const used = ['core/at-hand.ts', 'core/lookups.ts', 'op.ts'].map((name) => join(source, name))
-const all = [...files.map((name) => join(face, name)), ...used].flatMap(faultsOf)
+const sharing = ['core/loans.ts', 'core/clone.ts', 'core/copy-range.ts'].map((name) => join(source, name))
+const all = (of === 'face' ? [...files.map((name) => join(face, name)), ...used] : sharing).flatMap(faultsOf)
 const chosen = []
 while (chosen.length < Math.min(count, all.length)) {
   const fault = all[Math.floor(random() * all.length)]
@@ -125,9 +139,11 @@ function makeCopy(number) {
   resolve: { alias: [
     { find: /^@vivefs\\/(media|pfaof|lsm)$/, replacement: ${JSON.stringify(join(root, 'packages'))} + '/$1/src/index.ts' },
     { find: /^vivefs$/, replacement: ${JSON.stringify(join(copy, 'src/index.ts'))} },
+    { find: /^(\\.\\.\\/)+src\\//, replacement: ${JSON.stringify(`${join(copy, 'src')}/`)} },
   ] },
   test: {
-    include: ['packages/vivefs/test/face/**/*.test.ts'],
+    include: [${JSON.stringify(area.include)}],
+    ${area.names === '' ? '' : `testNamePattern: ${JSON.stringify(area.names)},`}
     exclude: ['**/watch.test.ts'],
     pool: 'forks',
     isolate: false,
@@ -143,7 +159,7 @@ function makeCopy(number) {
 
 const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 // The first difference ends a test: what is caught is caught soon.
-const env = { ...process.env, VIVEFS_FIRST_DIFFERENCE: '1' }
+const env = { ...process.env, VIVEFS_FIRST_DIFFERENCE: '1', ...(of === 'face' ? {} : { VIVEFS_SEED: '7' }) }
 
 const MEMORY_MAX = 4 * 2 ** 30
 const PAGE_BYTES = 4096

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { Core } from '../core/core.ts'
 import type { VivePromises } from '../face/types.ts'
+import { viewOf } from '../snapshot/mount.ts'
 import { coreOf, type OpenOptions, ViveFS } from '../vivefs.ts'
 import type { Output } from './output.ts'
 
@@ -37,17 +38,27 @@ export function command(cli: Cli, usage: string, description: string, examples: 
     )
 }
 
-/** Opens a volume for one command and closes it whatever happens. Without options the volume must exist. */
+export interface VolumeOptions extends OpenOptions {
+  /** `core` and `fs` show the volume as it was at this snapshot. */
+  readonly snapshot?: string | undefined
+}
+
+/** The option of commands that only read. */
+export const SNAPSHOT = ['--snapshot <NAME>', 'as it was at this snapshot'] as const
+
+/** Opens a volume for one command and closes it whatever happens. Without options the volume must exist. ENOENT: no such snapshot. */
 export async function withVolume<T>(
   cli: Cli,
   volume: string,
   body: (open: OpenVolume) => Promise<T>,
-  options: OpenOptions = {},
+  { snapshot, ...options }: VolumeOptions = {},
 ): Promise<T> {
   cli.signal.throwIfAborted()
   const vive = await ViveFS.open(volume, { create: false, ...options })
   try {
-    return await body({ vive, core: coreOf(vive), fs: vive.root.fs.promises })
+    const core = coreOf(vive)
+    if (snapshot === undefined) return await body({ vive, core, fs: vive.root.fs.promises })
+    return await body({ vive, core: viewOf(core, snapshot), fs: vive.snapshot(snapshot).root.fs.promises })
   } finally {
     await vive.close()
   }

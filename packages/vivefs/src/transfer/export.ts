@@ -26,6 +26,7 @@ import type { Core } from '../core/core.ts'
 import { isDirectory, isFile, isSymlink, PERMISSIONS, typeOf } from '../core/mode.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
+import { viewOf } from '../snapshot/mount.ts'
 import { coreOf, type ViveFS } from '../vivefs.ts'
 import { codeOf } from './findings.ts'
 import { joinPath, lstatHost } from './host.ts'
@@ -83,7 +84,7 @@ class ExportTask {
   readonly #buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
 
   constructor(vive: ViveFS, root: Buffer, options: ExportOptions) {
-    this.#core = coreOf(vive)
+    this.#core = options.snapshot === undefined ? coreOf(vive) : viewOf(coreOf(vive), options.snapshot)
     this.#meter = new Meter('export', options)
     this.#root = root
     this.#owners = options.owners ?? process.geteuid?.() === 0

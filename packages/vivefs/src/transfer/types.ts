@@ -75,6 +75,8 @@ export interface ExportOptions extends TransferOptions {
   readonly owners?: boolean
   /** Merge into what is there and replace what is not a directory. Default false: the target must be new or empty. */
   readonly overwrite?: boolean
+  /** The volume as it was at this snapshot. ENOENT. */
+  readonly snapshot?: string
 }
 
 export interface VerifyOptions extends TransferOptions {

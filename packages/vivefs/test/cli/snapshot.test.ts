@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { ViveFS } from '../../src/index.ts'
@@ -29,6 +30,18 @@ it('snapshots and forks on the command line', async () => {
   expect(await jsonLines('snapshot', 'diff', volume, 'tuesday')).toContainEqual(
     expect.objectContaining({ kind: 'added', path: '/c', isDirectory: false }),
   )
+  // What reads, reads a snapshot too.
+  expect(await ok('cat', `${volume}:/a`, '--snapshot', 'monday')).toBe('one')
+  expect(await ok('ls', volume, '--snapshot', 'monday')).toBe('a\n')
+  expect(await ok('ls', volume)).toBe('a\nb\nc\n')
+  expect(await json('stat', `${volume}:/a`, '--snapshot', 'tuesday')).toMatchObject({ size: 3 })
+  expect(await ok('find', volume, '--name', 'b', '--snapshot', 'tuesday')).toBe('/b\n')
+  expect(await ok('tree', volume, '--snapshot', 'monday')).toContain('0 directories, 1 files')
+  const restored = join(temporary(), 'restored')
+  await ok('export', volume, restored, '--snapshot', 'monday')
+  expect(readdirSync(restored)).toEqual(['a'])
+  expect(readFileSync(join(restored, 'a'), 'utf8')).toBe('one')
+  expect((await vivefs('cat', `${volume}:/a`, '--snapshot', 'sunday')).err).toContain('ENOENT')
   await ok('fork', 'create', volume, 'trial', '--from', 'monday')
   expect(await jsonLines('fork', 'list', volume)).toMatchObject([{ name: 'trial', from: 'monday' }])
   expect((await vivefs('snapshot', 'delete', volume, 'monday')).err).toContain('EBUSY')

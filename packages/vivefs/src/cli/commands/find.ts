@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { printable } from '../../transfer/findings.ts'
-import { type Cli, command, withVolume } from '../context.ts'
+import { type Cli, command, SNAPSHOT, withVolume } from '../context.ts'
 import { matcher } from '../glob.ts'
 import { jsonBytes, jsonInode, letterOf, walkVolume } from '../tree-walk.ts'
 import { volumePathOf } from '../volume-path.ts'
@@ -20,7 +20,8 @@ export function find(cli: Cli): void {
     .option('--name <GLOB>', 'the last name matches: * ? [a-z] [!a-z] \\')
     .option('--type <LETTER>', 'f file, d directory, l symbolic link, p FIFO, s socket, c and b devices', typeLetter)
     .option('-0, --print0', 'end paths with NUL, bytes as they are')
-    .action(async (source: string, flags: { name?: string; type?: string; print0?: boolean }) => {
+    .option(...SNAPSHOT)
+    .action(async (source: string, flags: { name?: string; type?: string; print0?: boolean; snapshot?: string }) => {
       const { volume, path } = volumePathOf(source)
       const matches = flags.name === undefined ? () => true : matcher(flags.name)
       await withVolume(
@@ -39,7 +40,7 @@ export function find(cli: Cli): void {
               )
           }
         },
-        { readOnly: true },
+        { readOnly: true, snapshot: flags.snapshot },
       )
     })
 }

@@ -1,7 +1,7 @@
 import { isDirectory, isSymlink } from '../../core/mode.ts'
 import type { Inode } from '../../format/inode.ts'
 import { printable } from '../../transfer/findings.ts'
-import { type Cli, command, withVolume } from '../context.ts'
+import { type Cli, command, SNAPSHOT, withVolume } from '../context.ts'
 import { lastName } from '../names.ts'
 import { table } from '../output.ts'
 import { accountNames } from '../owner.ts'
@@ -11,6 +11,7 @@ import { volumePathOf } from '../volume-path.ts'
 interface ListFlags {
   l?: boolean
   all?: boolean
+  snapshot?: string
 }
 
 const sizeText = (inode: Inode): string => {
@@ -27,6 +28,7 @@ export function ls(cli: Cli): void {
   ])
     .option('-l', 'mode, links, owner, group, size (of a directory: entries), time (UTC), target')
     .option('-a, --all', 'names that start with a dot too')
+    .option(...SNAPSHOT)
     .action(async (source: string, flags: ListFlags) => {
       const { volume, path } = volumePathOf(source)
       await withVolume(
@@ -58,7 +60,7 @@ export function ls(cli: Cli): void {
           ])
           for (const line of table(rows, [false, true, false, false, true, false, false])) await cli.output.line(line)
         },
-        { readOnly: true },
+        { readOnly: true, snapshot: flags.snapshot },
       )
     })
 }
@@ -69,7 +71,8 @@ export function tree(cli: Cli): void {
     'vivefs tree photos.vive --depth 2',
   ])
     .option('-L, --depth <N>', 'go at most this deep', Number)
-    .action(async (source: string, flags: { depth?: number }) => {
+    .option(...SNAPSHOT)
+    .action(async (source: string, flags: { depth?: number; snapshot?: string }) => {
       const { volume, path } = volumePathOf(source)
       await withVolume(
         cli,
@@ -90,7 +93,7 @@ export function tree(cli: Cli): void {
           }
           if (!cli.output.json) await cli.output.line(`\n${directories} directories, ${others} files`)
         },
-        { readOnly: true },
+        { readOnly: true, snapshot: flags.snapshot },
       )
     })
 }
@@ -101,7 +104,8 @@ export function stat(cli: Cli): void {
     'vivefs stat photos.vive:/years/2026/beach.jpg',
   ])
     .option('--follow', 'of what a symbolic link leads to')
-    .action(async (source: string, flags: { follow?: boolean }) => {
+    .option(...SNAPSHOT)
+    .action(async (source: string, flags: { follow?: boolean; snapshot?: string }) => {
       const { volume, path } = volumePathOf(source)
       await withVolume(
         cli,
@@ -129,7 +133,7 @@ export function stat(cli: Cli): void {
           ]
           for (const line of table(lines, [false, false])) await cli.output.line(line)
         },
-        { readOnly: true },
+        { readOnly: true, snapshot: flags.snapshot },
       )
     })
 }

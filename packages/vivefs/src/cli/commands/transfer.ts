@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { exportTree } from '../../transfer/export.ts'
 import { importTree } from '../../transfer/import.ts'
 import { verifyTree } from '../../transfer/verify.ts'
-import { type Cli, command, withVolume } from '../context.ts'
+import { type Cli, command, SNAPSHOT, withVolume } from '../context.ts'
 import { humanCount } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
 import { showReport } from '../report.ts'
@@ -16,6 +16,7 @@ interface TransferFlags {
   quiet?: boolean
   exclude?: string[]
   mtimeTolerance?: number
+  snapshot?: string
 }
 
 const EXCLUDE = 'leave this host path out (may be given again)'
@@ -77,6 +78,7 @@ export function exportCommand(cli: Cli): void {
   ])
     .option('--overwrite', OVERWRITE)
     .option('--no-owners', 'everything belongs to you')
+    .option(...SNAPSHOT)
     .option('--follow', 'beside the writer, as the volume is now (lsm)')
     .option('--salvage', 'of a damaged volume, what can be read; what is lost is said')
     .option('-q, --quiet', 'no progress')
@@ -92,6 +94,7 @@ export function exportCommand(cli: Cli): void {
               ...options,
               overwrite: flags.overwrite === true,
               ...(flags.owners ? {} : { owners: false }),
+              ...(flags.snapshot === undefined ? {} : { snapshot: flags.snapshot }),
             }),
           )
         },
