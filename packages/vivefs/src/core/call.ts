@@ -204,7 +204,8 @@ export class Call {
         const key = inodeKey(inode.ino)
         const row = encodeInode(key, inode)
         this.tx.put(key, row)
-        this.core.decodedInodes.set(row, inode)
+        // A new one may not be met for long: what is kept without need is the garbage collector's work.
+        if (inode.change > 1) this.core.decodedInodes.set(row, inode)
       }
     }
     if (this.#inodesAdded !== 0 || this.#dataBytesAdded !== 0) {

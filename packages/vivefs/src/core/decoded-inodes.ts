@@ -6,7 +6,7 @@ import type { Inode } from '../format/inode.ts'
 import type { Bytes } from '../store/store.ts'
 
 /** Beyond it all are forgotten. */
-const INODES_MAX = 16_384
+const INODES_MAX = 4096
 
 interface Entry {
   readonly row: Bytes

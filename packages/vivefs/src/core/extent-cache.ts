@@ -27,6 +27,8 @@ export interface ExtentChange {
 }
 
 const ENTRY_OVERHEAD_BYTES = 200
+/** What the row cache of a store takes (store/row-cache.ts). */
+const SMALL_BYTES_MAX = 4096
 /** An entry of many pieces is read anew rather than cut further. */
 const PIECES_MAX = 64
 /** Draws that meet entries in use before one of them goes all the same. */
@@ -90,14 +92,20 @@ export class ExtentCache {
     while (this.#bytes > this.#bytesMax) this.#remove(this.#draw())
   }
 
-  /** Its rows were written; an extent that is not here is taken in only if it is known as a whole. */
+  /**
+   * Its rows were written; an extent that is not here is taken in only if it is known as a whole. Small ones are not: the store has
+   * their rows at hand.
+   */
   change(id: ExtentId, { segments, rowBytes, isWhole }: ExtentChange): void {
+    const before = this.#entries.get(id)
+    if (before === undefined) {
+      if (isWhole && rowBytes > SMALL_BYTES_MAX) this.set(id, segments, rowBytes)
+      return
+    }
     if (isWhole) {
       this.set(id, segments, rowBytes)
       return
     }
-    const before = this.#entries.get(id)
-    if (before === undefined) return
     const after = fold(before.segments, segments, true)
     let bytes = before.bytes - ENTRY_OVERHEAD_BYTES + rowBytes
     // What was overwritten may be gone, or kept alive by a byte beside it.
