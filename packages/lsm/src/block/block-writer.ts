@@ -1,18 +1,12 @@
+import { copyBytes } from '../batch/entry.ts'
 import { HashList } from '../filter/bloom.ts'
 import type { Kind } from '../kind.ts'
 import type { TableOutput } from '../table/table-output.ts'
 import { BUCKET_EMPTY, BUCKET_SEARCH, HASHED_RESTARTS_MAX, RESTART_BYTES, TAG_BYTES, TAIL_BYTES } from './block.ts'
 
 const TWO_32 = 2 ** 32
-/** Below so many bytes a loop is cheaper than a call of `copy`. */
-const LOOP_BYTES_MAX = 24
 const VARINTS_BYTES_MAX = 15
 const BUCKETS_PER_KEY = 2
-
-function copyBytes(to: Buffer, at: number, from: Buffer, start: number, end: number): void {
-  if (end - start > LOOP_BYTES_MAX) from.copy(to, at, start, end)
-  else for (let i = start; i < end; i++) to[at + i - start] = from[i]!
-}
 
 function writeVarint(to: Buffer, at: number, value: number): number {
   let rest = value

@@ -25,7 +25,9 @@ export function serve(setup: WorkerSetup): void {
   const collect = collector()
   const mailbox = new Mailbox(setup)
   mailbox.port.on('message', (message: ToWorker) => {
-    if (message.kind !== 'job') return // an answer to a job that ended before
+    // Between jobs: answers to one that ended before, and the memory of its last chunks.
+    if (message.kind === 'taken') mailbox.chunks.give(message.parts)
+    if (message.kind !== 'job') return
     void doJob(message.job, mailbox).then(() => setImmediate(collect))
   })
   mailbox.post({ kind: 'ready' })
