@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Medium, type MemoryOptions, openDirectory } from '@vivefs/media'
-import { type LsmLevelOptions, ladder, type MediaPolicy } from '../src/index.ts'
+import { type LsmLevelOptions, ladder, type MediaPolicy, type Placement, type PlacementRequest } from '../src/index.ts'
 import { type MediumShape, openShaped } from './media-shape.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: keys and values are what each suite makes them
@@ -58,10 +58,11 @@ export const TINY: Options = {
 const RESTLESS: Options = { relocation: { everyMs: 10, restHours: 0, holdMs: 0 } }
 
 /** Tables below level 0 and values: as much as can be lies where nothing answers on the spot. */
-const ALL_TO_TAPE: MediaPolicy = {
-  name: 'all to tape',
-  place: ({ file, level }) => ({ media: file === 'blob' || level > 0 ? ['tape', 'ssd'] : ['ssd'] }),
-  relocate: ({ file, level }) => ({ media: file === 'blob' || level > 0 ? ['tape', 'ssd'] : ['ssd'] }),
+function allTo(medium: string): MediaPolicy {
+  const place = ({ file, level }: Pick<PlacementRequest, 'file' | 'level'>): Placement => ({
+    media: file === 'blob' || level > 0 ? [medium, 'ssd'] : ['ssd'],
+  })
+  return { name: `all to ${medium}`, place, relocate: place }
 }
 
 export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
@@ -128,13 +129,22 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     kill: 'default',
   },
   'everything on tape': {
-    options: { ...SMALL, ...RESTLESS, separateBytes: 100, logBytes: 8192, home: ['ssd'], policy: ALL_TO_TAPE },
+    options: { ...SMALL, ...RESTLESS, separateBytes: 100, logBytes: 8192, home: ['ssd'], policy: allTo('tape') },
     media: { ssd: {}, tape: { kind: 'tape' } },
     inMemory: true,
     waits: true,
     abstract: 'default',
     model: 'default',
     crash: 'default',
+  },
+  'everything in an object store': {
+    options: { ...SMALL, ...RESTLESS, separateBytes: 100, logBytes: 8192, home: ['ssd'], policy: allTo('store') },
+    media: { ssd: {}, store: { kind: 'object' } },
+    inMemory: true,
+    waits: true,
+    abstract: 'deep',
+    model: 'default',
+    crash: 'deep',
   },
 }
 

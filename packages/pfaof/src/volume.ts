@@ -11,6 +11,7 @@ import { FileTable } from './file-table.ts'
 import { Follower } from './follower.ts'
 import {
   checkName,
+  dropLabel,
   type IdentifiedSet,
   identify,
   isHomeFit,
@@ -109,7 +110,10 @@ export class Volume {
     const media = yield* newSet(options.media, home, volumeId, force)
     const records = recordsOf(media)
     for (const medium of media) {
-      if (medium.keyed || !medium.home) yield* putLabel(medium, labelOf(records, medium.number, volumeId))
+      if (!medium.keyed && medium.home) continue
+      // What a creation that was cut off has left; a store that is the home of a volume is claimed, never taken.
+      if (force && !medium.home) yield* dropLabel(medium)
+      yield* putLabel(medium, labelOf(records, medium.number, volumeId))
     }
     for (const medium of media) yield* medium.report()
     const table = new FileTable()

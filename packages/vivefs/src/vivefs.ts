@@ -96,7 +96,7 @@ const MEMORY_BYTES_MIN = 4 * 1024 * 1024
 interface Ground {
   readonly engine: string
   readonly durability: Durability | undefined
-  readonly tiers: Pick<Engine, 'map' | 'relocate' | 'places'>
+  readonly tiers: Pick<Engine, 'map' | 'relocate' | 'emptyMedium' | 'places'>
   readonly release: () => Promise<void>
   readonly follower: Follower | undefined
   readonly lost: readonly string[]
@@ -132,6 +132,15 @@ function processCredentials(): Credentials {
 }
 
 const unplaced = (): ViveError => new ViveError('ERR_VIVEFS_UNSUPPORTED', 'the volume lies on no media with a policy')
+
+async function moving(move: (() => Promise<RelocationReport>) | undefined): Promise<RelocationReport> {
+  if (move === undefined) throw unplaced()
+  try {
+    return await move()
+  } catch (cause) {
+    throw new ViveError('ERR_VIVEFS_ENGINE', `content was not moved: ${String((cause as Error).message)}`, { cause })
+  }
+}
 
 /** An open volume. */
 export class ViveFS {
@@ -420,12 +429,16 @@ export class ViveFS {
    */
   async relocate(options: { readonly force?: boolean } = {}): Promise<RelocationReport> {
     const { relocate } = this.#tiers
-    if (relocate === undefined) throw unplaced()
-    try {
-      return await relocate(options.force === true)
-    } catch (cause) {
-      throw new ViveError('ERR_VIVEFS_ENGINE', `content was not moved: ${String((cause as Error).message)}`, { cause })
-    }
+    return await moving(relocate && (() => relocate(options.force === true)))
+  }
+
+  /**
+   * Moves what lies on a medium to the others that the policy names. A tape, whose space returns only as a whole, is erased then: what was
+   * deleted there gives its space back, and later rounds of `relocate` fill it again. Errors as of `relocate`.
+   */
+  async emptyMedium(name: string): Promise<RelocationReport> {
+    const { emptyMedium } = this.#tiers
+    return await moving(emptyMedium && (() => emptyMedium(name)))
   }
 
   /**

@@ -115,11 +115,22 @@ describe('an archive', () => {
       return seen
     }
     expect(await seeks(order)).toBeLessThan((await seeks([...paths].sort())) / 2)
+    const volume = await ViveFS.open(where)
+    expect((await volume.emptyMedium('tape')).files).toBeGreaterThan(0)
+    expect(await mediumOf(volume, '/3')).toEqual(new Set(['smr']))
+    expect(volume.fs.readFileSync('/3').equals(content(3))).toBe(true)
+    await expect(volume.emptyMedium('floppy')).rejects.toMatchObject({ code: 'ERR_VIVEFS_ENGINE' })
+    await volume.close()
   }, 60_000)
 
   test('what is no such volume says so', async () => {
     const vive = await ViveFS.open('memory://')
-    for (const call of [() => vive.relocate(), () => vive.locate('/'), () => vive.readOrder(['/'])])
+    for (const call of [
+      () => vive.relocate(),
+      () => vive.locate('/'),
+      () => vive.readOrder(['/']),
+      () => vive.emptyMedium('ssd'),
+    ])
       await expect(call()).rejects.toMatchObject({ code: 'ERR_VIVEFS_UNSUPPORTED' })
     await vive.close()
     const { vive: archived } = await open()

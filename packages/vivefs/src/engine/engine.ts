@@ -26,6 +26,8 @@ export interface Engine {
   readonly map?: () => MediaMap
   /** Moves what lies elsewhere than the policy wants it; `force`: all of it now. */
   readonly relocate?: (force: boolean) => Promise<RelocationReport>
+  /** Moves what lies on a medium to the others, and erases it where its space returns only as a whole. */
+  readonly emptyMedium?: (name: string) => Promise<RelocationReport>
   /** Tells where rows lie. */
   readonly places?: PlaceFinder
   /** Follower: takes in what the writer has done since. */

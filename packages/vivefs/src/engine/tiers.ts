@@ -74,6 +74,7 @@ export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Pro
     freeBytes: () => freeBytes(map()),
     map,
     relocate: (force) => database.relocate({ force }),
+    emptyMedium: (name) => database.emptyMedium(name),
     places: { keys: (range) => database.keys(range), locate: (key) => database.locate(Buffer.from(key)) },
     release: async () => {},
   }
