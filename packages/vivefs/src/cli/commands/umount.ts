@@ -40,18 +40,19 @@ function sourceOf(at: string): string | undefined {
   return source !== undefined && existsSync(join(source, 'vivefs.json')) ? source : undefined
 }
 
-const CLOSE_MS_MAX = 10_000
+const CLOSE_MS_MAX = 60_000
 const LOOK_MS = 50
 
-/** Waits until whoever served the volume has let it go, so that the next command finds it free. */
+/** Waits until whoever served the volume has let it go, so that the next command finds it free. ERR_VIVEFS_LOCKED: in a minute it has not. */
 async function closed(volume: string, signal: AbortSignal): Promise<void> {
   const endMs = performance.now() + CLOSE_MS_MAX
-  while (performance.now() < endMs) {
+  for (;;) {
     try {
       const vive = await ViveFS.open(volume, { create: false, readOnly: true })
       return await vive.close()
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_VIVEFS_LOCKED') return
+      if (performance.now() > endMs) throw error
     }
     await sleep(LOOK_MS, undefined, { signal })
   }
