@@ -200,6 +200,21 @@ const owners: readonly Case[] = [
   },
 ]
 
+const nameless: Case = {
+  name: 'a file without a name keeps its locks while it is open, and a close lets go of them as of any other’s',
+  needs: [...lockNeeds, 'unlinkWhileOpen'],
+  async run(area) {
+    const [one, two, bob] = await lockersOf(area, ['alice', 'alice', 'bob'])
+    await one.lock(whole)
+    await area.promises.unlink(area.path('file'))
+    await refuses('EAGAIN', bob.lock(read(0, 1)))
+    const [other] = await lockersOf(area, ['bob'])
+    await other.lock(whole)
+    await two.close()
+    await bob.lock(whole)
+  },
+}
+
 const flocks: readonly Case[] = [
   {
     name: 'flock: many share or one has it; two open files of one person stand in each other’s way',
@@ -250,4 +265,4 @@ const flocks: readonly Case[] = [
   },
 ]
 
-export const locks: readonly Case[] = [...ranges, ...owners, ...flocks]
+export const locks: readonly Case[] = [...ranges, ...owners, nameless, ...flocks]
