@@ -142,7 +142,16 @@ export class Feed {
   /** Adds what an operation told to its batch. */
   record(call: Call, told: readonly Change[], slot: FeedSlot): void {
     const changes = feedChanges(told)
-    if (changes.length === 0) return
+    if (changes.length > 0) this.#add(call, changes, slot)
+  }
+
+  /** Adds to the batch that begins a rollback that it does; nothing while the feed is off. */
+  recordRollback(call: Call, slot: FeedSlot): void {
+    const { rootIno } = this.#core.superblock
+    if (this.isOn) this.#add(call, [[FeedKind.rollback, true, rootIno, 0, NOTHING]], slot)
+  }
+
+  #add(call: Call, changes: readonly FeedChange[], slot: FeedSlot): void {
     const { uid, gid } = call.who
     const timeMs = call.now.sec * 1000 + Math.floor(call.now.nsec / 1e6)
     let key: Buffer = NOTHING

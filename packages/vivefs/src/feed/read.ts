@@ -21,7 +21,8 @@ const POLL_MS = 200
 export interface ChangedFile {
   /**
    * `create`, `delete`: a name came or went. `rename`: it became another one. `modify`: content or size. `attrib`: mode,
-   * owner, times, extended attributes, number of names. `gone`: no name and nobody left, the inode is deleted.
+   * owner, times, extended attributes, number of names. `gone`: no name and nobody left, the inode is deleted. `rollback`:
+   * the volume is what it was at a snapshot; everything may be other than it was.
    */
   readonly kind: FeedKindName
   readonly ino: number

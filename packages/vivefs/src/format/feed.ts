@@ -5,7 +5,7 @@ import { decodeRecord, encodeRecord, isCount, isMap } from './record.ts'
 import { RowKind, type Verdict } from './row.ts'
 
 /** Kinds of changes. On disk: never renumber. */
-export const FeedKind = { create: 1, delete: 2, rename: 3, modify: 4, attrib: 5, gone: 6 } as const
+export const FeedKind = { create: 1, delete: 2, rename: 3, modify: 4, attrib: 5, gone: 6, rollback: 7 } as const
 
 export type FeedKindName = keyof typeof FeedKind
 

@@ -4,10 +4,13 @@
  *
  * Each step puts back rows from the history, and what it replaces is kept for newer snapshots like any change.
  */
+import { Call } from '../core/call.ts'
 import type { Core } from '../core/core.ts'
 import { corruption } from '../core/corruption.ts'
+import { superuser } from '../core/mode.ts'
 import { reclaimOrphans } from '../core/reclaim.ts'
 import { FilesystemError, ViveError } from '../errors.ts'
+import type { FeedSlot } from '../feed/feed.ts'
 import { decodeJob, encodeJob, isContentJob } from '../format/job.ts'
 import { EXTENT, LOAN, NODE, ORPHAN, REFERENCE } from '../format/key-types.ts'
 import { countersKey, jobKey, jobRange, numberOfKey, parseNodeKey, snapshotStateKey } from '../format/keys.ts'
@@ -37,15 +40,17 @@ export async function rollback(core: Core, name: string): Promise<void> {
   await core.lazyTimes.flush()
   await core.jobs.pause()
   let isBegun = false
+  const slot: FeedSlot = { seq: 0 }
   try {
     await core.freeze()
     const seal = core.seal()
     try {
-      await runAsync(begin(core, registry, name))
+      await runAsync(begin(core, registry, name, slot))
       isBegun = true
       await proceed(core)
       await core.quotas.recount()
       seal.open()
+      core.feed.acknowledge(slot.seq)
     } catch (error) {
       if (isBegun) seal.fail(new ViveError('ERR_VIVEFS_STORE_FAILED', 'a rollback stopped half-way', { cause: error }))
       else seal.open()
@@ -60,7 +65,7 @@ export async function rollback(core: Core, name: string): Promise<void> {
   await runAsync(reclaimOrphans(core))
 }
 
-function* begin(core: Core, registry: Registry, name: string): Op<void> {
+function* begin(core: Core, registry: Registry, name: string, slot: FeedSlot): Op<void> {
   yield* core.store.transact(
     function* (tx) {
       const info = registry.find(name)
@@ -68,6 +73,7 @@ function* begin(core: Core, registry: Registry, name: string): Op<void> {
       const state = { ...(yield* readState(tx)), rollback: { tag: info.tag } }
       tx.put(snapshotStateKey, encodeSnapshotState(state))
       core.quotas.markStale(tx)
+      core.feed.recordRollback(new Call(core, tx, superuser), slot)
       tx.onCommit(() => {
         registry.state = state
       })

@@ -29,6 +29,24 @@ async function closeClean(vive: ViveFS): Promise<void> {
   await vive.close()
 }
 
+test('a rollback is one entry; those from before it stay, and what comes later goes on', async () => {
+  const vive = await open('memory://', { changes: true })
+  const { promises } = vive.fs
+  await promises.writeFile('/a', 'one')
+  await vive.snapshots.create('s')
+  await promises.rename('/a', '/b')
+  const { last } = vive.changeFeed!
+  const next = vive.changes({ since: last }).next()
+  await vive.snapshots.rollback('s')
+  expect((await next).value).toMatchObject({
+    uid: 0,
+    changes: [{ kind: 'rollback', isDirectory: true, path: undefined }],
+  })
+  await promises.unlink('/a')
+  expect(lines(await all(vive))).toEqual(['create /a, modify /a', 'rename /a /b', 'rollback -', 'attrib -, delete /a, gone -'])
+  await closeClean(vive)
+})
+
 describe('entries', () => {
   let vive: ViveFS
   beforeEach(async () => {
