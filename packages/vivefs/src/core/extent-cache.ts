@@ -93,13 +93,14 @@ export class ExtentCache {
   }
 
   /**
-   * Its rows were written; an extent that is not here is taken in only if it is known as a whole. Small ones are not: the store has
-   * their rows at hand.
+   * Its rows were written; an extent that is not here is taken in only if it is known as a whole and nothing has to go for it. Small
+   * ones are not: the store has their rows at hand.
    */
   change(id: ExtentId, { segments, rowBytes, isWhole }: ExtentChange): void {
     const before = this.#entries.get(id)
     if (before === undefined) {
-      if (isWhole && rowBytes > SMALL_BYTES_MAX) this.set(id, segments, rowBytes)
+      const hasRoom = this.#bytes + rowBytes + ENTRY_OVERHEAD_BYTES <= this.#bytesMax
+      if (isWhole && hasRoom && rowBytes > SMALL_BYTES_MAX) this.set(id, segments, rowBytes)
       return
     }
     if (isWhole) {
