@@ -242,9 +242,10 @@ export abstract class BaseMedium implements Medium {
 
   async flush(): Promise<void> {
     this.checkWritable()
-    const pending = [...this.#queues.values()].map((queue) => queue.tail)
-    await Promise.allSettled(pending)
-    this.checkWritable()
+    if (this.#queues.size > 0) {
+      await Promise.allSettled([...this.#queues.values()].map((queue) => queue.tail))
+      this.checkWritable()
+    }
     await this.measure(
       'flush',
       () => 0,

@@ -280,9 +280,13 @@ export class DirectoryMedium extends BaseMedium implements Imageable {
     const dirty = this.#files.takeDirty()
     for (const file of dirty) file.hold()
     try {
-      const results = await Promise.allSettled(dirty.map((file) => file.sync()))
-      const failed = results.find((result) => result.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
+      // One file, a log, is what there nearly always is; of several none is let go before all have come to their end.
+      if (dirty.length === 1) await dirty[0]!.sync()
+      else {
+        const results = await Promise.allSettled(dirty.map((file) => file.sync()))
+        const failed = results.find((result) => result.status === 'rejected')
+        if (failed !== undefined) throw failed.reason
+      }
     } finally {
       for (const file of dirty) file.release()
     }

@@ -289,7 +289,7 @@ export class ZoneFile {
     } catch (error) {
       this.#failure ??= error
     }
-    await Promise.allSettled(this.#behind)
+    if (this.#behind.size > 0) await Promise.allSettled(this.#behind)
     if (this.#failure !== undefined) throw this.#failure
     this.#synced = Math.max(this.#synced, covers)
   }
