@@ -43,7 +43,12 @@ test('a rollback is one entry; those from before it stay, and what comes later g
     changes: [{ kind: 'rollback', isDirectory: true, path: undefined }],
   })
   await promises.unlink('/a')
-  expect(lines(await all(vive))).toEqual(['create /a, modify /a', 'rename /a /b', 'rollback -', 'attrib -, delete /a, gone -'])
+  expect(lines(await all(vive))).toEqual([
+    'create /a, modify /a',
+    'rename /a /b',
+    'rollback -',
+    'attrib -, delete /a, gone -',
+  ])
   await closeClean(vive)
 })
 
