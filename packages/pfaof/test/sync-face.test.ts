@@ -234,3 +234,35 @@ test('a synchronous append of a file that is being sealed is refused, and says s
   await sealing
   await volume.close()
 })
+
+describe.each(Object.entries(MEDIA))('appendNow on %s', (_name, open) => {
+  test('says undefined, and has done nothing, where append has to be driven', async () => {
+    const medium = open()
+    const volume = await Volume.create({ media: { m: medium }, now })
+    try {
+      const file = await runAsync(volume.create({ name: 'log', media: ['m'] }))
+      let driven = 0
+      for (let number = 0; number < 600; number++) {
+        const { size } = file
+        const offset = file.appendNow([record(number).subarray(0, 9), record(number).subarray(9)])
+        if (offset === undefined) {
+          driven++
+          expect(file.size).toBe(size)
+          expect(runSync(file.append([record(number)]))).toBe(size)
+        } else expect(offset).toBe(size)
+      }
+      checkLog(file, 600)
+      // The first record of each zone.
+      expect(driven).toBeGreaterThan(2)
+      expect(driven).toBeLessThan(10)
+      expect(file.appendNow([])).toBeUndefined()
+      await runAsync(file.seal())
+      expect(file.appendNow([record(600)])).toBeUndefined()
+      expect(() => runSync(file.append([record(600)]))).toThrow(expect.objectContaining({ code: 'PFAOF_SEALED' }))
+      checkLog(file, 600)
+    } finally {
+      await volume.close()
+      await medium.close()
+    }
+  })
+})
