@@ -26,6 +26,8 @@ export interface LadderRun {
   readonly pointReads: number
   /** Reads everything in the order of keys too: large values lie in another order, so that a real tape would wind for each. */
   readonly scans: boolean
+  /** A file with values ends at this; default a memtable, and at least 1 MiB. */
+  readonly logBytes?: number
   /** Where the worker's code is; default beside this code. */
   readonly worker?: URL
   readonly say: (text: string) => void
@@ -59,7 +61,11 @@ class Ladder {
     const policy = ladder(RUNGS)
     const inTables = this.#count * valueBytes
     const options = { media, home: ['ssd'], policy, valueEncoding: 'buffer', ...sizesOf(inTables) } as const
-    this.#level = new LsmLevel<string, Buffer>('ladder', { ...options, worker: run.worker })
+    this.#level = new LsmLevel<string, Buffer>('ladder', {
+      ...options,
+      logBytes: run.logBytes ?? options.logBytes,
+      worker: run.worker,
+    })
   }
 
   async through(): Promise<LadderResult> {

@@ -46,6 +46,8 @@ async function main(): Promise<void> {
     largeEvery: 8,
     pointReads: Number.POSITIVE_INFINITY,
     scans: false,
+    // Ending a file on tape takes seconds here.
+    logBytes: 8 * MIB,
     worker: new URL('./lsm-worker.mjs', import.meta.url),
     say: (text) => console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}`),
   })
