@@ -67,6 +67,10 @@ if (why === undefined) {
         linkTemporary: extras,
       },
       differences: {
+        ...(defaultPermissions && {
+          'access control lists: an empty mask leaves who is named nothing, even where others may':
+            'where the mask is empty, Linux does not look at the list',
+        }),
         'errno: rename EBUSY: / to made': 'the directory of the suite is a mount of its own: EXDEV comes first',
         'errno: rename EBUSY: empty to /': 'the directory of the suite is a mount of its own: EXDEV comes first',
       },
