@@ -286,3 +286,33 @@ test('a fork lets go of the one extent whose loan lies in the history', async ()
   await fork.close()
   expect((await vive.fsck()).findings).toEqual([])
 })
+
+test('edges of one byte are copied, wherever they are', async () => {
+  await using vive = await ViveFS.open('memory://', { credentials, extentBytes: 4096 })
+  const { fsal } = vive
+  const content = pattern(20_000)
+  const before = pattern(20_000, 3)
+  await vive.fs.promises.writeFile('/a', content)
+  const opened = async (path: string) => {
+    const { handle } = await runAsync(fsal.lookup(root, fsal.root(), { name: Buffer.from(path) }))
+    return runAsync(fsal.open(root, handle, { flags: O_RDWR }))
+  }
+  const file = await opened('a')
+  for (const [offset, toOffset, length] of [
+    [3, 9, 1],
+    [4095, 4095, 4097],
+    [0, 4096, 4097],
+    [4095, 8191, 8194],
+  ] as const) {
+    await vive.fs.promises.writeFile('/b', before)
+    const to = await opened('b')
+    expect(await runAsync(fsal.copyRange(root, { file, offset, to, toOffset, length }))).toBe(length)
+    const expected = Buffer.from(before)
+    content.copy(expected, toOffset, offset, offset + length)
+    expect((await vive.fs.promises.readFile('/b')).equals(expected), `${offset} ${toOffset} ${length}`).toBe(true)
+    await runAsync(fsal.close(to))
+  }
+  await runAsync(fsal.close(file))
+  await vive.settle()
+  expect((await vive.fsck()).findings).toEqual([])
+})
