@@ -310,6 +310,14 @@ test('edges of one byte are copied, wherever they are', async () => {
     const expected = Buffer.from(before)
     content.copy(expected, toOffset, offset, offset + length)
     expect((await vive.fs.promises.readFile('/b')).equals(expected), `${offset} ${toOffset} ${length}`).toBe(true)
+    // What does not lie alike is not shared.
+    for (const [one, other] of [
+      [0, 100],
+      [100, 0],
+    ] as const) {
+      const range = { file, offset: one, to, toOffset: other, length: 8192, share: 'always' } as const
+      await expect(runAsync(fsal.copyRange(root, range))).rejects.toMatchObject({ code: 'EINVAL' })
+    }
     await runAsync(fsal.close(to))
   }
   await runAsync(fsal.close(file))
