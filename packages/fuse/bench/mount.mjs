@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync 
 import { createRequire } from 'node:module'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { bundle } from '../test/bundle.mjs'
 
@@ -27,6 +28,9 @@ const METADATA = ['create', 'stat', 'open+read+close', 'unlink']
 const CONTENT = ['write MiB', 'read MiB']
 /** As fuse-native serves: no locks beyond those among the programs on the mount. */
 const BARE = { entrySeconds: 0, attributeSeconds: 0, locks: 'kernel' }
+
+/** Between rounds. */
+const SETTLE_MS = 2000
 
 /** Ours, what it is measured by, the phases, and how many times as fast it has to be. */
 const TARGETS = [
@@ -130,10 +134,14 @@ class Routes {
   }
 
   /** One round: answers rates by route and phase. */
-  async round({ files, mib }) {
+  async round({ files, mib }, n) {
     const rates = Object.fromEntries(this.#list.map(({ name }) => [name, {}]))
+    // Another begins in each round, after what the stores still had to do from the one before.
+    const first = n % this.#list.length
+    const inTurn = [...this.#list.slice(first), ...this.#list.slice(0, first)]
+    await sleep(SETTLE_MS)
     for (const phase of [...METADATA, ...CONTENT]) {
-      for (const { name, phases, directory, client, cold } of this.#list) {
+      for (const { name, phases, directory, client, cold } of inTurn) {
         if (!phases.includes(phase)) continue
         client.send({ phase, directory, files, mib, cold })
         const { rate } = await answerOf(client, `${name}: ${phase}`)
@@ -219,7 +227,7 @@ async function main() {
     await routes.add('volume, writeback', CONTENT, 'server', { backend: 'volume', options: { writeback: true } })
     routes.addDirect('volume without a mount', CONTENT)
     for (let round = 0; round <= options.rounds; round++) {
-      const rates = await routes.round(options)
+      const rates = await routes.round(options, 3 * round)
       if (round > 0) runs.push(rates)
     }
   } finally {
