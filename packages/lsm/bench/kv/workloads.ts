@@ -43,7 +43,7 @@ export const FULL: Counts = {
   big: 1000,
   huge: 250,
   overwrite: 1000,
-  synced: 500,
+  synced: 3000,
 }
 export const QUICK: Counts = {
   fill: 20_000,
