@@ -60,8 +60,7 @@ export class ZoneAllocator {
       if (this.#references.has(zone)) {
         this.#usable++
         if (state === 'full' && pointer !== 'unknown') this.#ends.set(zone, pointer)
-      }
-      else if (state === 'read-only') continue
+      } else if (state === 'read-only') continue
       else {
         this.#usable++
         if (state === 'empty') this.#empty.add(zone)
