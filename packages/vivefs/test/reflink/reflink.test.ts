@@ -324,3 +324,40 @@ test('edges of one byte are copied, wherever they are', async () => {
   await vive.settle()
   expect((await vive.fsck()).findings).toEqual([])
 })
+
+test('cloned and changed over and over: data epochs are merged, what is lent stays', async () => {
+  await using vive = await ViveFS.open('memory://', { credentials, extentBytes: 4096 })
+  const { fsal } = vive
+  const fs = vive.fs.promises
+  const content = pattern(20 * 4096)
+  await fs.writeFile('/a', content)
+  await fs.writeFile('/c', '')
+  const opened = async (path: string) => {
+    const { handle } = await runAsync(fsal.lookup(root, fsal.root(), { name: Buffer.from(path) }))
+    return runAsync(fsal.open(root, handle, { flags: O_RDWR }))
+  }
+  const [file, to] = [await opened('a'), await opened('c')]
+  const kept: Buffer[] = []
+  for (let n = 0; n < 40; n++) {
+    await using handle = await fs.open('/a', 'r+')
+    content.fill(n, (n % 20) * 4096, (n % 20) * 4096 + 4096)
+    await handle.write(content, (n % 20) * 4096, 4096, (n % 20) * 4096)
+    if (n % 2 === 0) await fs.copyFile('/a', `/clone${n}`, COPYFILE_FICLONE_FORCE)
+    else {
+      const range = { file, offset: 0, to, toOffset: 0, length: content.length, share: 'always' } as const
+      expect(await runAsync(fsal.copyRange(root, range))).toBe(content.length)
+    }
+    kept.push(Buffer.from(content))
+  }
+  for (let n = 0; n < 40; n += 2) expect((await fs.readFile(`/clone${n}`)).equals(kept[n]!), `clone${n}`).toBe(true)
+  expect((await fs.readFile('/c')).equals(content)).toBe(true)
+  await runAsync(fsal.close(file))
+  await runAsync(fsal.close(to))
+  await fs.rm('/a')
+  await vive.settle()
+  expect((await vive.fsck()).findings).toEqual([])
+  for (const name of await fs.readdir('/')) await fs.rm(`/${name}`)
+  await vive.settle()
+  expect((await vive.fsck()).findings).toEqual([])
+  expect(vive.space().usedBytes).toBe(0)
+})
