@@ -7,6 +7,8 @@ import { LsmLevel, ladder, type MediaMap } from '../src/index.ts'
 
 const MIB = 1 << 20
 const BATCH = 100
+/** How often it is told what is going on. */
+const TELL_MS = 30_000
 export const RUNGS = ['dram', 'ssd', 'smr', 'tape'] as const
 /** Spreads keys over the whole range, each once. */
 const STRIDE = 7_368_787
@@ -72,6 +74,7 @@ class Ladder {
     const started = performance.now()
     const level = this.#level
     await level.open()
+    const telling = setInterval(() => this.#run.say(this.#state()), TELL_MS)
     try {
       await this.#fill()
       await level.flush()
@@ -87,8 +90,18 @@ class Ladder {
       this.#checkCounters()
       return { checks: this.#checks, entries: this.#count, seconds: (performance.now() - started) / 1000, map }
     } finally {
+      clearInterval(telling)
       await level.close()
     }
+  }
+
+  /** What is going on, for who waits. */
+  #state(): string {
+    const { levels, compaction, media } = this.#level.stats()
+    const sizes = levels.map(({ tables }) => tables).join(' ')
+    const moved = media.map(({ name, traffic }) => `${name} ${((traffic.move?.written ?? 0) / MIB).toFixed(0)}`)
+    const held = compaction?.heldUp === undefined ? '' : `; held up: ${compaction.heldUp}`
+    return `... tables by level ${sizes}, ${compaction?.running} jobs, MiB moved to ${moved.join(', ')}${held}`
   }
 
   #check(holds: boolean, what: string): void {
