@@ -4,7 +4,7 @@
  * Hub: `node host-worker.mjs hub DIR`, in a mount namespace of its own, so that DIR can be mounted read-only and nothing
  * is left behind. Person: `node host-worker.mjs person JSON`, which becomes that person for good.
  */
-import { execFileSync, fork, spawn } from 'node:child_process'
+import { execFileSync, fork, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
@@ -17,6 +17,7 @@ else person(JSON.parse(argument))
 
 function hub(directory) {
   const workers = new Map()
+  leaveOtherMounts(directory)
   execFileSync('mount', ['--bind', directory, directory])
   process.on('disconnect', () => process.exit())
   process.on('message', (message) => {
@@ -36,6 +37,16 @@ function hub(directory) {
     }
     worker.send(message)
   })
+}
+
+/** Other FUSE mounts of this moment are in this namespace too, and would live on here when they are unmounted outside. */
+function leaveOtherMounts(directory) {
+  for (const line of fs.readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
+    const [, point = '', type = ''] = line.split(' ')
+    const isOther = type.startsWith('fuse.') && directory !== point && !directory.startsWith(`${point}/`)
+    // Gone meanwhile is gone.
+    if (isOther) spawnSync('umount', ['-l', point], { stdio: 'ignore' })
+  }
 }
 
 function person({ uid, gid, groups, umask }) {
