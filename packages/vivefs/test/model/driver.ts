@@ -455,7 +455,11 @@ export class Driver {
     const [source, target] = [random.pick(files.filter(({ size }) => size > 0).concat(files[0])), random.pick(files)]
     const flags = constants.O_RDWR
     const from = { node: source, file: await runAsync(this.#fsal.open(superuser, source.handle, { flags })) }
-    const to = { node: target, file: await runAsync(this.#fsal.open(superuser, target.handle, { flags })), who: superuser }
+    const to = {
+      node: target,
+      file: await runAsync(this.#fsal.open(superuser, target.handle, { flags })),
+      who: superuser,
+    }
     try {
       await this.#copyBetween(from, to)
     } finally {
