@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Bundles one benchmark of packages/NAME/bench and runs it; what follows its name goes to it. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { root, run } from './steps.mjs'
@@ -31,6 +31,13 @@ if (name === undefined || name === '--help' || !(name in benches)) {
 const folder = join(root, 'packages', benches[name])
 const source = join(folder, 'bench', `${name}.ts`)
 if (!existsSync(source)) throw new Error(`there is no ${source}`)
+if (args.includes('--help')) {
+  // What a benchmark does and takes stands at its head.
+  const [head = ''] = readFileSync(source, 'utf8').match(/\/\*\*[^]*?\*\//) ?? []
+  const text = head.replace(/^ ?\/?\*+\/? ?/gm, '').trim()
+  console.log(`${text}\n\nExample: node tools/bench.mjs ${name}`)
+  process.exit(0)
+}
 const outdir = join(folder, 'dist/bench')
 // A worker lies beside the code that starts it: that of lsm, which volumes stand on as well.
 const worker = join(root, 'packages', benches[name] === 'vivefs' ? 'lsm' : benches[name], 'src/worker/index.ts')
