@@ -33,7 +33,7 @@ const source = join(folder, 'bench', `${name}.ts`)
 if (!existsSync(source)) throw new Error(`there is no ${source}`)
 if (args.includes('--help')) {
   // What a benchmark does and takes stands at its head.
-  const [head = ''] = readFileSync(source, 'utf8').match(/\/\*\*[^]*?\*\//) ?? []
+  const [head = ''] = readFileSync(source, 'utf8').match(/\/\*\*[\s\S]*?\*\//) ?? []
   const text = head.replace(/^ ?\/?\*+\/? ?/gm, '').trim()
   console.log(`${text}\n\nExample: node tools/bench.mjs ${name}`)
   process.exit(0)
