@@ -4,8 +4,4 @@ export const REASONS: Readonly<Record<string, string>> = {
     'every put is handed to the operating system before it is acknowledged: one write call, and the row pays for the flushes of its memtables (4.9 us in all on a calm machine); the peer takes 17 to 28 us here, where it took 108 when the target was set',
   '64 KiB values: fill':
     'a value is copied, checked page by page and handed to the operating system once: 95 us on a calm machine, 130 to 265 when other work shares caches and processors; the peer takes 400 to 690',
-  '64 concurrent synced puts':
-    'all who wait share a flush; how long that takes is up to the disk, and with other work on it rounds differ by a factor of three (1.8 to 4 times the peer)',
-  'one synced put at a time':
-    'one flush of the disk in the thread pool for each, as the peer has it, 63 us of 110; 46 us are the promises before and after it, and more where other processes want the processor; the peer takes 99',
 }

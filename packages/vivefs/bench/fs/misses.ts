@@ -30,11 +30,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'read 64 KiB, sync':
     'met when the file is in the cache of extents (16 MiB by default, as large as the file); extents that are not are read from the log and checked twice',
   'open + read + close 1 KiB, sync': COMPILER,
-  'readFile 1 KiB, sync': COMPILER,
-  'stat, sync': COMPILER,
   'random 4 KiB read, sync': KERNEL,
   'open + read + close 1 KiB, promises': PROMISE,
-  'readFile 1 KiB, promises': PROMISE,
-  'stat, promises': PROMISE,
   'random 4 KiB read, promises': PROMISE,
 }

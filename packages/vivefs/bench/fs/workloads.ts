@@ -1,6 +1,6 @@
 /** The workloads of the filesystem table, all of them on one peer, in a process of its own. */
 import { join } from 'node:path'
-import { measure, type Sample } from '../../../../tools/bench/measure.ts'
+import { measure, type Sample, settled } from '../../../../tools/bench/measure.ts'
 import type { Files, Opened, Peer, PromisedFiles } from './peers.ts'
 
 export interface Counts {
@@ -229,7 +229,7 @@ async function steps(
 
 type Samples = Record<string, Sample>
 
-/** Runs each workload twice; the first run only warms the code up. */
+/** Runs each workload twice; the first run only warms the code up, and no run pays for what was left to the background before it. */
 async function runWorks(opened: Opened, works: Works, counts: Counts, isPromised: boolean, samples: Samples) {
   for (const [name, prepare] of Object.entries(works)) {
     if (counts.only?.includes(name) === false) continue
@@ -237,6 +237,7 @@ async function runWorks(opened: Opened, works: Works, counts: Counts, isPromised
     const from = await steps(step, 0, count, counts.secondsMax, isPromised)
     await clean?.()
     await opened.settle()
+    await settled()
     let to = from
     const sample = await measure(async () => {
       to = await steps(step, from, count, counts.secondsMax, isPromised)
