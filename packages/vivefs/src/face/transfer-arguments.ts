@@ -1,6 +1,6 @@
 /**
  * What reads and writes of open files are told. Node's three forms take the same arguments and differ in what they make
- * of odd ones; each is as on Node 20 to 24.
+ * of odd ones; each is as on Node 20 to 26.
  */
 import {
   assertFunction,
