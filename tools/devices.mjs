@@ -4,8 +4,8 @@
  * device; prints a line for each and writes what happened into docs/devices.md.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -25,7 +25,8 @@ database of which every level is on another medium (\`npm run test:ladder\`; wha
 
 Example: npm run test:devices -- --only nvme,tape
 
-Exit codes: 0 everything passed; 1 something failed; 2 wrong arguments; 3 the lab cannot run here (what is missing is said).
+Exit codes: 0 everything passed; 1 something failed; 2 wrong arguments; 3 the lab cannot run here (what is missing is said);
+128 and more: interrupted by a signal, which ends the guest too.
 `
 
 const GUEST = join(root, 'packages/media/test/devices/guest')
@@ -113,16 +114,31 @@ async function bundle(folder) {
   })
 }
 
-/** The guest under way: a group of processes of its own, so that an interrupted run takes it along. */
+/** The guest under way: a group of processes of its own, which is ended when this one is interrupted. */
 let running
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
-    if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, 'SIGTERM')
-    process.exit(1)
-  })
+/** The signal that ended the run. */
+let interrupted
+/** How long a guest may take to end when it is told to. */
+const END_MS = 5000
+
+function interrupt(signal) {
+  interrupted ??= signal
+  endGuest('SIGTERM')
+  setTimeout(() => endGuest('SIGKILL'), END_MS).unref()
 }
 
-/** One boot. Resolves to its RESULT lines, in the order of the programs, and its exit code. */
+function endGuest(signal) {
+  if (running === undefined) return
+  try {
+    process.kill(-running.pid, signal)
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
+
+/** One boot. Resolves to its RESULT lines, in the order of the programs, and its exit code. Its output is in the log as it comes. */
 function boot(run, share, log, mb) {
   const programs = run.name === 'ladder' ? [`ladder ${mb}`] : run.programs
   const command = [...programs, 'versions'].map((program) => `node ${program.replace(/^\w+/, '$&.mjs')}`).join('; ')
@@ -133,13 +149,18 @@ function boot(run, share, log, mb) {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
-    running = child
+    running = child.pid === undefined ? undefined : child
     const lines = []
+    const file = createWriteStream(join(log, `${run.name}.log`))
     for (const stream of [child.stdout, child.stderr])
-      createInterface({ input: stream }).on('line', (line) => lines.push(line))
+      createInterface({ input: stream }).on('line', (line) => {
+        lines.push(line)
+        file.write(`${line}\n`)
+      })
     child.on('error', reject)
     child.on('close', (code) => {
-      writeFileSync(join(log, `${run.name}.log`), `${lines.join('\n')}\n`)
+      running = undefined
+      file.end()
       const results = lines.filter((line) => line.startsWith('RESULT ')).map((line) => JSON.parse(line.slice(7)))
       resolve({ code, results, versions: lines.find((line) => line.startsWith('VERSIONS '))?.slice(9) })
     })
@@ -257,8 +278,10 @@ async function main() {
   try {
     await bundle(share)
     for (const run of RUNS.filter(({ name }) => wanted === undefined || wanted.includes(name))) {
+      if (interrupted !== undefined) break
       const start = performance.now()
       const outcome = await boot(run, share, values.log, values.mb)
+      if (interrupted !== undefined) break
       versions = outcome.versions ?? versions
       const row = judge(run, outcome, (performance.now() - start) / 1000)
       rows.push(row)
@@ -271,6 +294,10 @@ async function main() {
     }
   } finally {
     rmSync(share, { recursive: true, force: true })
+  }
+  if (interrupted !== undefined) {
+    console.error(`ended by ${interrupted}; the guest was ended too`)
+    return 128 + constants.signals[interrupted]
   }
   const failed = rows.filter(({ ok }) => !ok).length
   console.log(`\n${rows.length - failed} of ${rows.length} passed; whole outputs in ${values.log}`)
