@@ -4,7 +4,7 @@
  * (operators, constants, conditions, texts of options) in a copy of the sources, runs the differential suite on each and
  * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--list` (prints the
  * faults without running). A fault that makes the tests hang is caught: they have five minutes, or ten times what they
- * take without a fault, and 4 GiB of memory.
+ * take without a fault, and 4 GiB of memory. Writes evidence/mutants.json (`--of reflinks`: evidence/mutants-reflinks.json).
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -181,31 +181,36 @@ function memoryOf(group) {
   return pages * PAGE_BYTES
 }
 
-/** Whether the tests pass on a copy; the whole group of processes is killed when it takes too long. */
-function passes(copy, timeoutMs) {
+/** How the tests end on a copy: 'passed', 'failed', or 'stopped': the whole group of processes is killed when it takes too much. */
+function outcomeOf(copy, timeoutMs) {
   return new Promise((resolve) => {
     const args = [vitest, 'run', '--config', join(copy, 'vitest.config.mjs')]
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore', env, detached: true })
-    const stop = () => process.kill(-child.pid, 'SIGKILL')
+    let stopped = false
+    const stop = () => {
+      stopped = true
+      process.kill(-child.pid, 'SIGKILL')
+    }
     const timer = setTimeout(stop, timeoutMs)
     // A loop that a fault made endless may fill memory long before its time is over.
     const watch = setInterval(() => memoryOf(child.pid) > MEMORY_MAX && stop(), 1000)
     child.on('exit', (code) => {
       clearTimeout(timer)
       clearInterval(watch)
-      resolve(code === 0)
+      resolve(stopped ? 'stopped' : code === 0 ? 'passed' : 'failed')
     })
   })
 }
 
 const copies = Array.from({ length: workers }, (_, number) => makeCopy(number))
 const begin = performance.now()
-if (!(await passes(copies[0], 1_800_000))) {
+if ((await outcomeOf(copies[0], 1_800_000)) !== 'passed') {
   console.error('the tests fail without any fault: no score')
   process.exit(2)
 }
 const timeoutMs = Math.max(300_000, (performance.now() - begin) * 10)
-let caught = 0
+const survivors = []
+let stopped = 0
 let next = 0
 await Promise.all(
   copies.map(async (copy) => {
@@ -216,13 +221,20 @@ await Promise.all(
       const changed = join(copy, 'src', relative(source, file))
       const original = readFileSync(changed, 'utf8')
       writeFileSync(changed, original.slice(0, from) + replacement + original.slice(to))
-      const isCaught = !(await passes(copy, timeoutMs))
-      if (isCaught) caught++
+      const outcome = await outcomeOf(copy, timeoutMs)
+      if (outcome === 'passed') survivors.push(shown[index])
+      if (outcome === 'stopped') stopped++
       writeFileSync(changed, original)
-      console.log(`${isCaught ? 'caught  ' : 'SURVIVED'} ${index + 1}/${chosen.length} ${shown[index]}`)
+      console.log(
+        `${outcome === 'passed' ? 'SURVIVED' : outcome === 'stopped' ? 'caught (stopped)' : 'caught  '} ${index + 1}/${chosen.length} ${shown[index]}`,
+      )
     }
   }),
 )
 rmSync(folder, { recursive: true, force: true })
+const caught = chosen.length - survivors.length
+const evidence = join(root, `evidence/mutants${of === 'face' ? '' : `-${of}`}.json`)
+const figures = { of, seed, possible: all.length, tried: chosen.length, caught, stopped, survivors: survivors.sort() }
+writeFileSync(evidence, `${JSON.stringify(figures, null, 2)}\n`)
 console.log(`\n${caught} of ${chosen.length} caught (seed ${seed})`)
 process.exit(caught >= 0.9 * chosen.length ? 0 : 1)

@@ -27,6 +27,7 @@ export type { QuotaGrace, QuotaLimits } from './format/quota.ts'
 export type { QuotaKind } from './format/quota-kind.ts'
 export type { Finding, FsckCode } from './fsck/finding.ts'
 export type { FsckCounts, FsckOptions, FsckProgress, FsckReport } from './fsck/report.ts'
+export type { Lease, LeaseBreak, LeaseLoss, LeaseType } from './lock/lease.ts'
 export type { HeldLock, LockOwner, LockRange, LockType, LockWait } from './lock/types.ts'
 export { SyncUnavailableError } from './op.ts'
 export type { QuotaReport, VolumeQuotas } from './quota/volume-quotas.ts'
@@ -40,6 +41,7 @@ export type { Durability, StoreStatistics } from './store/store.ts'
 export type { Bulk, BulkEntry, BulkOptions } from './transaction/bulk.ts'
 export type { SyncTransaction, Transaction, TransactionOptions } from './transaction/transaction.ts'
 export {
+  type EntryAttributes,
   type ExportOptions,
   exportTree,
   type ImportOptions,

@@ -29,6 +29,8 @@ export interface WholeInode {
   readonly content?: Bytes
   /** Leave whole extents of zeros as holes. */
   readonly isSparse?: boolean
+  /** Of a regular file without content: how long it is, all of it a hole. At most 2^53 - 1. */
+  readonly holeBytes?: number
 }
 
 /** Errors: those of `createEntry` and of `changeAttributes`; EINVAL for content of what is not a regular file. */
@@ -39,7 +41,7 @@ export function* putEntry(call: Call, directory: Inode, name: Bytes, what: Whole
     if (!isFile(inode)) throw new FilesystemError('EINVAL')
     if (what.isSparse === true) yield* writeSparse(call, inode, 0, content)
     else yield* writeContent(call, inode, 0, content)
-  }
+  } else if (what.holeBytes !== undefined && isFile(inode)) inode.size = what.holeBytes
   // Nobody chmods a symbolic link.
   const permissions = isSymlink(inode) ? {} : { mode: mode & PERMISSIONS }
   return yield* changeAttributes(call, inode, { ...permissions, uid, gid, atime, mtime })

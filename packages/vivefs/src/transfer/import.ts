@@ -3,7 +3,7 @@
  * costs more than a file; a directory gets its own attributes in the last batch that touches it, so that its times are
  * the host's and its row is written once. Big files stream in pieces (import-file.ts).
  */
-import { type BigIntStats, readlinkSync } from 'node:fs'
+import { type BigIntStats, readlinkSync, realpathSync } from 'node:fs'
 import { resolve as resolvePath } from 'node:path'
 import { type AttributeChanges, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
@@ -13,9 +13,10 @@ import { findChild } from '../core/directory.ts'
 import { linkInode, unlinkEntry } from '../core/link.ts'
 import { isDirectory, PERMISSIONS, S_IFDIR, superuser } from '../core/mode.ts'
 import { putEntry, type WholeInode } from '../core/put-file.ts'
+import { walk } from '../core/walk.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import type { Op } from '../op.ts'
+import { type Op, runAsync } from '../op.ts'
 import { coreOf, type ViveFS } from '../vivefs.ts'
 import { isFatal } from './findings.ts'
 import {
@@ -39,9 +40,10 @@ import { Meter } from './meter.ts'
 import { exclusion } from './own-volume.ts'
 import { Pipeline } from './pipeline.ts'
 import type { ImportOptions, TransferReport } from './types.ts'
-import { makeDirectories, pathBytes } from './volume-tree.ts'
+import { makeDirectories, pathBytes, splitPath } from './volume-tree.ts'
 
 const IN_FLIGHT = 32
+const SLASH = 0x2f
 
 /** A directory on its way into the volume. */
 interface Directory extends Awaited {
@@ -60,21 +62,26 @@ interface Link extends Awaited {
  * directory's attributes: bytes, modes, owners, times, symbolic and hard links, special files, holes. Names are bytes.
  * What changes or vanishes meanwhile, or cannot be read, is a finding and the rest goes on.
  *
- * Errors: ENOTEMPTY (the target is not, and `overwrite` is not set), ENOTDIR, ENOENT (no host directory), EINVAL (it is
- * the volume's own), ENOSPC, those of the store, and the reason of `signal`. What was imported before an error stays, and
- * the volume is sound.
+ * A single file goes to `volumePath`, or under its own name into the directory that is there, as cp(1) does; directories above it are made.
+ *
+ * Errors: ENOTEMPTY (the target is not, and `overwrite` is not set), EEXIST (the same, of a file), ENOTDIR, EISDIR, ENOENT (nothing at
+ * `hostPath`), EINVAL (it is the volume's own), ENOSPC, those of the store, and the reason of `signal`. What was imported before an error
+ * stays, and the volume is sound.
  */
 export async function importTree(
   vive: ViveFS,
-  hostDirectory: string | Buffer,
+  hostPath: string | Buffer,
   volumePath: string | Uint8Array = '/',
   options: ImportOptions = {},
 ): Promise<TransferReport> {
   const meter = new Meter('import', options)
-  const hostPath = typeof hostDirectory === 'string' ? Buffer.from(resolvePath(hostDirectory)) : hostDirectory
+  const named = typeof hostPath === 'string' ? Buffer.from(resolvePath(hostPath)) : hostPath
   const task = new ImportTask(vive, meter, options)
-  return await task.run(hostPath, pathBytes(volumePath))
+  return await task.run(named, pathBytes(volumePath))
 }
+
+/** The last name of a path, latin1. */
+const lastName = (path: Buffer): string => splitPath(path).at(-1)!
 
 class ImportTask {
   readonly #core: Core
@@ -82,27 +89,34 @@ class ImportTask {
   readonly #pipeline: Pipeline
   readonly #overwrite: boolean
   readonly #owners: boolean
+  readonly #holdsContents: boolean
+  readonly #attributesFor: ImportOptions['attributes']
   readonly #who: NonNullable<ImportOptions['credentials']>
   readonly #whyExcluded: (path: Buffer) => string | undefined
   readonly #links = new Map<string, Link>()
   readonly #pending: Directory[] = []
   readonly #batch: ImportBatch
+  #isSingle = false
 
   constructor(vive: ViveFS, meter: Meter, options: ImportOptions) {
     this.#core = coreOf(vive)
     this.#meter = meter
     this.#who = options.credentials ?? superuser
     this.#owners = options.owners ?? this.#who.uid === 0
+    this.#holdsContents = options.contents ?? true
+    this.#attributesFor = options.attributes
     this.#overwrite = options.overwrite === true
     this.#pipeline = new Pipeline(this.#core, this.#who, options.concurrency ?? IN_FLIGHT)
     this.#whyExcluded = exclusion(vive.volumeId, options.exclude)
     this.#batch = new ImportBatch(this.#pipeline, meter, (path, error) => this.#report(path, error))
   }
 
-  async run(hostPath: Buffer, volumePath: Buffer): Promise<TransferReport> {
+  async run(named: Buffer, volumePath: Buffer): Promise<TransferReport> {
     const meter = this.#meter
+    // What is named is what it leads to, as it is with cp(1) and a path that ends in a slash.
+    const hostPath = realpathSync.native(named, { encoding: 'buffer' })
     const stat = lstatHost(hostPath)
-    if (!stat.isDirectory()) throw new FilesystemError('ENOTDIR', { syscall: 'scandir', path: hostPath })
+    if (!stat.isDirectory()) return await this.#runSingle(hostPath, lastName(named), stat, volumePath)
     if (this.#whyExcluded(hostPath) !== undefined) {
       throw new FilesystemError('EINVAL', { syscall: 'import', path: hostPath })
     }
@@ -130,6 +144,37 @@ class ImportTask {
     return meter.report()
   }
 
+  /** Imports what is no directory, as `name` if it goes into a directory. */
+  async #runSingle(hostPath: Buffer, name: string, stat: BigIntStats, volumePath: Buffer): Promise<TransferReport> {
+    const meter = this.#meter
+    meter.assertGoingOn()
+    const target = await this.#targetOf(volumePath, name)
+    this.#isSingle = true
+    if (meter.wantsProgress) meter.total = Number(stat.size)
+    const parent: Directory = { hostPath, path: Buffer.alloc(0), attributes: {}, ino: target.directory }
+    const path = bytesOfName(target.name)
+    try {
+      await this.#importLeaf(parent, target.name, hostPath, path, stat.isFile())
+      await this.#batch.flush()
+    } finally {
+      await this.#pipeline.drain()
+    }
+    return meter.report()
+  }
+
+  /** Where a single file goes: into the directory at `path`, else to `path` itself. */
+  async #targetOf(path: Buffer, name: string): Promise<{ directory: number; name: string }> {
+    const names = splitPath(path)
+    const isDirectoryMeant = names.length === 0 || path.at(-1) === SLASH
+    const above = isDirectoryMeant ? path : Buffer.from(`/${names.slice(0, -1).join('/')}`, 'latin1')
+    const { ino } = await makeDirectories(this.#core, this.#who, above)
+    if (isDirectoryMeant) return { directory: ino, name }
+    const { rootIno } = this.#core.superblock
+    const there = await runAsync(this.#core.read(this.#who, (call) => walk(call, rootIno, path, 'follow')))
+    const isInside = there.inode !== undefined && isDirectory(there.inode)
+    return isInside ? { directory: there.inode.ino, name } : { directory: ino, name: names.at(-1)! }
+  }
+
   async #importDirectory(directory: Directory): Promise<void> {
     try {
       for (const entry of listHost(directory.hostPath)) {
@@ -155,18 +200,25 @@ class ImportTask {
     const hostPath = joinPath(parent.hostPath, entry.name)
     const path = joinPath(parent.path, entry.name)
     try {
-      if (entry.type === 'file') await this.#importFile(parent, entry.name, hostPath, path)
-      else if (entry.type === 'directory') this.#addDirectory(parent, entry.name, hostPath, path)
-      else this.#addOther(parent, entry.name, hostPath, path, lstatHost(hostPath))
+      if (entry.type === 'directory') this.#addDirectory(parent, entry.name, hostPath, path)
+      else await this.#importLeaf(parent, entry.name, hostPath, path, entry.type === 'file')
     } catch (error) {
       this.#report(path, error)
     }
   }
 
-  /** Notes the error of one entry; throws what concerns all. */
+  /** Imports what is, or was a moment ago, no directory. */
+  async #importLeaf(parent: Directory, name: string, hostPath: Buffer, path: Buffer, isFile: boolean): Promise<void> {
+    if (isFile && this.#holdsContents) return await this.#importFile(parent, name, hostPath, path)
+    const stat = lstatHost(hostPath)
+    if (stat.isFile() && this.#holdsContents) return await this.#importFile(parent, name, hostPath, path)
+    this.#addOther(parent, name, hostPath, path, stat)
+  }
+
+  /** Notes the error of one entry; throws what concerns all, and where there is only one. */
   #report(path: Buffer, error: unknown): void {
     this.#meter.assertGoingOn()
-    if (isFatal(error)) throw error
+    if (this.#isSingle || isFatal(error)) throw error
     this.#meter.findings.addError(path, error)
   }
 
@@ -271,9 +323,11 @@ class ImportTask {
       ...this.#wholeOf(stat),
       ...(isLink ? { target: readlinkSync(hostPath, { encoding: 'buffer' }) } : {}),
       ...(stat.isCharacterDevice() || stat.isBlockDevice() ? splitDevice(stat.rdev) : {}),
+      ...(stat.isFile() ? { holeBytes: Number(stat.size) } : {}),
     }
     this.#addPut(parent, name, path, what, link, () => {
       if (isLink) meter.symlinks++
+      else if (stat.isFile()) meter.files++
       else meter.specials++
     })
   }
@@ -344,16 +398,19 @@ class ImportTask {
     return true
   }
 
-  #attributesOf(stat: BigIntStats): AttributeChanges {
+  #attributesOf(stat: BigIntStats): AttributeChanges & { mode: number } {
+    const host = { mode: Number(stat.mode), uid: Number(stat.uid), gid: Number(stat.gid) }
+    const { mode, uid, gid } = this.#attributesFor === undefined ? host : { ...host, ...this.#attributesFor(host) }
     return {
-      mode: Number(stat.mode) & PERMISSIONS,
-      ...(this.#owners ? { uid: Number(stat.uid), gid: Number(stat.gid) } : {}),
+      mode: mode & PERMISSIONS,
+      ...(this.#owners ? { uid, gid } : {}),
       atime: timespecOf(stat.atimeNs),
       mtime: timespecOf(stat.mtimeNs),
     }
   }
 
   #wholeOf(stat: BigIntStats): WholeInode {
-    return { ...(this.#attributesOf(stat) as WholeInode), mode: Number(stat.mode) }
+    const attributes = this.#attributesOf(stat)
+    return { ...attributes, mode: (Number(stat.mode) & ~PERMISSIONS) | attributes.mode }
   }
 }

@@ -2,6 +2,7 @@
 export { exportTree } from './export.ts'
 export { importTree } from './import.ts'
 export type {
+  EntryAttributes,
   ExportOptions,
   ImportOptions,
   TransferFinding,

@@ -57,6 +57,13 @@ export interface TransferReport {
   readonly findings: readonly TransferFinding[]
 }
 
+/** Mode with the type bits of stat(2), and owner. */
+export interface EntryAttributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
 export interface ImportOptions extends TransferOptions {
   /** Who imports. Default: the superuser. */
   readonly credentials?: Credentials
@@ -66,6 +73,13 @@ export interface ImportOptions extends TransferOptions {
   readonly overwrite?: boolean
   /** Transactions on their way to the store at once. Default 32. */
   readonly concurrency?: number
+  /**
+   * Whether the bytes of files come along. Default true. `false`: a file is a hole of its length with its attributes, and is not even
+   * opened: for who brings the bytes later, when somebody asks for them.
+   */
+  readonly contents?: boolean
+  /** What an entry gets instead of its mode and, where owners are kept, its owner on the host; type bits stay. A pure function. */
+  readonly attributes?: (host: EntryAttributes) => Partial<EntryAttributes>
   /** Host paths that are left out, beside the volume's own directory. */
   readonly exclude?: readonly string[]
 }

@@ -41,22 +41,26 @@ async function withProgress<T>(
 export function importCommand(cli: Cli): void {
   command(
     cli,
-    'import <DIR> <VOLUME[:PATH]>',
-    'copy a directory of this machine into a volume; makes the volume if there is none',
-    ['vivefs import ./photos photos.vive', 'vivefs import ./2026 photos.vive:/years/2026'],
+    'import <DIR|FILE> <VOLUME[:PATH]>',
+    'copy a directory, or one file, of this machine into a volume; makes the volume if there is none',
+    [
+      'vivefs import ./photos photos.vive',
+      'vivefs import ./2026 photos.vive:/years/2026',
+      'vivefs import ./cover.jpg photos.vive:/years/2026/',
+    ],
   )
     .option('--overwrite', OVERWRITE)
     .option('--no-owners', 'everything belongs to the superuser of the volume')
     .option('--exclude <PATH>', EXCLUDE, collect)
     .option('-q, --quiet', 'no progress')
-    .action(async (directory: string, target: string, flags: TransferFlags) => {
+    .action(async (source: string, target: string, flags: TransferFlags) => {
       const { volume, path } = volumePathOf(target)
       const report = await withVolume(
         cli,
         volume,
         ({ vive }) =>
           withProgress(cli, flags, (options) =>
-            importTree(vive, directory, path, {
+            importTree(vive, source, path, {
               ...options,
               owners: flags.owners,
               overwrite: flags.overwrite === true,
