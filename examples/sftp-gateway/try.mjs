@@ -84,6 +84,8 @@ async function trySshfs(port, folder) {
   await run('sshfs', ['alice@127.0.0.1:', mount, ...options, ...UNKNOWN_HOST])
   try {
     const job = ['--name=verify', `--directory=${mount}`, '--size=4m', '--bs=16k', '--rw=randwrite', '--verify=crc32c']
+    // Otherwise fio leaves a file about its state in the directory that the trial was started from.
+    job.push('--verify_state_save=0')
     const printed = await run('fio', [...job, '--ioengine=psync', '--output-format=json'], { timeoutMs: 120_000 })
     const { jobs } = JSON.parse(printed.slice(printed.indexOf('{'), printed.lastIndexOf('}') + 1))
     assert.equal(jobs[0].error, 0)

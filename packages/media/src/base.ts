@@ -4,6 +4,7 @@
  *
  * Source of the poison rule: "Can Applications Recover from fsync Failures?" (Rebello et al., ATC'20).
  */
+import { checkAppend, checkRead, checkZone } from './arguments.ts'
 import { isMediumError, MediumError, type MediumErrorCode, toMediumError } from './error.ts'
 import type {
   Bytes,
@@ -18,11 +19,7 @@ import type {
 } from './medium.ts'
 import { MediumCounters } from './stats.ts'
 import { DeviceTiming } from './timing.ts'
-
-/** Most asynchronous appends, finishes and resets that may wait for one zone. */
-export const ZONE_QUEUE_MAX = 1024
-/** Most buffers in one append. */
-export const APPEND_PARTS_MAX = 65_536
+import { ZoneQueues } from './zone-queues.ts'
 
 /** How long an append trusts the last look at the lock: a process that was stopped for longer looks again. */
 const LOCK_TRUST_MS = 20
@@ -52,11 +49,6 @@ const REFUSALS: ReadonlySet<MediumErrorCode> = new Set<MediumErrorCode>([
 const CALLS_PER_CLOCK = 8
 /** Of appends only those that are not longer. */
 const SHORT_BYTES = 4096
-
-interface ZoneQueue {
-  tail: Promise<unknown>
-  waiting: number
-}
 
 /** What a driver tells the base class. */
 export interface BaseOptions {
@@ -88,7 +80,7 @@ export abstract class BaseMedium implements Medium {
   readonly #readsAtOnce: number
   readonly #lock: (() => void) | undefined
   #lockSeenMs = 0
-  readonly #queues = new Map<number, ZoneQueue>()
+  readonly #queues = new ZoneQueues()
   readonly #stale = new Set<number>()
   #running = 0
   #appending = 0
@@ -151,7 +143,8 @@ export abstract class BaseMedium implements Medium {
   // ---- the contract ----
 
   async append(zone: number, parts: readonly Bytes[]): Promise<number> {
-    const bytes = this.#checkAppend(zone, parts)
+    this.checkWritable()
+    const bytes = checkAppend(this.caps, zone, parts)
     this.#appending++
     try {
       return await this.enqueue(zone, 'append', bytes, async () => {
@@ -170,8 +163,9 @@ export abstract class BaseMedium implements Medium {
   // The synchronous forms are hot: a buffered write or read costs 1 to 2 us, so nothing is allocated around it. The clock costs a tenth of
   // one: one call in eight is timed, and those after it count as having taken as long.
   #appendSync(zone: number, parts: readonly Bytes[]): number {
-    const bytes = this.#checkAppend(zone, parts)
-    if (this.#queues.size > 0) this.checkIdle(zone)
+    this.checkWritable()
+    const bytes = checkAppend(this.caps, zone, parts)
+    if (this.#queues.size > 0) this.#queues.checkIdle(zone)
     if (this.#stale.size > 0) this.#checkStale(zone)
     const start = now()
     if (this.#lock !== undefined) this.#checkLock('append', start)
@@ -193,7 +187,8 @@ export abstract class BaseMedium implements Medium {
   }
 
   async read(zone: number, offset: number, into: Bytes): Promise<number> {
-    this.#checkRead(zone, offset, into)
+    this.checkOpen()
+    checkRead(this.caps, zone, offset, into)
     return this.measure(
       'read',
       (bytes: number) => bytes,
@@ -202,7 +197,8 @@ export abstract class BaseMedium implements Medium {
   }
 
   #readSync(zone: number, offset: number, into: Bytes): number {
-    this.#checkRead(zone, offset, into)
+    this.checkOpen()
+    checkRead(this.caps, zone, offset, into)
     const start = this.#untimedReads === 0 ? now() : 0
     try {
       const bytes = this.doReadSync(zone, offset, into)
@@ -243,7 +239,7 @@ export abstract class BaseMedium implements Medium {
   async flush(): Promise<void> {
     this.checkWritable()
     if (this.#queues.size > 0) {
-      await Promise.allSettled([...this.#queues.values()].map((queue) => queue.tail))
+      await this.#queues.settled()
       this.checkWritable()
     }
     await this.measure(
@@ -288,15 +284,15 @@ export abstract class BaseMedium implements Medium {
 
   #zoneSync(name: 'finish' | 'reset', zone: number, run: () => void): void {
     this.checkWritable()
-    this.checkZone(zone)
-    this.checkIdle(zone)
+    checkZone(this.caps, zone)
+    this.#queues.checkIdle(zone)
     if (this.#lock !== undefined) this.#checkLock(name, now())
     this.measureSync(name, 0, run)
   }
 
   async report(): Promise<readonly ZoneReport[]> {
     this.checkOpen()
-    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.tail))
+    await this.#queues.settled()
     const report = await this.measure(
       'report',
       () => 0,
@@ -336,11 +332,7 @@ export abstract class BaseMedium implements Medium {
 
   /** Runs after everything that was asked of the zone before; at most ZONE_QUEUE_MAX wait. */
   protected enqueue<T>(zone: number, name: OperationName, bytes: number, run: () => Promise<T>): Promise<T> {
-    const queue = this.#queues.get(zone) ?? { tail: Promise.resolve(), waiting: 0 }
-    if (queue.waiting >= ZONE_QUEUE_MAX) {
-      throw new MediumError('MEDIA_BUSY', `${ZONE_QUEUE_MAX} operations wait for zone ${zone}`, { zone })
-    }
-    const begin = () =>
+    return this.#queues.run(zone, () =>
       this.measure(
         name,
         () => bytes,
@@ -349,20 +341,8 @@ export abstract class BaseMedium implements Medium {
           if (this.#lock !== undefined) this.#checkLock(name, now())
           return run()
         },
-      )
-    const result = queue.waiting === 0 ? begin() : queue.tail.then(begin)
-    queue.waiting++
-    this.#queues.set(zone, queue)
-    queue.tail = result.then(
-      () => this.#leave(zone, queue),
-      () => this.#leave(zone, queue),
+      ),
     )
-    return result
-  }
-
-  #leave(zone: number, queue: ZoneQueue): void {
-    queue.waiting--
-    if (queue.waiting === 0) this.#queues.delete(zone)
   }
 
   /** Counts one asynchronous operation and keeps `close` waiting for it. */
@@ -420,51 +400,13 @@ export abstract class BaseMedium implements Medium {
   }
 
   protected checkZone(zone: number): void {
-    if (!Number.isSafeInteger(zone) || zone < 0 || zone >= this.caps.zoneCount) {
-      throw new MediumError('MEDIA_ZONE_RANGE', `zone ${String(zone)} is not in 0..${this.caps.zoneCount - 1}`)
-    }
-  }
-
-  /** For synchronous operations: nothing asynchronous may be under way in the zone. */
-  protected checkIdle(zone: number): void {
-    if (this.#queues.has(zone)) throw new MediumError('MEDIA_BUSY', `zone ${zone} has asynchronous work`, { zone })
-  }
-
-  #checkAppend(zone: number, parts: readonly Bytes[]): number {
-    this.checkWritable()
-    this.checkZone(zone)
-    if (!Array.isArray(parts) || parts.length > APPEND_PARTS_MAX) {
-      throw new MediumError('MEDIA_ARGUMENT', `parts must be an array of at most ${APPEND_PARTS_MAX} Uint8Arrays`)
-    }
-    let bytes = 0
-    for (const part of parts as readonly unknown[]) {
-      if (!(part instanceof Uint8Array)) throw new MediumError('MEDIA_ARGUMENT', 'every part must be a Uint8Array')
-      bytes += part.length
-    }
-    const { blockBytes, appendBytesMin, appendBytesMax } = this.caps
-    if (bytes % blockBytes !== 0) {
-      throw new MediumError('MEDIA_ALIGNMENT', `${bytes} bytes is not a multiple of ${blockBytes}`, { zone })
-    }
-    if (bytes < Math.max(1, appendBytesMin) || (appendBytesMax > 0 && bytes > appendBytesMax)) {
-      const limit = appendBytesMax > 0 ? String(appendBytesMax) : 'capacity'
-      throw new MediumError('MEDIA_APPEND_SIZE', `${bytes} bytes is not in ${appendBytesMin}..${limit}`, { zone })
-    }
-    return bytes
+    checkZone(this.caps, zone)
   }
 
   #checkLock(name: OperationName, at: number): void {
     if (name === 'append' && at - this.#lockSeenMs < LOCK_TRUST_MS) return
     this.#lock!()
     this.#lockSeenMs = at
-  }
-
-  #checkRead(zone: number, offset: number, into: Bytes): void {
-    this.checkOpen()
-    this.checkZone(zone)
-    if (!Number.isSafeInteger(offset) || offset < 0) {
-      throw new MediumError('MEDIA_ARGUMENT', `offset ${String(offset)} is not a whole number from 0`, { zone })
-    }
-    if (!(into instanceof Uint8Array)) throw new MediumError('MEDIA_ARGUMENT', 'into must be a Uint8Array', { zone })
   }
 
   #checkStale(zone: number): void {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ZONE_QUEUE_MAX } from '../src/base.ts'
 import { isMediumError, MediumError, openFault, openMemory, toMediumError } from '../src/index.ts'
 import { ZoneCells, ZoneTable } from '../src/zone.ts'
+import { ZONE_QUEUE_MAX } from '../src/zone-queues.ts'
 
 const one = Uint8Array.of(1)
 
