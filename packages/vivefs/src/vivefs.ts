@@ -248,6 +248,7 @@ export class ViveFS {
           runtime,
           atime: options.atime ?? 'relatime',
           readOnly,
+          isFollower: follow !== undefined,
           extentCacheBytes: isAlone ? memoryBytes / 4 : 0,
           mustBeNew: create === 'exclusive',
           salvage,

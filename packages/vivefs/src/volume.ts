@@ -41,6 +41,8 @@ export interface MountOptions {
   readonly runtime: Runtime
   readonly atime: AtimePolicy
   readonly readOnly: boolean
+  /** Somebody else changes it. */
+  readonly isFollower?: boolean
   readonly extentCacheBytes: number
   /** Make a volume when there is none. */
   readonly create: NewVolume | undefined
@@ -84,6 +86,7 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     counters: { ...found.counters },
     atime: options.atime,
     readOnly: options.readOnly,
+    isFollower: options.isFollower === true,
     extentCacheBytes: options.extentCacheBytes,
     freeBytes: engine.freeBytes,
     shared: registry.keeper,

@@ -23,9 +23,10 @@ export function openAtHand(core: Core, who: Credentials, path: RootedPath, flags
   const found = core.lookups.locate(who, path, true)
   if (found === undefined || found === null) return undefined
   const { inode, known } = found
-  if (!mayOpen(who, inode, flags)) return undefined
-  core.openFiles.add(inode.ino)
-  return openFileOf(inode, flags, placeAt(path, known))
+  if (!mayOpen(who, inode, flags) || core.leases.has(inode.ino)) return undefined
+  const file = openFileOf(inode, flags, placeAt(path, known))
+  core.openFiles.add(inode.ino, file.canWrite)
+  return file
 }
 
 /** Copies the content from `offset` on; false when an extent of it is not at hand. `into` ends before the file does. */
@@ -58,7 +59,7 @@ export function readAtHand(core: Core, file: OpenFile, offset: number, into: Byt
 export function readWholeAtHand(core: Core, who: Credentials, path: RootedPath, bytesMax: number): Buffer | undefined {
   const inode = core.lookups.findPath(who, path, true)
   if (inode === undefined || inode === null || !isFile(inode)) return undefined
-  if (inode.size > bytesMax || !mayAccess(who, inode, R_OK)) return undefined
+  if (inode.size > bytesMax || !mayAccess(who, inode, R_OK) || core.leases.has(inode.ino)) return undefined
   const into = Buffer.allocUnsafe(inode.size)
   if (!copyContent(core, inode, 0, into)) return undefined
   core.lazyTimes.touch(inode, core.runtime.now())

@@ -8,6 +8,7 @@ import { copyInode, decodeInode, encodeInode, type Inode, InodeFlag, type Timesp
 import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
+import type { LeaseType } from '../lock/lease.ts'
 import type { Op } from '../op.ts'
 import { Charges, type Owned } from '../quota/usage.ts'
 import type { Bytes, Tx } from '../store/store.ts'
@@ -18,7 +19,7 @@ import type { Core } from './core.ts'
 import { corruption } from './corruption.ts'
 import { entryKey } from './directory.ts'
 import type { ExtentChange, ExtentId } from './extent-cache.ts'
-import { type Credentials, isDirectory } from './mode.ts'
+import { type Credentials, isDirectory, isFile } from './mode.ts'
 
 export class Call {
   readonly core: Core
@@ -36,6 +37,10 @@ export class Call {
   #owned: Map<number, Owned> | undefined
   #inodesAdded = 0
   #dataBytesAdded = 0
+  /** Files that it used, for leases of others. */
+  #uses: Map<number, LeaseType> | undefined
+  /** It does not wait for leases of others: EAGAIN. */
+  isNonblocking = false
   /** What the change feed is to hear. */
   #told: Change[] | undefined
   /** Inode numbers that this operation leased and did not use yet (core.allocateIno). */
@@ -149,10 +154,28 @@ export class Call {
   }
 
   /** The inode is open from the instant this operation is ordered. */
-  opens(ino: number): void {
+  opens(ino: number, canWrite: boolean): void {
     this.#opening ??= new Set()
     this.#opening.add(ino)
-    this.tx.onCommit(() => this.core.openFiles.add(ino))
+    this.tx.onCommit(() => this.core.openFiles.add(ino, canWrite))
+  }
+
+  /** The content of a file is read or written, or it is opened for that. `isNonblocking`: by a caller that does not wait (O_NONBLOCK). */
+  usesFile(ino: number, isWrite: boolean, isNonblocking = false): void {
+    if (!this.core.leases.isUsed) return
+    this.#uses ??= new Map()
+    if (isWrite || !this.#uses.has(ino)) this.#uses.set(ino, isWrite ? 'write' : 'read')
+    if (isNonblocking) this.isNonblocking = true
+  }
+
+  /** The files that it used, and those that it changed so that others see it. */
+  usesOfFiles(): ReadonlyMap<number, LeaseType> | undefined {
+    for (const inode of this.#edits?.values() ?? []) {
+      if (inode.ctime !== this.#now || !isFile(inode)) continue
+      this.#uses ??= new Map()
+      this.#uses.set(inode.ino, 'write')
+    }
+    return this.#uses
   }
 
   /** Counts data bytes that an inode gained (or lost, negative). */
@@ -254,5 +277,6 @@ export class Call {
       this.giveBack(inode.allocatedBytes)
     }
     this.tx.onCommit(() => this.core.extents.forgetInode(inode.ino))
+    if (this.core.leases.isUsed) this.tx.onCommit(() => this.core.leases.gone(inode.ino))
   }
 }

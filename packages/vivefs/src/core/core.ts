@@ -5,8 +5,9 @@ import { FilesystemError, ViveError } from '../errors.ts'
 import { Feed, type FeedSlot } from '../feed/feed.ts'
 import { inodeLeaseKey } from '../format/keys.ts'
 import { decodeInodeLease, encodeInodeLease, type Superblock } from '../format/superblock.ts'
+import { LeaseTable } from '../lock/lease-table.ts'
 import { LockTable } from '../lock/lock-table.ts'
-import { type Op, pending, runAsync } from '../op.ts'
+import { drivenSync, type Op, pending, runAsync, SyncUnavailableError } from '../op.ts'
 import { Quotas } from '../quota/quotas.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TransactionalStore, TransactOptions, Tx } from '../store/store.ts'
@@ -17,6 +18,7 @@ import { DecodedInodes } from './decoded-inodes.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { JobRunner } from './jobs.ts'
 import { LazyTimes } from './lazy-times.ts'
+import { giveWay, LeaseConflict } from './lease-conflict.ts'
 import { Lookups } from './lookups.ts'
 import type { Credentials } from './mode.ts'
 import { OpenFiles } from './open-files.ts'
@@ -32,6 +34,8 @@ export interface CoreOptions {
   readonly counters: { inodes: number; dataBytes: number }
   readonly atime: AtimePolicy
   readonly readOnly: boolean
+  /** Somebody else changes it. */
+  readonly isFollower?: boolean
   readonly extentCacheBytes: number
   /** Bytes that the place below the volume can still take; undefined when nobody knows. */
   readonly freeBytes?: () => number | undefined
@@ -67,6 +71,8 @@ export class Core {
   readonly feed: Feed
   /** Advisory locks of all who use the volume. */
   readonly locks = new LockTable()
+  /** What caches of others stand on. */
+  readonly leases: LeaseTable
   /** Refuses changes that must not be made now; transactions set it while they run (transaction/). */
   guard: ((who: Credentials) => void) | undefined
   /** How many want it. */
@@ -79,6 +85,7 @@ export class Core {
   #frozen: { promise: Promise<void>; thaw: () => void; settle: () => void } | undefined
   /** Changes that have begun and are not over. */
   #changing = 0
+  #hasLeases = false
   #closed = false
 
   constructor(options: CoreOptions) {
@@ -86,6 +93,7 @@ export class Core {
     this.store = options.store
     this.superblock = options.superblock
     this.runtime = options.runtime
+    this.leases = new LeaseTable(options.runtime)
     this.counters = options.counters
     this.openFiles = new OpenFiles()
     this.extents = new ExtentCache(options.extentCacheBytes)
@@ -109,16 +117,58 @@ export class Core {
     if (options.readOnly !== true) {
       while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
     }
-    if (options.readOnly === true)
-      return yield* this.store.transact((tx) => this.#attempt(tx, who, body, true), options)
-    this.guard?.(who)
-    this.#changing++
+    let conflict: LeaseConflict
     try {
-      if (this.changes.isRecorded) return yield* this.#runRecorded(who, body, options)
-      return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), options)
-    } finally {
-      if (--this.#changing === 0) this.#frozen?.settle()
+      if (options.readOnly === true)
+        return yield* this.store.transact((tx) => this.#attempt(tx, who, body, true), options)
+      this.guard?.(who)
+      this.#changing++
+      try {
+        if (this.changes.isRecorded) return yield* this.#runRecorded(who, body, options)
+        return yield* this.store.transact((tx) => this.#attempt(tx, who, body, false), options)
+      } finally {
+        if (--this.#changing === 0) this.#frozen?.settle()
+      }
+    } catch (error) {
+      if (!(error instanceof LeaseConflict)) throw error
+      conflict = error
     }
+    return yield* this.#runAfter(conflict, who, body, options)
+  }
+
+  /** As `run`, when a lease of somebody else has given way; whoever had it does not get it back before. */
+  *#runAfter<T>(
+    conflict: LeaseConflict,
+    who: Credentials,
+    body: (call: Call) => Op<T>,
+    options: TransactOptions,
+  ): Op<T> {
+    const stop = this.leases.want(conflict.ino)
+    try {
+      yield* conflict.wait()
+      return yield* this.run(who, body, options)
+    } finally {
+      stop()
+    }
+  }
+
+  /**
+   * Before the first lease: from now on every operation looks for leases, and those that began before are over when this returns.
+   * ERR_VIVEFS_UNSUPPORTED: a volume that somebody else writes.
+   */
+  *startLeases(): Op<void> {
+    this.assertOpen()
+    if (this.options.isFollower)
+      throw new ViveError('ERR_VIVEFS_UNSUPPORTED', 'a follower hears of changes too late to lease')
+    this.leases.use()
+    if (this.#hasLeases) return
+    if (this.#changing > 0) {
+      if (drivenSync()) throw new SyncUnavailableError('the first lease beside changes that are under way')
+      while (this.#frozen !== undefined) yield* pending(this.#frozen.promise)
+      yield* pending(this.freeze())
+      this.thaw()
+    }
+    this.#hasLeases = true
   }
 
   /** As `run`, with an entry in the change feed. */
@@ -134,6 +184,7 @@ export class Core {
     while (this.#sealed !== undefined) yield* pending(this.#sealed)
     const call = new Call(this, tx, who)
     const result = yield* body(call)
+    if (this.leases.isUsed) giveWay(call)
     if (!readOnly) call.finish(slot)
     return result
   }
@@ -261,6 +312,7 @@ export class Core {
     if (this.#closed) return
     this.thaw()
     this.locks.shut()
+    this.leases.shut()
     try {
       for (const end of this.#ends) await end()
       await this.feed.stop()

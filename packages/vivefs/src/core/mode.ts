@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { permits } from '../acl/acl.ts'
 import type { Inode } from '../format/inode.ts'
+import type { Client } from './lease-conflict.ts'
 
 export const S_IFMT = 0o170000
 export const S_IFSOCK = 0o140000
@@ -29,6 +30,8 @@ export interface Credentials {
   readonly gid: number
   readonly groups: readonly number[]
   readonly umask: number
+  /** In whose name as a client: leases of its own do not stand in its way (docs/locks.md). */
+  readonly client?: Client
 }
 
 /** Whoever may do all: background work, repairs, the command. */

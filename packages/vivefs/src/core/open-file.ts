@@ -18,6 +18,7 @@ const {
   O_DIRECTORY = 0,
   O_DSYNC = 0,
   O_NOATIME = 0,
+  O_NONBLOCK = 0,
   O_NOFOLLOW = 0,
   O_RDWR,
   O_SYNC = 0,
@@ -80,6 +81,7 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   const truncates = (flags & O_TRUNC) !== 0
   if (!isNew) {
     const access = flags & O_ACCMODE
+    call.usesFile(inode.ino, access !== 0 || truncates, (flags & O_NONBLOCK) !== 0)
     const mask = (access !== O_WRONLY ? R_OK : 0) | (access !== 0 || truncates ? W_OK : 0)
     if (!mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
   }
@@ -95,8 +97,9 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
 /** Opens an inode. `isNew` and the errors as for `prepareOpen`. */
 export function* openInode(call: Call, inode: Inode, flags: number, isNew = false): Op<OpenFile> {
   yield* prepareOpen(call, inode, flags, isNew)
-  call.opens(inode.ino)
-  return openFileOf(inode, flags, placeOf(call.reached, inode.ino))
+  const file = openFileOf(inode, flags, placeOf(call.reached, inode.ino))
+  call.opens(inode.ino, file.canWrite)
+  return file
 }
 
 /** The description of an inode that was opened with `flags` by the name of `place`. */
@@ -252,7 +255,8 @@ export function shutFile(core: Core, file: OpenFile): boolean {
   if (file.closed) throw new FilesystemError('EBADF')
   file.closed = true
   core.locks.close(file)
-  const isLastOfOrphan = core.openFiles.remove(file.ino)
+  core.leases.close(file)
+  const isLastOfOrphan = core.openFiles.remove(file.ino, file.canWrite)
   if (!core.openFiles.has(file.ino)) core.changes.forget(file.ino)
   return isLastOfOrphan
 }

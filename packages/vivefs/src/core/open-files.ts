@@ -1,3 +1,8 @@
+import type { OpenCounts } from '../lock/lease-table.ts'
+
+/** What one open for writing counts beside the open itself: both numbers are in one. */
+const WRITER = 2 ** 26
+
 /** How often each inode is open. An inode without a name lives as long as it is here. */
 export class OpenFiles {
   readonly #counts = new Map<number, number>()
@@ -13,8 +18,14 @@ export class OpenFiles {
     return () => this.has(ino) === isOpen
   }
 
-  add(ino: number): void {
-    this.#counts.set(ino, (this.#counts.get(ino) ?? 0) + 1)
+  add(ino: number, canWrite: boolean): void {
+    this.#counts.set(ino, (this.#counts.get(ino) ?? 0) + (canWrite ? WRITER + 1 : 1))
+  }
+
+  /** How often it is open, and how often for writing. */
+  counts(ino: number): OpenCounts {
+    const count = this.#counts.get(ino) ?? 0
+    return { opens: count % WRITER, writers: Math.floor(count / WRITER) }
   }
 
   /** The inode lost its last name while it is open, or never had one. */
@@ -28,8 +39,8 @@ export class OpenFiles {
   }
 
   /** Whether this was the last one of an inode that may be without a name. */
-  remove(ino: number): boolean {
-    const count = (this.#counts.get(ino) ?? 0) - 1
+  remove(ino: number, canWrite: boolean): boolean {
+    const count = (this.#counts.get(ino) ?? 0) - (canWrite ? WRITER + 1 : 1)
     if (count > 0) {
       this.#counts.set(ino, count)
       return false

@@ -11,6 +11,7 @@ import { askTruncate } from './deprecated.ts'
 import type { Description } from './descriptors.ts'
 import { openDirectory } from './dir.ts'
 import * as io from './io.ts'
+import * as leases from './leases.ts'
 import * as locks from './locks.ts'
 import { byPath } from './operations.ts'
 import { realpath, realpathByLstat } from './realpath.ts'
@@ -63,6 +64,7 @@ export const byDescriptor: Record<string, Operation> = {
   ftruncate: byNumber('ftruncate', attributes.ftruncate),
   futimes: byNumber('futime', attributes.futimes),
   flock: byNumber('flock', locks.flock),
+  lease: byNumber('fcntl', leases.lease),
   lock: byNumber('fcntl', locks.lock),
   testLock: byNumber('fcntl', locks.testLock),
   unlock: byNumber('fcntl', locks.unlock),

@@ -3,6 +3,7 @@
 import type { Core } from '../core/core.ts'
 import { closeFile, type OpenFile, reclaimOrphan, shutFile } from '../core/open-file.ts'
 import { FilesystemError } from '../errors.ts'
+import type { OpenCounts } from '../lock/lease-table.ts'
 import { sessionOwner } from '../lock/types.ts'
 import { drivenSync, type Op, runAsync, SyncUnavailableError } from '../op.ts'
 import { assertInteger } from './arguments.ts'
@@ -152,9 +153,22 @@ export class Descriptors {
     else yield* rest
   }
 
+  /** How often a session has an inode open. */
+  counts(ino: number, session: string): OpenCounts {
+    let opens = 0
+    let writers = 0
+    for (const description of this.#table) {
+      if (description?.session !== session || description.file.ino !== ino || description.file.closed) continue
+      opens++
+      if (description.file.canWrite) writers++
+    }
+    return { opens, writers }
+  }
+
   /** Closes what a client that is gone has left open, and lets go of its locks. */
   *closeSession(session: string): Op<void> {
     this.#core.locks.endSession(session)
+    this.#core.leases.endSession(session)
     for (const description of this.#table.slice()) {
       if (description?.session === session) yield* this.close(description)
     }

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
 import { createInterface, type Interface } from 'node:readline'
 import { ReadableStream } from 'node:stream/web'
+import type { Lease, LeaseType } from '../lock/lease.ts'
 import type { LockWait } from '../lock/types.ts'
 import { type Op, runAsync } from '../op.ts'
 import { traced } from '../trace.ts'
@@ -13,6 +14,7 @@ import type { Face } from './context.ts'
 import type { Description } from './descriptors.ts'
 import { readFileAsync } from './files.ts'
 import * as io from './io.ts'
+import * as leases from './leases.ts'
 import * as locks from './locks.ts'
 import { flink } from './names.ts'
 import { withPromise } from './stat-options.ts'
@@ -178,6 +180,11 @@ export class FileHandle extends EventEmitter {
   /** Beyond node:fs: flock(2). */
   flock(operation: locks.FlockOperation, options?: LockWait): Promise<void> {
     return this.#run('flock', 'flock', [operation, options], (face, of) => locks.flock(face, of, operation, options))
+  }
+
+  /** Beyond node:fs: fcntl(2) F_SETLEASE. */
+  lease(type: LeaseType, options?: leases.LeaseOptions): Promise<Lease> {
+    return this.#run('fcntl', 'lease', [type, options], (face, of) => leases.lease(face, of, type, options))
   }
 
   createReadStream(options?: object): ReadStream {

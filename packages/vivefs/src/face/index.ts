@@ -2,6 +2,7 @@
 import nodeFs from 'node:fs'
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
+import { sessionOwner } from '../lock/types.ts'
 import type { Op } from '../op.ts'
 import { callbacksOf } from './callbacks.ts'
 import { constants } from './constants.ts'
@@ -53,7 +54,8 @@ export function createFs(core: Core, who: Credentials, cwd = '/', session = ''):
 
 function makeFs(core: Core, who: Credentials, descriptors: Descriptors, cwd: string, session: string): ViveFileSystem {
   const device = Number.parseInt(core.identity.slice(0, 8), 16)
-  const face: Face = { core, who, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd), session }
+  const own = { ...who, client: sessionOwner(session) }
+  const face: Face = { core, who: own, descriptors, device, cwd: cwd === '/' ? undefined : Buffer.from(cwd), session }
   const fs = callbacksOf(face)
   Object.assign(fs, syncFaceOf(face), runtimeOnlyOf(face, fs), {
     createReadStream: (path: unknown, options?: unknown) => openReadStream(face, path, options),

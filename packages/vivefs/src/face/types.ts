@@ -2,9 +2,11 @@
 import type fs from 'node:fs'
 import type { Acl } from '../acl/acl.ts'
 import type { RenameFlags } from '../core/rename.ts'
+import type { Lease, LeaseType } from '../lock/lease.ts'
 import type { HeldLock, LockWait } from '../lock/types.ts'
 import type { AclOptions } from './acls.ts'
 import type { FallocateOptions } from './io.ts'
+import type { LeaseOptions } from './leases.ts'
 import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from './locks.ts'
 import type { NodeKind, NodeOptions } from './names.ts'
 import type { SetXattrOptions, XattrOptions } from './xattrs.ts'
@@ -28,6 +30,11 @@ export interface ViveFileHandle extends Handle {
   testLock(options?: TestLockOptions): Promise<HeldLock | undefined>
   /** fcntl(2) F_UNLCK. */
   unlock(options?: UnlockOptions): Promise<void>
+  /**
+   * fcntl(2) F_SETLEASE, for the client of this view: who wants to use the file otherwise has to wait until the lease was given back.
+   * EAGAIN, EACCES, EBADF, EINVAL, ENOLCK.
+   */
+  lease(type: LeaseType, options?: LeaseOptions): Promise<Lease>
   /** flock(2). EAGAIN, EBADF, ETIMEDOUT, ENOLCK, an AbortError by `signal`. */
   flock(operation: FlockOperation, options?: LockWait): Promise<void>
 }
@@ -78,6 +85,7 @@ export interface PosixCallbacks {
   removexattr(file: PathLike, name: string | Buffer, done: fs.NoParamCallback): void
   getAcl(file: PathLike, options: AclOptions, done: Done<Acl | undefined>): void
   setAcl(file: PathLike, acl: Acl | string | null, options: AclOptions, done: fs.NoParamCallback): void
+  lease(fd: number, type: LeaseType, options: LeaseOptions, done: Done<Lease>): void
   lock(fd: number, options: LockOptions, done: fs.NoParamCallback): void
   testLock(fd: number, options: TestLockOptions, done: Done<HeldLock | undefined>): void
   unlock(fd: number, options: UnlockOptions, done: fs.NoParamCallback): void
@@ -107,6 +115,7 @@ export interface PosixSync {
   removexattrSync(file: PathLike, name: string | Buffer, options?: XattrOptions): void
   getAclSync(file: PathLike, options?: AclOptions): Acl | undefined
   setAclSync(file: PathLike, acl: Acl | string | null, options?: AclOptions): void
+  leaseSync(fd: number, type: LeaseType, options?: LeaseOptions): Lease
   /** Throws ERR_VIVEFS_SYNC_UNAVAILABLE where it would have to wait: nothing in this thread could let go of the lock meanwhile. */
   lockSync(fd: number, options?: LockOptions): void
   testLockSync(fd: number, options?: TestLockOptions): HeldLock | undefined

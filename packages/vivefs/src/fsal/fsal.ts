@@ -48,6 +48,7 @@ import type { Inode } from '../format/inode.ts'
 import { done, type Op } from '../op.ts'
 import type { Bytes, TransactOptions } from '../store/store.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
+import { leaseOperations } from './leases.ts'
 import { lockOperations } from './locks.ts'
 import { tracedFsal } from './traced.ts'
 import type { CreateMode, DirectoryLine, DirectoryPage, Entry, Fsal } from './types.ts'
@@ -195,6 +196,8 @@ export function createFsal(core: Core): Fsal {
     return yield* core.read(who, (call) => onInode(call, handle, transientFile, mask))
   }
 
+  const mayUse = operation(READS, (call, inode, mask: number) => done(assertUsableFile(call, inode, mask)))
+
   function* read(
     who: Credentials,
     handle: Handle,
@@ -227,7 +230,13 @@ export function createFsal(core: Core): Fsal {
       core,
       inoOf: (handle) => decodeHandle(volumeId, handle).ino,
       exists: (who, handle) => exists(who, handle, undefined),
-      mayUse: transient,
+      mayUse,
+    }),
+    ...leaseOperations({
+      core,
+      inoOf: (handle) => decodeHandle(volumeId, handle).ino,
+      exists: (who, handle) => exists(who, handle, undefined),
+      mayUse,
     }),
     sync: core.store.caps.sync,
     listen: (listener) => core.changes.listen(listener),
@@ -293,6 +302,12 @@ function grantedOf(who: Credentials, inode: Inode, mask: number): number {
   return granted
 }
 
+function assertUsableFile(call: Call, inode: Inode, mask: number): void {
+  if (isDirectory(inode)) throw new FilesystemError('EISDIR')
+  if (!isFile(inode)) throw new FilesystemError('EINVAL')
+  if (!isOwner(call.who, inode) && !mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+}
+
 function* allocate(
   call: Call,
   inode: Inode,
@@ -308,9 +323,8 @@ function* allocate(
  * could have had the file open since before a chmod.
  */
 function* transientFile(call: Call, inode: Inode, mask: number): Op<OpenFile> {
-  if (isDirectory(inode)) throw new FilesystemError('EISDIR')
-  if (!isFile(inode)) throw new FilesystemError('EINVAL')
-  if (!isOwner(call.who, inode) && !mayAccess(call.who, inode, mask)) throw new FilesystemError('EACCES')
+  assertUsableFile(call, inode, mask)
+  call.usesFile(inode.ino, mask === W_OK)
   return {
     ino: inode.ino,
     generation: inode.generation,

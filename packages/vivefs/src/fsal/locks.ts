@@ -65,7 +65,10 @@ export function lockOperations({ core, inoOf, exists, mayUse }: LockGround) {
 
   return {
     lockSession: (name: string): string => core.locks.session(name),
-    endLockSession: (session: string): void => core.locks.endSession(session),
+    endLockSession: (session: string): void => {
+      core.locks.endSession(session)
+      core.leases.endSession(session)
+    },
     lock,
     testLock,
     unlock,

@@ -14,10 +14,12 @@ import type { OpenFile, Written } from '../core/open-file.ts'
 import type { RenameFlags } from '../core/rename.ts'
 import type { FallocateMode, SpaceReport } from '../core/space.ts'
 import type { XattrMode } from '../core/xattr.ts'
+import type { Lease } from '../lock/lease.ts'
 import type { HeldLock, LockOwner, LockRange, LockType } from '../lock/types.ts'
 import type { Op } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import type { Handle } from './handle.ts'
+import type { FsalLease } from './leases.ts'
 import type { FsalFlock, FsalLock } from './locks.ts'
 
 export type FsalCall<A, R> = (credentials: Credentials, handle: Handle, args: A) => Op<R>
@@ -129,7 +131,7 @@ export interface Fsal {
   statfs: FsalCall<undefined, SpaceReport>
   /** A name for the lock owners of a gateway that nobody else has: `owner.session`. */
   lockSession(name: string): string
-  /** The gateway, or its client, is gone: all that its owners hold is let go, all that they wait for fails with EINTR. */
+  /** The gateway, or its client, is gone: locks and leases that its owners hold are let go, all that they wait for fails with EINTR. */
   endLockSession(session: string): void
   /**
    * fcntl(F_SETLK), with `wait` F_SETLKW. EAGAIN, EDEADLK, EINTR (by `signal`), ETIMEDOUT, EBADF, ENOLCK, EINVAL, EOVERFLOW. Gateways
@@ -142,4 +144,11 @@ export interface Fsal {
   unlock: FsalCall<LockRange & { owner: LockOwner }, void>
   /** flock(2); the owner is the open file. EAGAIN, EINTR, ETIMEDOUT, EBADF, ENOLCK. */
   flock: FsalCall<FsalFlock, void>
+  /**
+   * fcntl(F_SETLEASE) for a client of the gateway: an NFSv4 delegation, an SMB oplock. EAGAIN: others have the file open, or a lease of
+   * it, so that it cannot be. EBADF: `files` are closed, of another file, or none is open for that. EISDIR, EINVAL, EACCES, ENOLCK.
+   */
+  lease: FsalCall<FsalLease, Lease>
+  /** Who has leases of it. */
+  leases: FsalCall<undefined, Lease[]>
 }

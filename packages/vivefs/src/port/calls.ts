@@ -1,6 +1,7 @@
 /** The asker's end of a port: numbered requests, a bounded number of them under way. */
 import { FilesystemError, ViveError } from '../errors.ts'
 import { abortError } from '../face/arguments.ts'
+import { type LeaseNews, type PortLease, PortLeases } from './lease.ts'
 import type { Port, Reply, Request, ViewOf } from './messages.ts'
 import { pack, type Transfer, unpack } from './values.ts'
 
@@ -23,13 +24,17 @@ export class Calls {
   readonly #waiting = new Map<number, Waiting>()
   readonly #turns: (() => void)[] = []
   readonly #long = new Set<number>()
+  readonly #leases = new PortLeases()
   #next = 1
   #end: unknown
 
   constructor(port: Port) {
     this.#port = port
     const listen = (port as unknown as Emitter).on.bind(port)
-    listen('message', (reply: Reply) => this.#settle(reply))
+    listen('message', (reply: Reply | LeaseNews) => {
+      if ('lease' in reply) this.#leases.hear(reply)
+      else this.#settle(reply)
+    })
     listen('messageerror', (error: Error) => this.end(error))
     // Only what is under way keeps the process alive.
     port.unref()
@@ -58,6 +63,23 @@ export class Calls {
       this.#long.delete(id)
       signal?.removeEventListener('abort', cancel)
     }
+  }
+
+  /** A lease: `args` say of what. Whoever is asked to give way must not have to wait for a turn. */
+  async lease(view: ViewOf, args: readonly unknown[]): Promise<PortLease> {
+    const askNow = async (name: string, given: readonly unknown[]): Promise<unknown> => {
+      const id = this.#next++
+      this.#long.add(id)
+      try {
+        return await this.#post(id, view, 'lease', name, given)
+      } finally {
+        this.#long.delete(id)
+      }
+    }
+    return await this.#leases.take(
+      (number) => askNow('lease', [number, ...args]),
+      (name, number) => askNow(name, [number]),
+    )
   }
 
   async #post(
@@ -97,5 +119,6 @@ export class Calls {
     for (const { reject } of this.#waiting.values()) reject(this.#end)
     this.#waiting.clear()
     for (const turn of this.#turns.splice(0)) turn()
+    this.#leases.end()
   }
 }

@@ -115,6 +115,9 @@ function facesOf(calls: Calls, view: ViewOf): PortFileSystem {
       return []
     })
   }
+  fs.lease = calledBack(async (fd, type, options) => [
+    await transfers.lease(fd as number, type as never, options as never),
+  ])
   const close = fs.close as Anything
   fs.close = (
     fd: unknown,

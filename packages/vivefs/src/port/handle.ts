@@ -3,10 +3,13 @@ import { EventEmitter } from 'node:events'
 import type { ReadStream, WriteStream } from 'node:fs'
 import { assertSignal } from '../face/arguments.ts'
 import type { Dirent } from '../face/dirent.ts'
+import type { LeaseOptions } from '../face/leases.ts'
 import type { FlockOperation, LockOptions, TestLockOptions, UnlockOptions } from '../face/locks.ts'
 import { toReadInto, toWriteFrom } from '../face/transfer-arguments.ts'
+import type { LeaseType } from '../lock/lease.ts'
 import type { LockWait } from '../lock/types.ts'
 import type { Calls } from './calls.ts'
+import type { PortLease } from './lease.ts'
 import type { ViewOf } from './messages.ts'
 
 type View = ArrayBufferView
@@ -30,6 +33,10 @@ export class Transfers {
     const { signal, ...options } = (args[args.length - 1] ?? {}) as LockWait
     assertSignal(signal, 'options.signal')
     return this.#calls.askLong(this.#view, name, [fd, ...args.slice(0, -1), options], signal)
+  }
+
+  lease(fd: number, type: LeaseType, options: LeaseOptions = {}): Promise<PortLease> {
+    return this.#calls.lease(this.#view, [fd, type, options])
   }
 
   async read(fd: number, ...rest: unknown[]): Promise<{ bytes: number; buffer: View }> {
@@ -127,6 +134,10 @@ export class PortFileHandle extends EventEmitter {
   }
   flock(operation: FlockOperation, options: LockWait = {}) {
     return this.#transfers.lock('flock', this.#fd, [operation, options])
+  }
+
+  lease(type: LeaseType, options: LeaseOptions = {}) {
+    return this.#transfers.lease(this.#fd, type, options)
   }
 
   async read(...args: unknown[]) {

@@ -14,9 +14,9 @@ export interface Request {
   /**
    * `promises` and `callback`: the function of that name of that face. `read` fills no buffer of the asker: it answers
    * bytes. `dir`: `read` or `close` of an open directory. `volume`: `space`, `sync`, `close`. `lock`: as `callback`, and it may be
-   * cancelled. `cancel`: ends the wait of the request of the same number and has no reply of its own.
+   * cancelled. `lease`: `lease`, `downgrade` or `release` of a lease with a number of the asker's. `cancel`: ends the wait of the request of the same number and has no reply of its own.
    */
-  readonly kind: 'promises' | 'callback' | 'read' | 'dir' | 'volume' | 'lock' | 'cancel'
+  readonly kind: 'promises' | 'callback' | 'read' | 'dir' | 'volume' | 'lock' | 'lease' | 'cancel'
   readonly name: string
   readonly args: unknown
 }

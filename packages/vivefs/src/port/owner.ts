@@ -2,8 +2,10 @@
 import type { Dir } from 'node:fs'
 import { ViveError } from '../errors.ts'
 import type { ViveFileSystem } from '../face/index.ts'
+import type { Lease } from '../lock/lease.ts'
 import type { LockWait } from '../lock/types.ts'
 import type { ViveFS } from '../vivefs.ts'
+import { ServedLeases } from './lease.ts'
 import type { Port, Reply, Request, ViewOf } from './messages.ts'
 import { pack, type Transfer, unpack } from './values.ts'
 
@@ -35,6 +37,7 @@ class Owner {
   /** What a process is to POSIX locks, this port is: with it go its open files and its locks. */
   readonly #session: string
   readonly #faces = new Map<string, ViveFileSystem>()
+  readonly #leases: ServedLeases
   #nextDirectory = 1
   #isGone = false
 
@@ -43,6 +46,9 @@ class Owner {
     this.#port = port
     this.#options = options
     this.#session = vive.fsal.lockSession('port')
+    this.#leases = new ServedLeases((news) => {
+      if (!this.#isGone) port.postMessage(news)
+    })
   }
 
   /** The other side is gone. */
@@ -108,6 +114,8 @@ class Owner {
       }
       case 'lock':
         return await this.#lock(request, given)
+      case 'lease':
+        return await this.#lease(request, given)
       case 'dir':
         return await this.#directory(name, given[0] as number)
       default:
@@ -124,6 +132,11 @@ class Owner {
     } finally {
       this.#cancels.delete(id)
     }
+  }
+
+  async #lease({ view, name }: Request, [number, ...given]: unknown[]): Promise<unknown> {
+    if (name !== 'lease') return this.#leases.answer(name, number as number)
+    return this.#leases.add(number as number, (await called(this.#fs(view), 'lease', given)) as Lease)
   }
 
   #open(directory: Dir): { readonly number: number; readonly path: string } {

@@ -37,6 +37,7 @@ export async function rollback(core: Core, name: string): Promise<void> {
   const registry = registryOf(core)
   if (core.options.readOnly) throw new FilesystemError('EROFS')
   if (registry.find(name) === undefined) throw new FilesystemError('ENOENT')
+  await core.leases.breakAll()
   await core.lazyTimes.flush()
   await core.jobs.pause()
   let isBegun = false

@@ -8,9 +8,11 @@ import { ExtentCache, type ExtentChange, type ExtentId } from '../core/extent-ca
 import { JobRunner } from '../core/jobs.ts'
 import { LazyTimes } from '../core/lazy-times.ts'
 import { OpenFiles } from '../core/open-files.ts'
-import { FilesystemError } from '../errors.ts'
+import { FilesystemError, ViveError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import type { Job } from '../format/job.ts'
+import type { LeaseTable } from '../lock/lease-table.ts'
+import type { Op } from '../op.ts'
 import { QuotasWithin } from '../quota/within.ts'
 import type { NestedStore } from './nested-store.ts'
 
@@ -170,6 +172,7 @@ export class CoreWithin extends Core {
   override readonly changes: Changes
   override readonly extents: ExtentCache
   override readonly quotas: QuotasWithin
+  override readonly leases: LeaseTable
   readonly #outer: Core
   readonly #countersBefore: { readonly inodes: number; readonly dataBytes: number }
 
@@ -177,6 +180,7 @@ export class CoreWithin extends Core {
     super({ ...outer.options, store, superblock: outer.superblock, counters: { ...outer.counters } })
     this.#outer = outer
     this.#countersBefore = { ...outer.counters }
+    this.leases = outer.leases
     this.openFiles = new OpenFilesWithin(outer.openFiles, later)
     this.lazyTimes = new LazyTimesWithin(this, outer.lazyTimes, later)
     this.jobs = new JobsWithin(this, outer.jobs, later)
@@ -188,6 +192,10 @@ export class CoreWithin extends Core {
   /** Numbers come from the lease of the volume as long as it has some: a transaction that fails leaves a gap. */
   override takeIno(): number | undefined {
     return super.takeIno() ?? this.#outer.takeIno()
+  }
+
+  override *startLeases(): Op<void> {
+    throw new ViveError('ERR_VIVEFS_UNSUPPORTED', 'nothing can be leased inside a transaction')
   }
 
   override nextJobId(): number {

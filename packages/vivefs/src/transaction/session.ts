@@ -7,6 +7,7 @@ import type { Face } from '../face/context.ts'
 import { Descriptors } from '../face/descriptors.ts'
 import { countersKey } from '../format/keys.ts'
 import { encodeCounters } from '../format/superblock.ts'
+import { sessionOwner } from '../lock/types.ts'
 import { drivenSync, type Op, pending } from '../op.ts'
 import type { Bytes } from '../store/store.ts'
 import { CoreWithin } from './core-within.ts'
@@ -40,7 +41,7 @@ export class Session {
     })
     this.face = {
       core: this.#core,
-      who,
+      who: { ...who, client: sessionOwner(CLIENT) },
       descriptors: new Descriptors(this.#core),
       device: Number.parseInt(call.core.identity.slice(0, 8), 16),
       cwd: undefined,
