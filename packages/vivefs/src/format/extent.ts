@@ -10,7 +10,7 @@
  * content.
  */
 import type { Bytes } from '../store/store.ts'
-import { asBuffer, check, extraOf, FRAME_BYTES, frame, RowKind, seal, type Verdict } from './row.ts'
+import { asBuffer, check, extraOf, FRAME_BYTES, frame, RowKind, seal, type Verdict, viewOf } from './row.ts'
 
 export const EXTENT_VERSION = 1
 export const EXTENT_BYTES_DEFAULT = 65_536
@@ -113,17 +113,18 @@ export function encodeExtent(key: Bytes, segments: Segments): Buffer {
   }
   if (entries > SEGMENTS_MAX) throw new RangeError(`an extent of ${entries} segments`)
   const row = frame(RowKind.extent, EXTENT_VERSION, entries * ENTRY_BYTES + bytes, entries)
+  const view = viewOf(row)
   let entry = FRAME_BYTES - ENTRY_BYTES
   let data = FRAME_BYTES + entries * ENTRY_BYTES
   for (let i = 0; i < segments.length; i++) {
     const segment = segments[i]
     if (i > 0 && continues(segments[i - 1], segment)) {
-      const word = row.readUInt32BE(entry + 4)
-      row.writeUInt32BE(word + segment.length, entry + 4)
+      const at = row.byteOffset + entry + 4
+      view.setUint32(at, view.getUint32(at) + segment.length)
     } else {
       entry += ENTRY_BYTES
-      row.writeUInt32BE(segment.offset, entry)
-      row.writeUInt32BE((segment.length | (segment.data === undefined ? HOLE : 0)) >>> 0, entry + 4)
+      view.setUint32(row.byteOffset + entry, segment.offset)
+      view.setUint32(row.byteOffset + entry + 4, segment.length | (segment.data === undefined ? HOLE : 0))
     }
     if (segment.data !== undefined) {
       row.set(segment.data, data)

@@ -23,8 +23,23 @@
  *   I7  page rows exist only where a cover names them, covers only in inodes with the flag
  */
 import type { Acl } from '../acl/acl.ts'
+import { invariant } from '../errors.ts'
 import type { Bytes } from '../store/store.ts'
-import { asBuffer, check, FRAME_BYTES, frame, RowKind, readU64, seal, type Verdict, writeU64 } from './row.ts'
+import {
+  asBuffer,
+  check,
+  FRAME_BYTES,
+  frame,
+  getU48,
+  getU64,
+  RowKind,
+  readU64,
+  seal,
+  setU48,
+  setU64,
+  type Verdict,
+  viewOf,
+} from './row.ts'
 
 export const INODE_VERSION = 1
 export const EPOCHS_MAX = 16
@@ -185,68 +200,70 @@ const EPOCH_BYTES = 10
 const TAIL_BYTES = 12
 const NO_BYTES = Buffer.alloc(0)
 
-function writeTime(row: Buffer, time: Timespec, offset: number): void {
-  row.writeInt32BE(Math.floor(time.sec / 0x1_0000_0000), offset)
-  row.writeUInt32BE(time.sec >>> 0, offset + 4)
-  row.writeUInt32BE(time.nsec, offset + 8)
+function setTime(into: DataView, at: number, { sec, nsec }: Timespec): void {
+  into.setInt32(at, Math.floor(sec / 0x1_0000_0000))
+  into.setUint32(at + 4, sec >>> 0)
+  into.setUint32(at + 8, nsec)
 }
 
-const readTime = (row: Buffer, offset: number): Timespec => ({
-  sec: row.readInt32BE(offset) * 0x1_0000_0000 + row.readUInt32BE(offset + 4),
-  nsec: row.readUInt32BE(offset + 8),
+const getTime = (from: DataView, at: number): Timespec => ({
+  sec: from.getInt32(at) * 0x1_0000_0000 + from.getUint32(at + 4),
+  nsec: from.getUint32(at + 8),
 })
 
 export function encodeInode(key: Bytes, inode: Inode): Buffer {
   const { epochs, tails, target } = inode
+  invariant(inode.nlink >= 0 && inode.entries >= 0 && inode.xattrs >= 0, 'counts of an inode are not below zero')
   const row = frame(
     RowKind.inode,
     INODE_VERSION,
     FIXED_BYTES + epochs.length * EPOCH_BYTES + tails.length * TAIL_BYTES + target.length,
   )
-  const o = FRAME_BYTES
-  row.writeUInt32BE(inode.mode, o)
-  row.writeUInt32BE(inode.uid, o + 4)
-  row.writeUInt32BE(inode.gid, o + 8)
-  row.writeUInt32BE(inode.nlink, o + 12)
-  writeU64(row, inode.size, o + 16)
-  writeU64(row, inode.allocatedBytes, o + 24)
-  row.writeUInt32BE(inode.rdevMajor, o + 32)
-  row.writeUInt32BE(inode.rdevMinor, o + 36)
-  writeTime(row, inode.atime, o + 40)
-  writeTime(row, inode.mtime, o + 52)
-  writeTime(row, inode.ctime, o + 64)
-  writeTime(row, inode.birthtime, o + 76)
-  row.writeUInt32BE(inode.generation, o + 88)
-  writeU64(row, inode.change, o + 92)
-  writeU64(row, inode.parent, o + 100)
-  row.writeUInt32BE(inode.projectId, o + 108)
-  row.writeUInt32BE(inode.flags, o + 112)
-  row.writeUInt32BE(inode.birth, o + 116)
-  row.writeUInt32BE(inode.extentBytes, o + 120)
-  row.writeUInt32BE(inode.nextEpoch, o + 124)
-  writeU64(row, inode.exclusiveVerifier, o + 128)
-  row.writeUInt32BE(inode.keyId, o + 136)
-  writeU64(row, inode.baseIno, o + 140)
-  row.writeUInt32BE(inode.baseEpoch, o + 148)
-  row.writeUInt32BE(inode.entries, o + 152)
-  row.writeUInt32BE(inode.xattrs, o + 156)
-  row[o + 160] = epochs.length
-  row[o + 161] = tails.length
-  row.writeUInt16BE(target.length, o + 162)
+  const view = viewOf(row)
+  const o = row.byteOffset + FRAME_BYTES
+  view.setUint32(o, inode.mode)
+  view.setUint32(o + 4, inode.uid)
+  view.setUint32(o + 8, inode.gid)
+  view.setUint32(o + 12, inode.nlink)
+  setU64(view, o + 16, inode.size)
+  setU64(view, o + 24, inode.allocatedBytes)
+  view.setUint32(o + 32, inode.rdevMajor)
+  view.setUint32(o + 36, inode.rdevMinor)
+  setTime(view, o + 40, inode.atime)
+  setTime(view, o + 52, inode.mtime)
+  setTime(view, o + 64, inode.ctime)
+  setTime(view, o + 76, inode.birthtime)
+  view.setUint32(o + 88, inode.generation)
+  setU64(view, o + 92, inode.change)
+  setU64(view, o + 100, inode.parent)
+  view.setUint32(o + 108, inode.projectId)
+  view.setUint32(o + 112, inode.flags)
+  view.setUint32(o + 116, inode.birth)
+  view.setUint32(o + 120, inode.extentBytes)
+  view.setUint32(o + 124, inode.nextEpoch)
+  setU64(view, o + 128, inode.exclusiveVerifier)
+  view.setUint32(o + 136, inode.keyId)
+  setU64(view, o + 140, inode.baseIno)
+  view.setUint32(o + 148, inode.baseEpoch)
+  view.setUint32(o + 152, inode.entries)
+  view.setUint32(o + 156, inode.xattrs)
+  view.setUint8(o + 160, epochs.length)
+  view.setUint8(o + 161, tails.length)
+  view.setUint16(o + 162, target.length)
   let at = o + FIXED_BYTES
   for (const { epoch, end } of epochs) {
-    row.writeUInt32BE(epoch, at)
-    row.writeUIntBE(end, at + 4, 6)
+    view.setUint32(at, epoch)
+    setU48(view, at + 4, end)
     at += EPOCH_BYTES
   }
   for (const { index, smalls, mids, bytes } of tails) {
-    row.writeUIntBE(index, at, 6)
-    row[at + 6] = smalls
-    row[at + 7] = mids
-    row.writeUInt32BE(bytes, at + 8)
+    setU48(view, at, index)
+    view.setUint8(at + 6, smalls)
+    view.setUint8(at + 7, mids)
+    view.setUint32(at + 8, bytes)
     at += TAIL_BYTES
   }
-  row.set(target, at)
+  if (target.length > 0) row.set(target, at - row.byteOffset)
   return seal(key, row)
 }
 
@@ -254,61 +271,62 @@ export function encodeInode(key: Bytes, inode: Inode): Buffer {
 export function decodeInode(key: Bytes, bytes: Bytes): Verdict<Inode> {
   const fault = check(key, bytes, RowKind.inode, INODE_VERSION)
   if (fault !== undefined) return { ok: false, fault }
-  const row = asBuffer(bytes)
-  const o = FRAME_BYTES
-  if (key.length < 9 || row.length < o + FIXED_BYTES) return { ok: false, fault: 'short' }
-  const epochCount = row[o + 160]
-  const tailCount = row[o + 161]
-  const targetBytes = row.readUInt16BE(o + 162)
-  const whole = o + FIXED_BYTES + epochCount * EPOCH_BYTES + tailCount * TAIL_BYTES + targetBytes
-  if (row.length !== whole || epochCount > EPOCHS_MAX || tailCount > TAILS_MAX) return { ok: false, fault: 'shape' }
+  if (key.length < 9 || bytes.length < FRAME_BYTES + FIXED_BYTES) return { ok: false, fault: 'short' }
+  const ino = readU64(key, 1)
+  const view = viewOf(bytes)
+  const o = bytes.byteOffset + FRAME_BYTES
+  const epochCount = view.getUint8(o + 160)
+  const tailCount = view.getUint8(o + 161)
+  const targetBytes = view.getUint16(o + 162)
+  const whole = FRAME_BYTES + FIXED_BYTES + epochCount * EPOCH_BYTES + tailCount * TAIL_BYTES + targetBytes
+  if (bytes.length !== whole || epochCount > EPOCHS_MAX || tailCount > TAILS_MAX) return { ok: false, fault: 'shape' }
   let at = o + FIXED_BYTES
   const epochs: DataEpoch[] = []
   for (let i = 0; i < epochCount; i++, at += EPOCH_BYTES) {
-    epochs.push({ epoch: row.readUInt32BE(at), end: row.readUIntBE(at + 4, 6) })
+    epochs.push({ epoch: view.getUint32(at), end: getU48(view, at + 4) })
   }
   const tails: Tail[] = []
   for (let i = 0; i < tailCount; i++, at += TAIL_BYTES) {
     tails.push({
-      index: row.readUIntBE(at, 6),
-      smalls: row[at + 6],
-      mids: row[at + 7],
-      bytes: row.readUInt32BE(at + 8),
+      index: getU48(view, at),
+      smalls: view.getUint8(at + 6),
+      mids: view.getUint8(at + 7),
+      bytes: view.getUint32(at + 8),
     })
   }
   return {
     ok: true,
     value: {
-      ino: readU64(asBuffer(key), 1),
-      mode: row.readUInt32BE(o),
-      uid: row.readUInt32BE(o + 4),
-      gid: row.readUInt32BE(o + 8),
-      nlink: row.readUInt32BE(o + 12),
-      size: readU64(row, o + 16),
-      allocatedBytes: readU64(row, o + 24),
-      rdevMajor: row.readUInt32BE(o + 32),
-      rdevMinor: row.readUInt32BE(o + 36),
-      atime: readTime(row, o + 40),
-      mtime: readTime(row, o + 52),
-      ctime: readTime(row, o + 64),
-      birthtime: readTime(row, o + 76),
-      generation: row.readUInt32BE(o + 88),
-      change: readU64(row, o + 92),
-      parent: readU64(row, o + 100),
-      projectId: row.readUInt32BE(o + 108),
-      flags: row.readUInt32BE(o + 112),
-      birth: row.readUInt32BE(o + 116),
-      extentBytes: row.readUInt32BE(o + 120),
-      nextEpoch: row.readUInt32BE(o + 124),
-      exclusiveVerifier: readU64(row, o + 128),
-      keyId: row.readUInt32BE(o + 136),
-      baseIno: readU64(row, o + 140),
-      baseEpoch: row.readUInt32BE(o + 148),
-      entries: row.readUInt32BE(o + 152),
-      xattrs: row.readUInt32BE(o + 156),
+      ino,
+      mode: view.getUint32(o),
+      uid: view.getUint32(o + 4),
+      gid: view.getUint32(o + 8),
+      nlink: view.getUint32(o + 12),
+      size: getU64(view, o + 16),
+      allocatedBytes: getU64(view, o + 24),
+      rdevMajor: view.getUint32(o + 32),
+      rdevMinor: view.getUint32(o + 36),
+      atime: getTime(view, o + 40),
+      mtime: getTime(view, o + 52),
+      ctime: getTime(view, o + 64),
+      birthtime: getTime(view, o + 76),
+      generation: view.getUint32(o + 88),
+      change: getU64(view, o + 92),
+      parent: getU64(view, o + 100),
+      projectId: view.getUint32(o + 108),
+      flags: view.getUint32(o + 112),
+      birth: view.getUint32(o + 116),
+      extentBytes: view.getUint32(o + 120),
+      nextEpoch: view.getUint32(o + 124),
+      exclusiveVerifier: getU64(view, o + 128),
+      keyId: view.getUint32(o + 136),
+      baseIno: getU64(view, o + 140),
+      baseEpoch: view.getUint32(o + 148),
+      entries: view.getUint32(o + 152),
+      xattrs: view.getUint32(o + 156),
       epochs,
       tails,
-      target: targetBytes === 0 ? NO_BYTES : row.subarray(at),
+      target: targetBytes === 0 ? NO_BYTES : asBuffer(bytes).subarray(at - bytes.byteOffset),
       acl: undefined,
     },
   }

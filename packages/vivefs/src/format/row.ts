@@ -7,6 +7,7 @@
  * Big-endian. `crc32` (IEEE polynomial) covers the key, then the value with the crc field zero, so a row that landed
  * under a wrong key is caught too. `extra` belongs to the kind.
  */
+import { invariant } from '../errors.ts'
 import type { Bytes } from '../store/store.ts'
 import { crcOf, crcOfFrame } from './checksum.ts'
 
@@ -56,7 +57,7 @@ export function frame(kind: RowKind, version: number, bodyBytes: number, extra =
 
 /** Writes the checksum; the last step of every encoder. Returns the row. */
 export function seal(key: Bytes, row: Buffer): Buffer {
-  row.writeInt32BE(crcOfRow(key, row), CRC_OFFSET)
+  viewOf(row).setInt32(row.byteOffset + CRC_OFFSET, crcOfRow(key, row))
   return row
 }
 
@@ -83,11 +84,46 @@ export const extraOf = (row: Bytes): number => (row[2] << 8) | row[3]
 export const asBuffer = (row: Bytes): Buffer =>
   Buffer.isBuffer(row) ? row : Buffer.from(row.buffer, row.byteOffset, row.byteLength)
 
-/** Writes an unsigned integer up to 2^53-1 as 8 bytes. */
-export function writeU64(into: Buffer, value: number, offset: number): void {
-  into.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
-  into.writeUInt32BE(value >>> 0, offset + 4)
+let viewed: ArrayBufferLike = new ArrayBuffer(0)
+let view = new DataView(viewed)
+
+/**
+ * All memory behind these bytes, whose own begin at `byteOffset` in it: what integers are written and read by. Methods of Buffer check every
+ * value in three calls each. Valid until the next call.
+ */
+export function viewOf(bytes: Bytes): DataView {
+  const { buffer } = bytes
+  if (buffer !== viewed) {
+    viewed = buffer
+    view = new DataView(buffer)
+  }
+  return view
 }
 
-export const readU64 = (from: Buffer, offset: number): number =>
-  from.readUInt32BE(offset) * 0x1_0000_0000 + from.readUInt32BE(offset + 4)
+/** Writes an unsigned integer up to 2^53-1 as 8 bytes. */
+export function writeU64(into: Bytes, value: number, offset: number): void {
+  setU64(viewOf(into), into.byteOffset + offset, value)
+}
+
+export const readU64 = (from: Bytes, offset: number): number => getU64(viewOf(from), from.byteOffset + offset)
+
+/** As `writeU64`, where the view is at hand. */
+export function setU64(into: DataView, at: number, value: number): void {
+  const high = Math.floor(value / 0x1_0000_0000)
+  invariant(high >= 0 && high < 0x20_0000, 'an unsigned integer of 53 bits')
+  into.setUint32(at, high)
+  into.setUint32(at + 4, value >>> 0)
+}
+
+/** As `readU64`, where the view is at hand. */
+export const getU64 = (from: DataView, at: number): number =>
+  from.getUint32(at) * 0x1_0000_0000 + from.getUint32(at + 4)
+
+/** 48 bits. */
+export function setU48(into: DataView, at: number, value: number): void {
+  into.setUint16(at, Math.floor(value / 0x1_0000_0000))
+  into.setUint32(at + 2, value >>> 0)
+}
+
+export const getU48 = (from: DataView, at: number): number =>
+  from.getUint16(at) * 0x1_0000_0000 + from.getUint32(at + 2)
