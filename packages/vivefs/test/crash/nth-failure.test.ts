@@ -4,10 +4,11 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FilesystemError, ViveError } from '../../src/errors.ts'
-import { type BareVolume, memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { type BareVolume, openBare, openBareOn } from '../bare-volume.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { isDeep } from '../seed.ts'
 import { SimulatedDatabase } from '../store/simulated-database.ts'
+import { imageOf } from './replay.ts'
 import { makeTrace } from './trace.ts'
 
 const options = { extentBytes: 4096, seed: 5, cacheBytes: 16 << 10 }
@@ -68,17 +69,7 @@ const isCoded = (error: unknown): boolean =>
 
 /** What the database holds, opened anew. */
 async function survive({ database }: Run): Promise<{ tree: string[]; findings: readonly unknown[] }> {
-  const image = memoryDatabase()
-  await image.open()
-  for (const { rows } of database.batches) {
-    await image.batch(
-      rows.map(({ type, key, value }) =>
-        type === 'put'
-          ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-          : { type: 'del' as const, key: Buffer.from(key) },
-      ),
-    )
-  }
+  const image = await imageOf(database)
   const volume = await openBare(image, options)
   await volume.core.jobs.idle()
   const { findings } = await volume.fsck()

@@ -3,11 +3,12 @@
  * every operation that was acknowledged by then.
  */
 import { expect, test } from 'vitest'
-import { memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { openBare, openBareOn } from '../bare-volume.ts'
 import { Driver, noRarities } from '../model/driver.ts'
 import { fingerprint, fingerprintOf } from '../model/fingerprint.ts'
 import { isDeep, Random } from '../seed.ts'
 import { SimulatedDatabase } from '../store/simulated-database.ts'
+import { finishWork, prefixesOf } from './replay.ts'
 
 const superuser = { uid: 0, gid: 0, groups: [], umask: 0o022 }
 
@@ -32,18 +33,9 @@ test('every prefix of the batches is a sound volume', { timeout: 600_000 }, asyn
     await driver.meetRarePaths(isDeep ? 24 : 4)
     await driver.finish()
 
-    const image = memoryDatabase()
-    await image.open()
     let jobsPending = 0
     let orphans = 0
-    for (const [n, { rows }] of recorded.batches.entries()) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
+    for await (const { n, image } of prefixesOf(recorded)) {
       const where = `seed ${seed}, after batch ${n + 1} of ${recorded.batches.length}`
       const volume = await openBare(image, { readOnly: true, seed })
       const report = await volume.fsck()
@@ -62,20 +54,3 @@ test('every prefix of the batches is a sound volume', { timeout: 600_000 }, asyn
     expect(orphans).toBeGreaterThan(0)
   }
 })
-
-/** The next open takes up jobs and orphans: in a copy, so that the sequence goes on as it was. */
-async function finishWork(
-  image: ReturnType<typeof memoryDatabase>,
-  where: string,
-  tree: string[] | undefined,
-): Promise<void> {
-  const copy = memoryDatabase()
-  for await (const [key, value] of image.iterator()) await copy.put(key, value)
-  const volume = await openBare(copy)
-  await volume.core.jobs.idle()
-  const report = await volume.fsck()
-  expect(report.findings, `${where}, reopened`).toEqual([])
-  expect(report.counts).toMatchObject({ jobs: 0, orphans: 0 })
-  if (tree !== undefined) expect(await fingerprint(volume.fsal), `${where}, reopened`).toEqual(tree)
-  await volume.close()
-}

@@ -4,6 +4,7 @@ import { superuser } from '../../src/core/mode.ts'
 import { createFs } from '../../src/face/index.ts'
 import { readChanges } from '../../src/feed/read.ts'
 import { type BareVolume, memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { prefixesOf } from '../crash/replay.ts'
 import { isDeep, seedOf, withSeed } from '../seed.ts'
 import { SimulatedDatabase } from '../store/simulated-database.ts'
 import { anAction, attempt } from '../transaction/groups.ts'
@@ -66,18 +67,9 @@ test('every prefix of the batches tells what it holds', { timeout: 300_000 }, as
     await volume.core.jobs.idle()
     await volume.close()
 
-    const image = memoryDatabase()
-    await image.open()
     const replayed = new Replayed()
     let since = 0
-    for (const [n, { rows }] of recorded.batches.entries()) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
+    for await (const { n, image } of prefixesOf(recorded)) {
       const where = `after batch ${n + 1} of ${recorded.batches.length}`
       const found = await openBare(image, { ...options, readOnly: true })
       expect((await found.fsck()).findings, where).toEqual([])
@@ -103,16 +95,7 @@ test('trimming may stop anywhere', { timeout: 300_000 }, async () => {
   const { promises } = createFs(volume.core, superuser)
   for (let n = 0; n < 300; n++) await promises.writeFile('/f', '')
   await volume.close()
-  const image = memoryDatabase()
-  await image.open()
-  for (const [n, { rows }] of recorded.batches.entries()) {
-    await image.batch(
-      rows.map(({ type, key, value }) =>
-        type === 'put'
-          ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-          : { type: 'del' as const, key: Buffer.from(key) },
-      ),
-    )
+  for await (const { n, image } of prefixesOf(recorded)) {
     const found = await openBare(image, { ...options, readOnly: true })
     expect((await found.fsck()).findings, `after batch ${n + 1}`).toEqual([])
     await found.close()

@@ -8,7 +8,8 @@ import { runAsync } from '../../src/op.ts'
 import { countUse } from '../../src/quota/recount.ts'
 import { VolumeQuotas } from '../../src/quota/volume-quotas.ts'
 import { coreOf, ViveFS } from '../../src/vivefs.ts'
-import { type BareVolume, memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { type BareVolume, openBare, openBareOn } from '../bare-volume.ts'
+import { imageOf, prefixesOf } from '../crash/replay.ts'
 import { makeTrace } from '../crash/trace.ts'
 import { Driver, noRarities } from '../model/driver.ts'
 import { isDeep, Random, seedOf, withSeed } from '../seed.ts'
@@ -67,17 +68,8 @@ test('every prefix of the batches has exact use', { timeout: 600_000 }, async ()
   await driver.start()
   await driver.run(isDeep ? 600 : 70)
   await driver.finish()
-  const image = memoryDatabase()
-  await image.open()
   let on = 0
-  for (const [n, { rows }] of database.batches.entries()) {
-    await image.batch(
-      rows.map(({ type, key, value }) =>
-        type === 'put'
-          ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-          : { type: 'del' as const, key: Buffer.from(key) },
-      ),
-    )
+  for await (const { n, image } of prefixesOf(database)) {
     const volume = await openBare(image, { readOnly: true, seed: random.seed })
     expect((await volume.fsck()).findings, `seed ${random.seed}, batch ${n + 1}`).toEqual([])
     if (volume.core.quotas.isOn) {
@@ -114,17 +106,7 @@ test('the nth access fails: what survives is exact', { timeout: 600_000 }, async
     }
     fails = false
     await volume?.close().catch(() => {})
-    const image = memoryDatabase()
-    await image.open()
-    for (const { rows } of database.batches) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
-    }
+    const image = await imageOf(database)
     const again = await openBare(image, { seed: 5 })
     await again.core.jobs.idle()
     expect(again.core.quotas.isOn).toBe(true)

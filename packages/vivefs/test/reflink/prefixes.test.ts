@@ -3,8 +3,8 @@
  * acknowledged is there. Every tenth image that has jobs is opened for writing, and what was begun comes to its end.
  */
 import { expect, test } from 'vitest'
-import { forksOf } from '../../src/snapshot/mount.ts'
-import { memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { openBare, openBareOn } from '../bare-volume.ts'
+import { finishWork, prefixesOf } from '../crash/replay.ts'
 import { fingerprint, fingerprintOf } from '../model/fingerprint.ts'
 import { isDeep, Random } from '../seed.ts'
 import { SnapshotModel } from '../snapshot/snapshot-model.ts'
@@ -23,17 +23,8 @@ test('every prefix of the batches', { timeout: isDeep ? 1_800_000 : 300_000 }, a
     }
     await model.finish()
     expect(model.rarities.shared).toBeGreaterThan(0)
-    const image = memoryDatabase()
-    await image.open()
     let finished = 0
-    for (const [n, { rows }] of recorded.batches.entries()) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
+    for await (const { n, image } of prefixesOf(recorded)) {
       const where = `seed ${seed}, after batch ${n + 1} of ${recorded.batches.length}`
       const volume = await openBare(image, { readOnly: true, seed })
       const report = await volume.fsck({ snapshots: n % 7 === 0 })
@@ -50,16 +41,3 @@ test('every prefix of the batches', { timeout: isDeep ? 1_800_000 : 300_000 }, a
     )
   }
 })
-
-/** The next open finishes what was begun: in a copy, so that the sequence goes on as it was. */
-async function finishWork(image: ReturnType<typeof memoryDatabase>, where: string): Promise<void> {
-  const copy = memoryDatabase()
-  for await (const [key, value] of image.iterator()) await copy.put(key, value)
-  const volume = await openBare(copy)
-  await volume.core.jobs.idle()
-  for (const { fork } of await forksOf(volume.core)) await fork.jobs.idle()
-  const report = await volume.fsck()
-  expect(report.findings, `${where}, reopened`).toEqual([])
-  expect(report.counts).toMatchObject({ jobs: 0, orphans: 0 })
-  await volume.close()
-}

@@ -7,7 +7,8 @@ import { createSnapshot, deleteSnapshot } from '../../src/snapshot/create.ts'
 import { createFork, deleteFork, openFork } from '../../src/snapshot/fork.ts'
 import { forksOf } from '../../src/snapshot/mount.ts'
 import { rollback } from '../../src/snapshot/rollback.ts'
-import { type BareVolume, memoryDatabase, openBare, openBareOn, root } from '../bare-volume.ts'
+import { type BareVolume, openBare, openBareOn, root } from '../bare-volume.ts'
+import { imageOf } from '../crash/replay.ts'
 import { isDeep } from '../seed.ts'
 import { SimulatedDatabase } from '../store/simulated-database.ts'
 
@@ -75,17 +76,7 @@ test('the nth access fails, snapshots included', { timeout: 600_000 }, async () 
       failures++
       if (!isCoded(error)) throw new Error(`${what}: an error without a code of ours`, { cause: error })
     }
-    const image = memoryDatabase()
-    await image.open()
-    for (const { rows } of database.batches) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
-    }
+    const image = await imageOf(database)
     const volume = await openBare(image, options)
     await volume.core.jobs.idle()
     for (const { fork } of await forksOf(volume.core)) await fork.jobs.idle()

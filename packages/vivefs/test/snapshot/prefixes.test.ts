@@ -4,9 +4,10 @@
  */
 import { expect, test } from 'vitest'
 import { createFsal } from '../../src/fsal/fsal.ts'
-import { forksOf, viewOf } from '../../src/snapshot/mount.ts'
+import { viewOf } from '../../src/snapshot/mount.ts'
 import { findRegistry } from '../../src/snapshot/registry.ts'
-import { memoryDatabase, openBare, openBareOn } from '../bare-volume.ts'
+import { openBare, openBareOn } from '../bare-volume.ts'
+import { finishWork, prefixesOf } from '../crash/replay.ts'
 import { fingerprint, fingerprintOf } from '../model/fingerprint.ts'
 import { isDeep, Random } from '../seed.ts'
 import { SimulatedDatabase } from '../store/simulated-database.ts'
@@ -45,18 +46,9 @@ test('every prefix of the batches, snapshots and forks included', { timeout: 900
     expect(model.counts.rollbacks, 'rollbacks').toBeGreaterThan(0)
     expect(model.counts.forkRuns, 'forks used').toBeGreaterThan(0)
 
-    const image = memoryDatabase()
-    await image.open()
     let views = 0
     let halfRollbacks = 0
-    for (const [n, { rows }] of recorded.batches.entries()) {
-      await image.batch(
-        rows.map(({ type, key, value }) =>
-          type === 'put'
-            ? { type, key: Buffer.from(key), value: Buffer.from(value!) }
-            : { type: 'del' as const, key: Buffer.from(key) },
-        ),
-      )
+    for await (const { n, image } of prefixesOf(recorded)) {
       const where = `seed ${seed}, after batch ${n + 1} of ${recorded.batches.length}`
       const isLooked = n % 7 === 0
       const volume = await openBare(image, { readOnly: true, seed })
@@ -85,21 +77,3 @@ test('every prefix of the batches, snapshots and forks included', { timeout: 900
     expect(halfRollbacks).toBeGreaterThan(0)
   }
 })
-
-/** The next open finishes what was begun: in a copy, so that the sequence goes on as it was. */
-async function finishWork(
-  image: ReturnType<typeof memoryDatabase>,
-  where: string,
-  shown: string[] | undefined,
-): Promise<void> {
-  const copy = memoryDatabase()
-  for await (const [key, value] of image.iterator()) await copy.put(key, value)
-  const volume = await openBare(copy)
-  await volume.core.jobs.idle()
-  for (const { fork } of await forksOf(volume.core)) await fork.jobs.idle()
-  const report = await volume.fsck()
-  expect(report.findings, `${where}, reopened`).toEqual([])
-  expect(report.counts).toMatchObject({ jobs: 0, orphans: 0 })
-  if (shown !== undefined) expect(await fingerprint(volume.fsal), `${where}, reopened`).toEqual(shown)
-  await volume.close()
-}
