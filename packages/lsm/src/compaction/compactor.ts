@@ -120,6 +120,11 @@ export class Compactor {
     })
   }
 
+  /** An edit that changes nothing, in its turn: it says what is durable of the logs. */
+  note(): Promise<void> {
+    return this.flush([], this.#engine.versions.logNumber)
+  }
+
   /** Merges everything in the range down to the deepest level, tombstones gone where no snapshot needs them. What is in memory is not in it. */
   compactRange(range: KeyRange): Promise<void> {
     return new Promise<void>((resolve, reject) => {
@@ -247,7 +252,8 @@ export class Compactor {
     const { versions, storage, blobs } = this.#engine
     const filled = memtables.filter((memtable) => !memtable.empty)
     const removed = origin?.lost === undefined ? [] : [{ level: 0, number: origin.lost }]
-    if (filled.length === 0) return yield* versions.apply({ logNumber, removed })
+    if (filled.length === 0)
+      return yield* versions.apply({ logNumber: Math.max(logNumber, versions.logNumber), removed })
     const bytes = filled.reduce((sum, memtable) => sum + memtable.bytes, 0)
     const valueBytes = rewrite.reduce((sum, log) => sum + log.valueBytes, 0)
     const numbers = rewrite.map(({ number }) => number)

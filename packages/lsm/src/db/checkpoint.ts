@@ -48,7 +48,7 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
         await runAsync(copyFile(storage, target, file.kind, file))
         copiedFiles++
       }
-      const made = await runAsync(VersionSet.createFrom(target, state))
+      const made = await runAsync(VersionSet.createFrom(target, { ...state, logs: new Map(), volatile: new Map() }))
       await runAsync(made.close())
       return { linkedFiles: 0, copiedFiles }
     } finally {

@@ -5,7 +5,7 @@ import { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { Version } from '../version/version.ts'
 import { ReadView } from './read-view.ts'
-import { neededLogs, replayBytes, replayLogs } from './recovery.ts'
+import { missingLogs, neededLogs, replayBytes, replayLogs } from './recovery.ts'
 import type { Tree } from './tree.ts'
 
 /** One log that is read again and again from where it was left. */
@@ -34,16 +34,22 @@ export class Follower {
     return this.#view
   }
 
-  /** Takes in what is there. The volume and the tree are refreshed by the caller before. */
+  /** Takes in what is there. The volume and the tree are refreshed by the caller before. LEVEL_CORRUPTION: a log is missing. */
   *load(): Op<void> {
+    yield* this.#checkLogs()
     const { storage, versions } = this.#tree
     const separation = this.#separation
     const known = new Map(this.#logs.map((log) => [log.number, log]))
     const logs: Followed[] = []
     let last = 0
+    let afterEmpty = false
     for (const number of neededLogs(storage, versions)) {
       const file = yield* storage.open('log', number, 'log')
-      if (file.size === 0) break
+      if (file.size === 0) {
+        afterEmpty = true
+        continue
+      }
+      if (last === 0 && afterEmpty && !versions.knownLogs.has(number)) break // see R2
       const log = known.get(number) ?? {
         number,
         memtable: new Memtable({ bytesMax: replayBytes(file.size, separation) }),
@@ -59,6 +65,21 @@ export class Follower {
     this.#logs = logs
     this.lastSequence = Math.max(versions.lastSequence, last)
     this.#view = new ReadView(logs.map(({ memtable }) => memtable).reverse(), versions.current)
+  }
+
+  /**
+   * The writer may have made a log after the files were listed and before the manifest was read, and removed one after that: what is still
+   * missing when both are looked at again in this order is missing.
+   */
+  *#checkLogs(): Op<void> {
+    const { storage, versions } = this.#tree
+    if (missingLogs(storage, versions).length === 0) return
+    yield* storage.refresh()
+    const missing = new Set(missingLogs(storage, versions).map(({ number }) => number))
+    if (missing.size === 0) return
+    yield* versions.refresh()
+    const still = missingLogs(storage, versions).find(({ number }) => missing.has(number))
+    if (still !== undefined) throw still.error
   }
 
   /** What can be read of a damaged database; answers with what was left out. */

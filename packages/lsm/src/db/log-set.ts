@@ -1,5 +1,6 @@
-import { LevelError } from '../error.ts'
+import { isTransient, LevelError } from '../error.ts'
 import { LogWriter } from '../log/log-writer.ts'
+import type { DurableLog } from '../manifest/version-edit.ts'
 import { type Op, runAsync, runSync } from '../op.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { VersionSet } from '../version/version-set.ts'
@@ -32,6 +33,9 @@ export class LogSet {
   #syncing: Promise<void> = Promise.resolve()
   #failed: (error: unknown) => void
   #closed = false
+  /** The newest log that the manifest was told of when it was first durable. */
+  #announced = -1
+  readonly #announce: () => void
   /** Syncs done for writers, each for all who waited. */
   syncs = 0
 
@@ -41,12 +45,16 @@ export class LogSet {
     current: LogWriter
     bytesExpected: number
     failed: (error: unknown) => void
+    /** Has an edit of the tree made, which says what is durable of the logs; nobody waits for it. */
+    announce: () => void
   }) {
     this.#storage = o.storage
     this.#versions = o.versions
     this.#current = o.current
     this.#bytesExpected = o.bytesExpected
     this.#failed = o.failed
+    this.#announce = o.announce
+    o.versions.durableLogs = () => this.#durable()
     this.prepare()
   }
 
@@ -78,11 +86,15 @@ export class LogSet {
     } catch {
       return // whoever needs the log tries again, and meets the error
     }
-    this.#preparing ??= this.#prepareLater()
-      .catch(() => {})
-      .finally(() => {
-        this.#preparing = undefined
-      })
+    this.#prepareOnce().catch(() => {}) // as above
+  }
+
+  /** One at a time: a log that is empty may not stay in front of one that is in use. */
+  #prepareOnce(): Promise<void> {
+    this.#preparing ??= this.#prepareLater().finally(() => {
+      this.#preparing = undefined
+    })
+    return this.#preparing
   }
 
   /** False: it cannot be made on the spot. LEVEL_NO_SPACE, LEVEL_IO_ERROR. */
@@ -111,8 +123,7 @@ export class LogSet {
 
   /** Waits until there is a spare log. */
   async prepared(): Promise<void> {
-    await this.#preparing
-    while (!this.hasSpare) await this.#prepareLater()
+    while (!this.hasSpare) await this.#prepareOnce()
   }
 
   /** Appends go to the next log from now on; there is a spare one. */
@@ -171,6 +182,20 @@ export class LogSet {
       this.#ended = this.#ended.filter((one) => one !== log)
     }
     if (current.size > current.syncedSize) yield* current.sync()
+    if (current.syncedSize === 0 || current.number <= this.#announced || this.#closed) return
+    this.#announced = current.number
+    this.#announce() // later edits say how far it is
+  }
+
+  #durable(): DurableLog[] {
+    const logs: DurableLog[] = []
+    for (const { number, bytes } of this.#unflushed) {
+      // What was moved on from is synced as a whole, or still among the ended.
+      const ended = this.#ended.find((log) => log.number === number)
+      logs.push({ number, bytes: ended?.syncedSize ?? bytes })
+    }
+    logs.push({ number: this.#current.number, bytes: this.#current.syncedSize })
+    return logs.filter(({ bytes }) => bytes > 0)
   }
 
   /** Logs of an earlier process that recovery could not write to tables. */
@@ -191,11 +216,26 @@ export class LogSet {
     return this.#unflushed.filter(({ number }) => number >= from && number < to)
   }
 
-  /** Removes the spare logs; the others stay for recovery. */
-  async close(): Promise<void> {
+  /**
+   * Removes the spare logs; the others stay for recovery. `sound`: nothing failed before. Then they are durable, and the manifest knows how
+   * far they go: whoever opens the database misses what is missing.
+   */
+  async close(sound: boolean): Promise<void> {
     this.#closed = true
-    await this.#preparing
+    await this.#preparing?.catch(() => {})
     await this.#syncing.catch(() => {})
+    if (sound) await this.#announceAll()
     for (const spare of this.#spares.splice(0)) await runAsync(this.#storage.remove('log', spare.number))
+  }
+
+  async #announceAll(): Promise<void> {
+    await runAsync(this.#sync())
+    const known = this.#versions.knownLogs
+    if (this.#durable().every(({ number, bytes }) => known.get(number) === bytes)) return
+    try {
+      await runAsync(this.#versions.apply({}))
+    } catch (error) {
+      if (!isTransient(error)) throw error // full media: what was said before has to do
+    }
   }
 }

@@ -24,8 +24,9 @@ import type { MemtableSlot } from './memtable-list.ts'
  * R1: what is recovered is a prefix of the order of writing. Sequence numbers are consecutive from log to log, so a log whose
  *     first batch does not follow on the last one before lost its predecessor's end to a power cut: it was never
  *     acknowledged as synced (a sync goes through older logs first), and it is dropped with all after it.
- * R2: a log that is empty ended nothing: writers move on from a log only when it has entries. A log behind it is dropped likewise,
- *     durably before the next log is begun: a dropped one that came back would end that too soon.
+ * R2: a log that is empty ended nothing: writers move on from a log only when it has entries. A log behind it, which nothing before it
+ *     tells to follow on, is dropped likewise, durably before the next log is begun: a dropped one that came back would end that too soon.
+ *     Neither may drop a log that the manifest knows to be durable, nor may one be missing or shorter (M12): that is damage.
  * R3: a crash in any step leaves what the step before left: files are only removed when a durable edit says so.
  */
 
@@ -46,6 +47,32 @@ export interface Replayed {
 const SEPARATED_BYTES = 1 << 20
 
 class Gap extends Error {}
+
+export interface MissingLog {
+  readonly number: number
+  /** LEVEL_CORRUPTION, which names it. */
+  readonly error: LevelError
+}
+
+/**
+ * What is missing of the logs that the manifest knows to be durable, by number. One that it does not know may never have been written, or
+ * not survived loss of power.
+ */
+export function missingLogs(storage: Storage, versions: VersionSet): MissingLog[] {
+  const { knownLogs } = versions
+  if (knownLogs.size === 0) return []
+  const found = new Map<number, number>()
+  for (const { kind, number, bytes } of storage.list()) if (kind === 'log') found.set(number, bytes)
+  const missing: MissingLog[] = []
+  for (const [number, durable] of knownLogs) {
+    const bytes = found.get(number)
+    if (bytes !== undefined && bytes >= durable) continue
+    const what = bytes === undefined ? 'is missing' : `has ${bytes} bytes`
+    const message = `${fileName('log', number)} ${what}: it is needed, and ${durable} bytes of it were durable`
+    missing.push({ number, error: new LevelError('LEVEL_CORRUPTION', message) })
+  }
+  return missing
+}
 
 /** Numbers of the logs that the tree needs, ascending. */
 export function neededLogs(storage: Storage, versions: VersionSet): number[] {
@@ -72,13 +99,16 @@ export function* replayLogs(
   const slots: MemtableSlot[] = []
   const logs: EndedLog[] = []
   const dropped: number[] = []
-  const damage: LevelError[] = []
+  const damage: LevelError[] = missingLogs(storage, versions).map(({ error }) => error)
+  if (damage[0] !== undefined && !o.salvage) throw damage[0]
   let last = 0
   let ended = false
+  let afterEmpty = false
   for (const number of o.logs ?? neededLogs(storage, versions)) {
     const file = yield* storage.open('log', number, 'log')
+    if (file.size === 0) afterEmpty = true
+    else if (last === 0 && afterEmpty && !versions.knownLogs.has(number)) ended = true
     if (ended || file.size === 0) {
-      ended = true
       dropped.push(number)
       continue
     }
@@ -106,7 +136,19 @@ export function* replayLogs(
     slots.push({ memtable, logNumber: number })
     logs.push({ number, bytes: file.size, valueBytes })
   }
+  damage.push(...unfollowed(dropped, versions))
+  if (damage[0] !== undefined && !o.salvage) throw damage[0]
   return { slots, logs, lastSequence: last, dropped, damage }
+}
+
+/** Logs that were durable, and so everything before them was, and that do not follow on it. */
+function unfollowed(dropped: readonly number[], { knownLogs }: VersionSet): LevelError[] {
+  return dropped
+    .filter((number) => knownLogs.has(number))
+    .map((number) => {
+      const what = 'it was durable, and does not follow on what is left of the logs before it'
+      return new LevelError('LEVEL_CORRUPTION', `${fileName('log', number)}: ${what}`)
+    })
 }
 
 /** Memory to begin with for the entries of a log. */

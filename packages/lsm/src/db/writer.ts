@@ -75,7 +75,8 @@ export class Writer implements Pressure {
     yield* recoverLost(o.tree, compactor, { shared: sharesMemory(o), separation })
     const full = yield* recoveryFlush(o.tree, compactor, replayed, current.number)
     writer = new Writer(o, { compactor, engine }, current.number, (failed) => {
-      return new LogSet({ storage, versions, current, bytesExpected, failed })
+      const announce = () => void compactor.note().catch(() => {}) // who failed said so, and full media try again with the next edit
+      return new LogSet({ storage, versions, current, bytesExpected, failed, announce })
     })
     if (full !== undefined) writer.#inherit(replayed, full)
     writer.#keepOld()
@@ -270,7 +271,7 @@ export class Writer implements Pressure {
     await this.zones.close()
     await this.path.close()
     await this.compactor.close()
-    await this.logs.close()
+    await this.logs.close(this.path.poisoned === undefined)
     this.changed()
   }
 }

@@ -55,6 +55,8 @@ export function describeEdit(edit: VersionEdit): string[] {
     lines.push(
       `  ${fileName('table', table)} is volatile: ${fileName('log', firstLog)} to before ${fileName('log', endLog)}`,
     )
+  for (const { number, bytes } of edit.logs ?? [])
+    lines.push(`  ${fileName('log', number)} is durable to ${bytes} bytes`)
   for (const name of edit.unpinned ?? []) lines.push(`- snapshot ${name}`)
   for (const { name, sequence } of edit.pinned ?? []) lines.push(`+ snapshot ${name} at ${sequence}`)
   if (edit.mergeOperator !== undefined) lines.push(`merge operator ${edit.mergeOperator}`)

@@ -31,6 +31,13 @@ export interface VolatileTable {
   readonly endLog: number
 }
 
+/** A log that is needed, and how much of it survives loss of power: a recovery that does not find that much has met damage. */
+export interface DurableLog {
+  readonly number: number
+  /** Greater than 0. */
+  readonly bytes: number
+}
+
 /** What changes from one version to the next, all of it or nothing. */
 export interface VersionEdit {
   /** Starts from an empty tree: the first edit of a manifest, and no other. */
@@ -47,6 +54,8 @@ export interface VersionEdit {
   readonly logNumber?: number
   /** Of the tables added, those on volatile media: their logs stay until they are removed. */
   readonly volatile?: readonly VolatileTable[]
+  /** Logs of which more is durable than was known. They are forgotten by themselves with the edit after which they are not needed. */
+  readonly logs?: readonly DurableLog[]
   readonly pinned?: readonly PersistentSnapshot[]
   readonly unpinned?: readonly string[]
   /** Name of the merge operator that the database is written with. */
@@ -67,6 +76,7 @@ const BLOB_FILE = 11
 const VOLATILE = 12
 /** Unknown tags from here on may be skipped. */
 const SKIPPABLE = 128
+const DURABLE_LOG = 128
 
 export const NAME_BYTES_MAX = 1024
 export const KEY_BYTES_MAX = 65_536
@@ -116,6 +126,7 @@ export function encodeEdit(edit: VersionEdit): Buffer {
   for (const { table, firstLog, endLog } of edit.volatile ?? []) {
     field(VOLATILE, (body) => body.varint(table).varint(firstLog).varint(endLog))
   }
+  for (const { number: log, bytes } of edit.logs ?? []) field(DURABLE_LOG, (body) => body.varint(log).varint(bytes))
   for (const name of edit.unpinned ?? []) field(UNPINNED, (body) => body.text(name))
   for (const { name, sequence, createdMs } of edit.pinned ?? []) {
     field(PINNED, (body) => body.text(name).varint(sequence).varint(createdMs))
@@ -206,6 +217,11 @@ function readField(tag: number, body: ByteReader, edit: Draft): boolean {
     case VOLATILE: {
       edit.volatile ??= []
       edit.volatile.push({ table: body.varint(), firstLog: body.varint(), endLog: body.varint() })
+      return true
+    }
+    case DURABLE_LOG: {
+      edit.logs ??= []
+      edit.logs.push({ number: body.varint(), bytes: body.varint() })
       return true
     }
     case PINNED: {

@@ -16,6 +16,8 @@ export interface TreeState {
   readonly logNumber: number
   /** Tables of level 0 on volatile media, by number. */
   readonly volatile: ReadonlyMap<number, VolatileTable>
+  /** Logs that are needed and known to be durable: bytes by number. */
+  readonly logs: ReadonlyMap<number, number>
   /** Persistent snapshots by name. */
   readonly pinned: ReadonlyMap<string, PersistentSnapshot>
   readonly mergeOperator: string | undefined
@@ -28,6 +30,7 @@ export const EMPTY_TREE: TreeState = {
   nextNumber: 1,
   logNumber: 0,
   volatile: new Map(),
+  logs: new Map(),
   pinned: new Map(),
   mergeOperator: undefined,
 }
@@ -47,13 +50,15 @@ export function nextState(state: TreeState, edit: VersionEdit): TreeState | { fa
   if ('fault' in blobs) return blobs
   const volatile = nextVolatile(state.volatile, edit, levels, logNumber)
   if ('fault' in volatile) return volatile
+  const logs = nextLogs(state.logs, edit, { logNumber, volatile, nextNumber })
+  if ('fault' in logs) return logs
   const pinned = nextPinned(state.pinned, edit, lastSequence)
   if ('fault' in pinned) return pinned
   const { mergeOperator = state.mergeOperator } = edit
   if (state.mergeOperator !== undefined && mergeOperator !== state.mergeOperator) {
     return { fault: `M9 the merge operator ${state.mergeOperator} becomes ${mergeOperator}` }
   }
-  return { levels, blobs, lastSequence, nextNumber, logNumber, volatile, pinned, mergeOperator }
+  return { levels, blobs, lastSequence, nextNumber, logNumber, volatile, logs, pinned, mergeOperator }
 }
 
 /** A table that left level 0 needs its logs no more. */
@@ -78,8 +83,26 @@ function nextVolatile(
   return all
 }
 
+/** What is known of logs; those that are not needed any more are forgotten. */
+function nextLogs(
+  before: ReadonlyMap<number, number>,
+  edit: VersionEdit,
+  now: Pick<TreeState, 'logNumber' | 'volatile' | 'nextNumber'>,
+): ReadonlyMap<number, number> | { fault: string } {
+  if (before.size === 0 && edit.logs === undefined) return before
+  const all = new Map(before)
+  for (const { number, bytes } of edit.logs ?? []) {
+    const known = all.get(number) ?? 0
+    if (number >= now.nextNumber || bytes === 0 || bytes < known)
+      return { fault: `M12 log-${number} is durable to ${bytes} bytes, and was to ${known}` }
+    all.set(number, bytes)
+  }
+  for (const number of all.keys()) if (!needsLog(now, number)) all.delete(number)
+  return all
+}
+
 /** The log may be needed: its entries are not all in tables that survive loss of power. */
-export function needsLog({ logNumber, volatile }: TreeState, log: number): boolean {
+export function needsLog({ logNumber, volatile }: Pick<TreeState, 'logNumber' | 'volatile'>, log: number): boolean {
   if (log >= logNumber) return true
   for (const { firstLog, endLog } of volatile.values()) if (log >= firstLog && log < endLog) return true
   return false
@@ -115,6 +138,7 @@ export function baseEdit(state: TreeState): VersionEdit {
     blobs: [...state.blobs.values()].map(({ number, kind, bytes, createdMs }) => ({ number, kind, bytes, createdMs })),
     added,
     volatile: [...state.volatile.values()],
+    logs: [...state.logs].map(([number, bytes]) => ({ number, bytes })),
     pinned: [...state.pinned.values()],
     ...(mergeOperator === undefined ? {} : { mergeOperator }),
   }

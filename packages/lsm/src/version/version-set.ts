@@ -3,7 +3,7 @@ import type { BlobMap } from '../blob/next-blobs.ts'
 import { isNoSpace, isTransient, LevelError } from '../error.ts'
 import { ManifestReader } from '../manifest/manifest-reader.ts'
 import { ManifestWriter } from '../manifest/manifest-writer.ts'
-import type { PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
+import type { DurableLog, PersistentSnapshot, VersionEdit } from '../manifest/version-edit.ts'
 import type { Op } from '../op.ts'
 import { FILE_NUMBER_MAX, fileName, type Storage, type StoredFile } from '../storage/storage.ts'
 import { EMPTY_TREE, needsLog, nextState, type TreeState } from './tree-state.ts'
@@ -45,6 +45,8 @@ export class VersionSet {
   #reader: ManifestReader | undefined
   #failure: unknown
   #closed = false
+  /** What is durable of the logs that are being written: every edit says it, so that a log that is missing later is missed. */
+  durableLogs: () => readonly DurableLog[] = () => []
   /** The newest sequence number given out. Grows with every write; edits record it. */
   lastSequence: number
 
@@ -124,6 +126,11 @@ export class VersionSet {
     return needsLog(this.#state, log)
   }
 
+  /** Logs that are needed and known to be durable: bytes by number. */
+  get knownLogs(): ReadonlyMap<number, number> {
+    return this.#state.logs
+  }
+
   /** Persistent snapshots by name. */
   get pinned(): ReadonlyMap<string, PersistentSnapshot> {
     return this.#state.pinned
@@ -183,7 +190,9 @@ export class VersionSet {
 
   #next(edit: VersionEdit): { edit: VersionEdit; state: TreeState } {
     const lastSequence = Math.max(this.lastSequence, this.#tail.lastSequence, edit.lastSequence ?? 0)
-    const full = { ...edit, lastSequence, nextNumber: this.#nextNumber }
+    const known = this.#tail.logs
+    const logs = this.durableLogs().filter(({ number, bytes }) => bytes > (known.get(number) ?? 0))
+    const full = { ...edit, lastSequence, nextNumber: this.#nextNumber, ...(logs.length === 0 ? {} : { logs }) }
     const state = nextState(this.#tail, full)
     if ('fault' in state) throw new LevelError('LEVEL_CORRUPTION', `an edit of the tree was refused: ${state.fault}`)
     return { edit: full, state }
