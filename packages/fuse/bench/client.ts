@@ -1,6 +1,5 @@
 /**
- * Works in directories, as it is told by messages `{ phase, directory, files, mib }`; answers `{ rate }`, per second. A process of its own, warm
- * after its first round.
+ * Works in directories, as it is told by messages ({@link Ask}); answers `{ ms }`. A process of its own, warm after its first round.
  */
 import { execFileSync } from 'node:child_process'
 import { closeSync, fsyncSync, openSync, readSync, statSync, unlinkSync, writeSync } from 'node:fs'
@@ -10,71 +9,48 @@ import { type Ask, BLOCK_BYTES } from './ask.ts'
 const block = Buffer.alloc(BLOCK_BYTES, 7)
 const small = Buffer.alloc(4096, 7)
 
-/** Bodies of one go, by the name of the phase; `before` is not measured. */
-const phases: Record<string, { before?: (ask: Ask) => void; run: (ask: Ask) => void; count: (ask: Ask) => number }> = {
-  create: {
-    run: ({ directory, files }) => {
-      for (let i = 0; i < files; i++) closeSync(openSync(join(directory, `f${i}`), 'wx'))
-    },
-    count: ({ files }) => files,
+const eachFile =
+  (body: (path: string) => void) =>
+  ({ directory, prefix, files }: Ask): void => {
+    for (let i = 0; i < files; i++) body(join(directory, `${prefix}${i}`))
+  }
+
+/** Bodies of one go, by the name of the phase. */
+const phases: Record<string, (ask: Ask) => void> = {
+  create: eachFile((path) => closeSync(openSync(path, 'wx'))),
+  fill: eachFile((path) => {
+    const file = openSync(path, 'r+')
+    writeSync(file, small)
+    closeSync(file)
+  }),
+  stat: eachFile((path) => void statSync(path)),
+  'open+read+close': eachFile((path) => {
+    const file = openSync(path, 'r')
+    if (readSync(file, small) !== small.length) throw new Error('a read came short')
+    closeSync(file)
+  }),
+  unlink: eachFile(unlinkSync),
+  'write MiB': ({ directory, mib }) => {
+    const file = openSync(join(directory, 'big'), 'w')
+    for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) writeSync(file, block)
+    fsyncSync(file)
+    closeSync(file)
   },
-  stat: {
-    before: ({ directory, files }) => {
-      for (let i = 0; i < files; i++) {
-        const file = openSync(join(directory, `f${i}`), 'r+')
-        writeSync(file, small)
-        closeSync(file)
-      }
-    },
-    run: ({ directory, files }) => {
-      for (let i = 0; i < files; i++) statSync(join(directory, `f${i}`))
-    },
-    count: ({ files }) => files,
+  /** What the kernel has of the file is dropped. */
+  cool: ({ directory }) => {
+    execFileSync('dd', [`if=${join(directory, 'big')}`, 'iflag=nocache', 'count=0', 'status=none'])
   },
-  'open+read+close': {
-    run: ({ directory, files }) => {
-      for (let i = 0; i < files; i++) {
-        const file = openSync(join(directory, `f${i}`), 'r')
-        readSync(file, small)
-        closeSync(file)
-      }
-    },
-    count: ({ files }) => files,
-  },
-  unlink: {
-    run: ({ directory, files }) => {
-      for (let i = 0; i < files; i++) unlinkSync(join(directory, `f${i}`))
-    },
-    count: ({ files }) => files,
-  },
-  'write MiB': {
-    run: ({ directory, mib }) => {
-      const file = openSync(join(directory, 'big'), 'w')
-      for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) writeSync(file, block)
-      fsyncSync(file)
-      closeSync(file)
-    },
-    count: ({ mib }) => mib,
-  },
-  'read MiB': {
-    before: ({ directory, cold }) => {
-      if (cold) execFileSync('dd', [`if=${join(directory, 'big')}`, 'iflag=nocache', 'count=0', 'status=none'])
-    },
-    run: ({ directory, mib }) => {
-      const file = openSync(join(directory, 'big'), 'r')
-      for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) {
-        if (readSync(file, block) !== BLOCK_BYTES) throw new Error('a read came short')
-      }
-      closeSync(file)
-    },
-    count: ({ mib }) => mib,
+  'read MiB': ({ directory, mib }) => {
+    const file = openSync(join(directory, 'big'), 'r')
+    for (let left = mib * 2 ** 20; left > 0; left -= BLOCK_BYTES) {
+      if (readSync(file, block) !== BLOCK_BYTES) throw new Error('a read came short')
+    }
+    closeSync(file)
   },
 }
 
 process.on('message', (ask: Ask) => {
-  const { before, run, count } = phases[ask.phase]!
-  before?.(ask)
   const startMs = performance.now()
-  run(ask)
-  process.send!({ rate: (count(ask) * 1000) / (performance.now() - startMs) })
+  phases[ask.phase]!(ask)
+  process.send!({ ms: performance.now() - startMs })
 })

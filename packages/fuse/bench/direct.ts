@@ -28,6 +28,6 @@ process.on('message', async ({ phase, mib }: Ask) => {
   const startMs = performance.now()
   if (phase === 'write MiB') await write(mib)
   else read(mib)
-  process.send!({ rate: (mib * 1000) / (performance.now() - startMs) })
+  process.send!({ ms: performance.now() - startMs })
 })
 process.once('disconnect', () => void vive.close())

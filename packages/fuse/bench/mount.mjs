@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 /** `npm run bench:mount`: rates of a mount beside a server that answers with nothing, npm fuse-native, ext4 and no mount at all. */
-import { execFileSync, fork, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { bundle } from '../test/bundle.mjs'
+import { CALLERS, CONTENT, columnOf, METADATA, Routes } from './routes.mjs'
 
 const HELP = `Usage: node packages/fuse/bench/mount.mjs [--rounds N] [--files N] [--mib N] [--dir DIR] [--peer DIR] [--json FILE]
 
-Everything is mounted at once and measured in turn by one client, round after round; the first round warms up and does not count.
-Metadata with the kernel's caches for names and attributes off, content with the defaults, not cached by the kernel when it is read.
+Everything is mounted at once and measured in turn, round after round; the first round warms up and does not count. Names and attributes by one
+caller and by four at once, with the kernel's caches for both off; content by one, with the defaults, not cached by the kernel when it is read.
+Beside rates: the processor time that the serving process takes for each.
 
   --rounds N   rounds that count (default 5)
-  --files N    files of one round (default 1000)
+  --files N    files of one round, a multiple of 4 (default 1000)
   --mib N      bytes of the big file, MiB (default 64)
   --dir DIR    where volumes and the directory of ext4 are (default: the system's directory for temporary files)
   --peer DIR   where npm fuse-native is installed (npm install fuse-native in a directory of its own; it needs a C compiler)
@@ -24,13 +24,10 @@ Metadata with the kernel's caches for names and attributes off, content with the
 Exit codes: 0 measured (or nothing can be mounted here, which is said); 2 wrong arguments.
 `
 
-const METADATA = ['create', 'stat', 'open+read+close', 'unlink']
-const CONTENT = ['write MiB', 'read MiB']
 /** As fuse-native serves: no locks beyond those among the programs on the mount. */
 const BARE = { entrySeconds: 0, attributeSeconds: 0, locks: 'kernel' }
-
-/** Between rounds. */
-const SETTLE_MS = 2000
+/** As little trust as ours gives with 0: until the kernel's clock ticks. The peer gives none with 0. */
+const TICK = { ...BARE, attributeSeconds: 0.000_001 }
 
 /** Ours, what it is measured by, the phases, and how many times as fast it has to be. */
 const TARGETS = [
@@ -50,6 +47,7 @@ function parse() {
     for (const [name, value] of Object.entries(counts)) {
       if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number from 1 on`)
     }
+    if (counts.files % 4 !== 0) throw new Error('--files: a multiple of 4')
     return { ...rest, ...counts }
   } catch (error) {
     console.error(`${error.message}\n\n${HELP}`)
@@ -75,97 +73,6 @@ function findPeer(given, base) {
   return { peer, env: { LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') } }
 }
 
-function answerOf(client, what) {
-  return new Promise((done, failed) => {
-    const end = () => failed(new Error(`${what} failed`))
-    client.once('exit', end)
-    client.once('message', (message) => {
-      client.off('exit', end)
-      done(message)
-    })
-  })
-}
-
-class Routes {
-  #list = []
-  #base
-  #bundled
-  constructor(base, bundled) {
-    this.#base = base
-    this.#bundled = bundled
-  }
-
-  get names() {
-    return this.#list.map(({ name }) => name)
-  }
-
-  /** Starts a server of a mount and waits until it serves. */
-  async add(name, phases, program, { backend, options, peer, env = {} }) {
-    const n = this.#list.length
-    const directory = join(this.#base, `mnt${n}`)
-    mkdirSync(directory)
-    const role = { backend, directory, options, where: join(this.#base, `volume${n}`), peer }
-    const child = spawn(process.execPath, [this.#bundled.program(program), JSON.stringify(role)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    })
-    const ended = new Promise((done) => child.once('exit', done))
-    const begun = await Promise.race([new Promise((done) => child.stdout.once('data', () => done(true))), ended])
-    if (begun !== true) throw new Error(`${name}: the server ended with ${begun} before it had mounted`)
-    this.#list.push({ name, phases, directory, child, ended, client: this.#client, cold: true })
-  }
-
-  addDirectory(name, phases) {
-    const directory = join(this.#base, 'host')
-    mkdirSync(directory)
-    this.#list.push({ name, phases, directory, client: this.#client, cold: false })
-  }
-
-  addDirect(name, phases) {
-    const client = fork(this.#bundled.program('direct'), [join(this.#base, 'direct')])
-    const ended = new Promise((done) => client.once('exit', done))
-    this.#list.push({ name, phases, directory: '', client, cold: false, direct: { client, ended } })
-  }
-
-  #started
-  get #client() {
-    this.#started ??= fork(this.#bundled.program('client'))
-    return this.#started
-  }
-
-  /** One round: answers rates by route and phase. */
-  async round({ files, mib }, n) {
-    const rates = Object.fromEntries(this.#list.map(({ name }) => [name, {}]))
-    // Another begins in each round, after what the stores still had to do from the one before.
-    const first = n % this.#list.length
-    const inTurn = [...this.#list.slice(first), ...this.#list.slice(0, first)]
-    await sleep(SETTLE_MS)
-    for (const phase of [...METADATA, ...CONTENT]) {
-      for (const { name, phases, directory, client, cold } of inTurn) {
-        if (!phases.includes(phase)) continue
-        client.send({ phase, directory, files, mib, cold })
-        const { rate } = await answerOf(client, `${name}: ${phase}`)
-        rates[name][phase] = rate
-      }
-    }
-    return rates
-  }
-
-  async close() {
-    if (this.#started?.connected) this.#started.disconnect()
-    for (const { directory, child, ended, direct } of this.#list) {
-      if (direct !== undefined) {
-        if (direct.client.connected) direct.client.disconnect()
-        await direct.ended
-      }
-      if (child === undefined) continue
-      execFileSync('umount', ['-l', directory])
-      child.kill('SIGTERM')
-      await ended
-    }
-  }
-}
-
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[sorted.length >> 1]
@@ -173,25 +80,42 @@ function median(values) {
 
 const figure = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en-US'))
 
-function table(runs, names, phases) {
-  const lines = [`| per second | ${phases.join(' | ')} |`, `| --- |${phases.map(() => ' ---: |').join('')}`]
+/** Medians of `what` (`rate` or `us`), a line for each route that has any. */
+function table(title, what, runs, names, columns) {
+  const lines = [`| ${title} | ${columns.join(' | ')} |`, `| --- |${columns.map(() => ' ---: |').join('')}`]
   for (const name of names) {
-    const seen = phases.map((phase) => runs.map((run) => run[name][phase]).filter((rate) => rate !== undefined))
+    const seen = columns.map((column) => runs.map((run) => run[name][column]?.[what]).filter((n) => n !== undefined))
     if (seen.every((each) => each.length === 0)) continue
     lines.push(`| ${name} | ${seen.map((each) => (each.length === 0 ? '' : figure(median(each)))).join(' | ')} |`)
   }
   return lines.join('\n')
 }
 
-/** Ratios are taken within a round, where both met the same machine. */
+/** A ratio of medians: above 1, ours is better. */
+function ratioOf(runs, ours, peer, column, what) {
+  const of = (name) => median(runs.map((run) => run[name][column][what]))
+  return what === 'rate' ? of(ours) / of(peer) : of(peer) / of(ours)
+}
+
 function verdicts(runs, names) {
-  return TARGETS.filter(([ours, peer]) => names.includes(ours) && names.includes(peer)).flatMap(
-    ([ours, peer, phases, wanted]) =>
-      phases.map((phase) => {
-        const ratio = median(runs.map((run) => run[ours][phase] / run[peer][phase]))
-        return `${ratio >= wanted ? 'met   ' : 'missed'}  ${phase}: ${ours} ${ratio.toFixed(2)}x ${peer} (at least ${wanted}x)`
-      }),
-  )
+  const told = []
+  for (const [ours, peer, phases, wanted] of TARGETS) {
+    if (!names.includes(ours) || !names.includes(peer)) continue
+    for (const phase of phases) {
+      const columns = CONTENT.includes(phase) ? [phase] : CALLERS.map((callers) => columnOf(phase, callers))
+      for (const [what, words] of [
+        ['rate', ''],
+        ['us', ', processor time'],
+      ]) {
+        for (const column of columns) {
+          const ratio = ratioOf(runs, ours, peer, column, what)
+          const verdict = ratio >= wanted ? 'met   ' : 'missed'
+          told.push(`${verdict}  ${column}${words}: ${ours} ${ratio.toFixed(2)}x ${peer} (at least ${wanted}x)`)
+        }
+      }
+    }
+  }
+  return told
 }
 
 async function main() {
@@ -218,6 +142,8 @@ async function main() {
         const o = { backend, options: BARE, ...peer }
         await routes.add(`fuse-native, ${backend}`, METADATA, 'fuse-native-server', o)
       }
+      const tick = { backend: 'tree', options: TICK, ...peer }
+      await routes.add('fuse-native, tree, attributes for a tick', METADATA, 'fuse-native-server', tick)
       const o = { backend: 'tree', options: {}, ...peer }
       await routes.add('fuse-native, tree, cached', CONTENT, 'fuse-native-server', o)
     }
@@ -237,7 +163,12 @@ async function main() {
   }
   const { names } = routes
   const machine = `Node ${process.versions.node}, ${availableParallelism()} cores, load ${loadavg()[0].toFixed(1)}, medians of ${runs.length} rounds`
-  console.log(`${machine}\n\n${table(runs, names, METADATA)}\n\n${table(runs, names, CONTENT)}\n`)
+  console.log(machine)
+  for (const columns of [...CALLERS.map((callers) => METADATA.map((phase) => columnOf(phase, callers))), CONTENT]) {
+    console.log(`\n${table('per second', 'rate', runs, names, columns)}`)
+    console.log(`\n${table('processor time of the server, us', 'us', runs, names, columns)}`)
+  }
+  console.log()
   const told = verdicts(runs, names)
   console.log(told.join('\n'))
   if (options.json !== undefined) {

@@ -52,6 +52,12 @@ const ONCE: ReadonlySet<number> = new Set([OPCODE.RELEASE, OPCODE.RELEASEDIR])
 /** Requests that may change a mode (set-id bits go) without the kernel being told by the answer. */
 const WRITES: ReadonlySet<number> = new Set([OPCODE.WRITE, OPCODE.OPEN, OPCODE.CREATE, OPCODE.COPY_FILE_RANGE])
 
+/**
+ * The least that attributes are trusted, rounded up by the kernel to a tick of its clock (1 to 10 ms): those that come with a name then serve the
+ * call that looked the name up. With 0 the kernel asks for them again in the same call, and for those of each directory on the way.
+ */
+const ONE_CALL_SECONDS = 1e-9
+
 /** Open files at a time; more is ENFILE. */
 const OPEN_FILES_MAX = 1 << 20
 
@@ -87,7 +93,8 @@ export class Session {
   /** The request that is being run, by its opcode; 0: none. What changes by it the kernel knows. */
   #serving = 0
   readonly #unlisten: () => void
-  readonly #isAlone: boolean
+  /** Nobody but the kernel changes the volume. */
+  readonly isAlone: boolean
 
   /**
    * `notify` takes whole messages that nobody asked for, to be sent by another thread than the one that answers. Without it nobody but the kernel
@@ -105,11 +112,14 @@ export class Session {
     this.fsal = fsal
     this.options = options
     this.nodes = new NodeTable(fsal.root(), o.rootIno)
-    this.trust = { entrySeconds: options.entrySeconds, attributeSeconds: options.attributeSeconds }
+    this.trust = {
+      entrySeconds: options.entrySeconds,
+      attributeSeconds: Math.max(options.attributeSeconds, ONE_CALL_SECONDS),
+    }
     this.answers = new Answers(o.answer)
     this.lockSession = fsal.lockSession('fuse')
     this.freeBytes = o.freeBytes
-    this.#isAlone = notify === undefined
+    this.isAlone = notify === undefined
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
     // About attributes alone the kernel can be told at once: it waits for nothing then.
     const atOnce = noticesOf(this.nodes, (message) => o.answer([message]))
@@ -247,7 +257,7 @@ export class Session {
       // A default list stands in the place of the caller's umask: both come here.
       FEATURE.DONT_MASK |
       // Where nobody else changes anything, the kernel need not ask for times before it reads what it has.
-      (this.#isAlone ? 0 : FEATURE.AUTO_INVAL_DATA) |
+      (this.isAlone ? 0 : FEATURE.AUTO_INVAL_DATA) |
       FEATURE.DO_READDIRPLUS |
       FEATURE.READDIRPLUS_AUTO |
       FEATURE.ASYNC_DIO |

@@ -38,8 +38,18 @@ const BURST_REQUESTS = 128
 const PAUSE_MS = 2
 const SPARE_BUFFERS_MAX = 4
 
-/** Serves until the mount is gone. */
+/** Serves until the mount is gone. Errors of the thread carry no stack meanwhile: it goes to nobody, and a refusal would cost twice as much. */
 export async function serve(session: Session, device: number, pace: Pace): Promise<void> {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    await serveAll(session, device, pace)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+async function serveAll(session: Session, device: number, pace: Pace): Promise<void> {
   const spares: Buffer[] = []
   const take = (): Buffer => spares.pop() ?? Buffer.allocUnsafeSlow(REQUEST_BYTES_MAX)
   let buffer = take()

@@ -14,12 +14,12 @@ import { offsetAt } from './offset.ts'
 const EXECUTES = 0o40
 const OPEN_BYTES = 16
 const X_OK = constants.X_OK
-/** The kernel keeps what it has of the content; changes elsewhere are told, or found by their time. */
+/** The kernel keeps what it has of the content: there are no changes elsewhere, or they are told, or found by their time. */
 const KEEP_CACHE = 1 << 1
 /** A write of the kernel's own, of pages that were changed in memory. */
 const WRITE_CACHE = 1 << 0
 
-const howOpen = (session: Session): number => (session.trust.attributeSeconds > 0 ? KEEP_CACHE : 0)
+const howOpen = ({ isAlone, options }: Session): number => (isAlone || options.attributeSeconds > 0 ? KEEP_CACHE : 0)
 
 /** file64 openFlags32 padding32. */
 export function openAnswer(file: number, openFlags: number): Buffer {

@@ -39,7 +39,7 @@ export interface Trust {
 function writeSeconds(out: Buffer, seconds: number, secondsAt: number, nanosAt: number): void {
   const whole = Math.floor(seconds)
   writeU64(out, whole, secondsAt)
-  out.writeUInt32LE(Math.floor((seconds - whole) * 1e9), nanosAt)
+  out.writeUInt32LE(Math.round((seconds - whole) * 1e9), nanosAt)
 }
 
 /** The kernel's device number: 12 bits of major between 20 bits of minor. */
