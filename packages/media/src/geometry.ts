@@ -79,3 +79,17 @@ export function capsOf(caps: Pick<MediumCaps, Essential> & Partial<MediumCaps>):
     ...caps,
   })
 }
+
+/** What every tape is: zones written one after the other from the beginning, space that returns by erasing the whole, one who writes. */
+export const TAPE_CAPS = {
+  openZonesMax: 1,
+  activeZonesMax: 1,
+  openZonesOptimal: 1,
+  append: 'stream',
+  overwrite: 'truncates-rest',
+  reclaim: 'whole-medium',
+  durability: 'seal',
+  sync: false,
+  removable: true,
+  fencing: 'lock',
+} as const satisfies Partial<MediumCaps>

@@ -18,7 +18,7 @@ import { Cartridge, RECORD_HEADER_BYTES } from './cartridge.ts'
 import { checkBody, type DeviceOptions } from './device.ts'
 import { createFileDurably, readHead } from './durable-file.ts'
 import { MediumError, toMediumError } from './error.ts'
-import { capsOf, costOption, geometryOption, pathOption, wholeOption } from './geometry.ts'
+import { capsOf, costOption, geometryOption, pathOption, TAPE_CAPS, wholeOption } from './geometry.ts'
 import type { Imageable, MediumImage, ZoneImage } from './image.ts'
 import { checkHeld, type Lock, takeLock } from './lock.ts'
 import type { Bytes, Medium, MediumCost, ZoneReport, ZoneState } from './medium.ts'
@@ -119,21 +119,12 @@ export class TapeMedium extends BaseMedium implements Imageable {
       id,
       spec: { kind: 'tape', ...shape, sleep: options.sleep ?? false, cost: { ...options.cost }, ...where },
       caps: capsOf({
+        ...TAPE_CAPS,
         zoneCount,
         zoneBytes,
         zoneCapacityBytes: zoneBytes,
         appendBytesMax: blockBytesMax,
         appendBytesOptimal: blockBytesMax,
-        openZonesMax: 1,
-        activeZonesMax: 1,
-        openZonesOptimal: 1,
-        append: 'stream',
-        overwrite: 'truncates-rest',
-        reclaim: 'whole-medium',
-        durability: 'seal',
-        sync: false,
-        removable: true,
-        fencing: 'lock',
         cost,
       }),
       timing: new TapeTiming(cost, cartridgeBytes),

@@ -10,7 +10,7 @@
  */
 import { BaseMedium } from '../base.ts'
 import { MediumError, toMediumError } from '../error.ts'
-import { capsOf } from '../geometry.ts'
+import { capsOf, TAPE_CAPS } from '../geometry.ts'
 import type { Lock } from '../lock.ts'
 import type { Bytes, MediumCost, MediumSpec, ZoneReport, ZoneState } from '../medium.ts'
 import { encodeSuperblock, SUPERBLOCK_BYTES } from '../superblock.ts'
@@ -75,20 +75,11 @@ export class TapeDriveMedium extends BaseMedium {
       id: settings.id,
       spec: settings.spec,
       caps: capsOf({
+        ...TAPE_CAPS,
         zoneCount: shape.zoneCount,
         zoneBytes: shape.zoneBytes,
         zoneCapacityBytes: shape.zoneBytes,
         appendBytesOptimal: shape.blockBytes,
-        openZonesMax: 1,
-        activeZonesMax: 1,
-        openZonesOptimal: 1,
-        append: 'stream',
-        overwrite: 'truncates-rest',
-        reclaim: 'whole-medium',
-        durability: 'seal',
-        sync: false,
-        removable: true,
-        fencing: 'lock',
         cost,
       }),
       timing: new DeviceTiming(NO_COST),
