@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { decodeBatch } from '../batch/batch-decoder.ts'
 import { BatchEncoder, type LogPlace } from '../batch/batch-encoder.ts'
 import { BATCH_HEADER_BYTES, writeBatchHeader } from '../batch/batch-header.ts'
-import { UNIT_BYTES_MIN, unitBytes, type ValueSpace } from '../blob/reclaim.ts'
+import type { ValueSpace } from '../blob/reclaim.ts'
 import type { Separation } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
 import { isNoSpace, LevelError } from '../error.ts'
@@ -17,10 +17,14 @@ import { RelaxedBuffer } from './relaxed-buffer.ts'
 /** Writes that may wait for room. */
 const WAITING_MAX = 1 << 20
 const WAITING_BYTES_MAX = 256 << 20
-/** Logs that one memtable may have: recovery reads them all, and what is overwritten in them is not seen to be garbage before its flush. */
+/** Logs that one memtable may have: recovery reads them all. */
 const LOGS_MAX = 4
-/** Logs of one memtable, as a part of the values that are alive. */
-const LOGS_SHARE = 0.125
+/**
+ * Values of one log, as a part of those that are alive, and at least so many bytes of them. What they overwrite is not seen to be garbage before
+ * the flush, and files in which values of one time lie together are garbage as a whole sooner than long ones.
+ */
+const LOG_SHARE = 1 / 32
+const LOG_VALUES_MIN = 8 << 20
 /** How long a write waits where compaction falls behind. */
 const SLOW_MS = 1
 
@@ -226,22 +230,17 @@ export class WritePath {
 
   #need({ bytes, memoryBytes, separatedBytes, count }: BatchSize): Need {
     if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
+  /** A log that is long enough is moved on from without a flush: the memtable has only pointers to the values in it. */
     const { current } = this.#logs
     const size = current.size + this.relaxedBytes
-    const valueBytes = current.valueBytes + separatedBytes
-    if (size === 0 || (size + bytes <= this.#logBytes && this.#isLittle(valueBytes))) return 'nothing'
-    return this.#logsOfMemtable < this.#logsMax() ? 'log' : 'memtable'
+    const fits = size + bytes <= this.#logBytes && this.#isLittle(current.valueBytes + separatedBytes)
+    if (size === 0 || fits) return 'nothing'
+    return this.#logsOfMemtable < LOGS_MAX ? 'log' : 'memtable'
   }
 
-  /** Values of one log: what they overwrite is not seen before they are compacted, so they are only a part of what is alive. */
+  /** A log may have values of so many bytes. */
   #isLittle(valueBytes: number): boolean {
-    if (valueBytes <= UNIT_BYTES_MIN) return true
-    return valueBytes <= unitBytes(this.#pressure.valueSpace.liveBytes, this.#logBytes)
-  }
-
-  #logsMax(): number {
-    const { liveBytes } = this.#pressure.valueSpace
-    return Math.min(LOGS_MAX, Math.floor((liveBytes * LOGS_SHARE) / this.#logBytes))
+    return valueBytes <= LOG_VALUES_MIN || valueBytes <= this.#pressure.valueSpace.liveBytes * LOG_SHARE
   }
 
   #makeRoomNow(batch: BatchEncoder): void {
