@@ -12,7 +12,13 @@ export type { ValuePlace } from './db/locate.ts'
 export type { Durability } from './db/options.ts'
 export type { DbStats, LevelStats } from './db/stats.ts'
 export { isLevelError, LevelError, type LevelErrorCode } from './error.ts'
-export { LsmLevel, type LsmLevelOptions, type SyncRangeOptions, type WriteOptions } from './level/level.ts'
+export {
+  type AbortOptions,
+  LsmLevel,
+  type LsmLevelOptions,
+  type SyncRangeOptions,
+  type WriteOptions,
+} from './level/level.ts'
 export type { Operation } from './level/operations.ts'
 export type { LsmSnapshot } from './level/snapshot.ts'
 export type { SyncIterator } from './level/sync-iterator.ts'

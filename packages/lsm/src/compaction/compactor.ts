@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.ts'
 import { Reclaim } from '../blob/reclaim.ts'
 import { isTransient, LevelError } from '../error.ts'
 import type { BlobFileMeta, VersionEdit, VolatileTable } from '../manifest/version-edit.ts'
@@ -125,13 +126,24 @@ export class Compactor {
     return this.flush([], this.#engine.versions.logNumber)
   }
 
-  /** Merges everything in the range down to the deepest level, tombstones gone where no snapshot needs them. What is in memory is not in it. */
-  compactRange(range: KeyRange): Promise<void> {
+  /**
+   * Merges everything in the range down to the deepest level, tombstones gone where no snapshot needs them. What is in memory is not in it.
+   * LEVEL_ABORTED: the signal said so. A step that is under way comes to its end, and counts; there is no further one.
+   */
+  compactRange(range: KeyRange, signal?: AbortSignal): Promise<void> {
+    let stop = () => {}
     return new Promise<void>((resolve, reject) => {
       if (this.#refuses(reject)) return
-      this.#manual.push(new ManualCompaction(range, this.#engine.versions.newNumber(), resolve, reject))
+      const manual = new ManualCompaction(range, this.#engine.versions.newNumber(), resolve, reject)
+      this.#manual.push(manual)
+      if (signal !== undefined) {
+        stop = onAbort(signal, (error) => {
+          this.#manual = this.#manual.filter((one) => one !== manual)
+          reject(error)
+        })
+      }
       this.schedule()
-    })
+    }).finally(() => stop())
   }
 
   /** Resolves when there is nothing left to do. */

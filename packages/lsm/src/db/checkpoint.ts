@@ -1,8 +1,11 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { DirectoryMedium } from '@vivefs/media'
+import { checkAborted, untilAborted } from '../abort.ts'
+import { LevelError } from '../error.ts'
 import { type Op, runAsync } from '../op.ts'
 import { levelError } from '../storage/failure.ts'
 import { openStorage } from '../storage/open-storage.ts'
-import type { FileKind } from '../storage/storage.ts'
+import type { StoredFile } from '../storage/storage.ts'
 import type { VolumeStorage } from '../storage/volume-storage.ts'
 import { VersionSet } from '../version/version-set.ts'
 import type { LsmDb } from './db.ts'
@@ -16,11 +19,15 @@ export interface CheckpointReport {
 const COPY_BYTES = 1 << 20
 const CACHE_BYTES = 1 << 20
 
-/** A database in `directory` that holds what this one does. What was acknowledged before is durable in this one. */
-export async function checkpoint(db: LsmDb, directory: string): Promise<CheckpointReport> {
+/**
+ * A database in `directory` that holds what this one does. What was acknowledged before is durable in this one. LEVEL_ARGUMENT: it is not
+ * empty. LEVEL_ABORTED: it is as before.
+ */
+export async function checkpoint(db: LsmDb, directory: string, signal?: AbortSignal): Promise<CheckpointReport> {
+  checkAborted(signal)
   const media = Object.values(db.tree.storage.media)
   const [medium] = media
-  if (media.length > 1 || !(medium instanceof DirectoryMedium)) return await copyTables(db, directory)
+  if (media.length > 1 || !(medium instanceof DirectoryMedium)) return await copyInto(db, directory, signal)
   try {
     return medium.cloneTo(directory)
   } catch (error) {
@@ -28,8 +35,22 @@ export async function checkpoint(db: LsmDb, directory: string): Promise<Checkpoi
   }
 }
 
-async function copyTables(db: LsmDb, directory: string): Promise<CheckpointReport> {
-  await db.flush()
+/** Half a copy is of no use to anybody: it goes. */
+async function copyInto(db: LsmDb, directory: string, signal: AbortSignal | undefined): Promise<CheckpointReport> {
+  const there = existsSync(directory)
+  if (there && readdirSync(directory).length > 0)
+    throw new LevelError('LEVEL_ARGUMENT', `checkpoint to ${directory}: it is not empty`)
+  try {
+    return await copyTables(db, directory, signal)
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true })
+    if (there) mkdirSync(directory)
+    throw error
+  }
+}
+
+async function copyTables(db: LsmDb, directory: string, signal: AbortSignal | undefined): Promise<CheckpointReport> {
+  await untilAborted(db.flush(), signal)
   const { versions, storage } = db.tree
   const version = versions.current.ref()
   const { state } = versions
@@ -41,11 +62,11 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
     try {
       let copiedFiles = 0
       for (const { meta } of version.tables()) {
-        await runAsync(copyFile(storage, target, 'table', meta))
+        await runAsync(copyFile(storage, target, { kind: 'table', ...meta }, signal))
         copiedFiles++
       }
       for (const file of blobs.values()) {
-        await runAsync(copyFile(storage, target, file.kind, file))
+        await runAsync(copyFile(storage, target, file, signal))
         copiedFiles++
       }
       const made = await runAsync(VersionSet.createFrom(target, { ...state, logs: new Map(), volatile: new Map() }))
@@ -59,16 +80,17 @@ async function copyTables(db: LsmDb, directory: string): Promise<CheckpointRepor
   }
 }
 
-interface Sized {
-  readonly number: number
-  readonly bytes: number
-}
-
-function* copyFile(from: VolumeStorage, to: VolumeStorage, kind: FileKind, meta: Sized): Op<void> {
-  const source = yield* from.open(kind, meta.number)
-  const target = yield* to.create(kind, meta.number, { bytesExpected: meta.bytes })
-  for (let at = 0; at < meta.bytes; at += COPY_BYTES) {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, meta.bytes - at))
+function* copyFile(
+  from: VolumeStorage,
+  to: VolumeStorage,
+  { kind, number, bytes: size }: Pick<StoredFile, 'kind' | 'number' | 'bytes'>,
+  signal: AbortSignal | undefined,
+): Op<void> {
+  const source = yield* from.open(kind, number)
+  const target = yield* to.create(kind, number, { bytesExpected: size })
+  for (let at = 0; at < size; at += COPY_BYTES) {
+    checkAborted(signal)
+    const bytes = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size - at))
     yield* source.read(at, bytes)
     yield* target.append([bytes])
   }

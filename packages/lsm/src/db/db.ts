@@ -1,3 +1,4 @@
+import { checkAborted, untilAborted } from '../abort.ts'
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
 import { separationOf } from '../blob/separation.ts'
 import type { Bytes } from '../bytes.ts'
@@ -222,14 +223,15 @@ export class LsmDb {
     return this.writer.flush()
   }
 
-  /** Merges what lies at or after `from` and before `to` into the deepest level; undefined: no edge. */
-  async compactRange(from: Bytes | undefined, to: Bytes | undefined): Promise<void> {
-    await this.flush()
+  /** Merges what lies at or after `from` and before `to` into the deepest level; undefined: no edge. LEVEL_ABORTED. */
+  async compactRange(from: Bytes | undefined, to: Bytes | undefined, signal?: AbortSignal): Promise<void> {
+    checkAborted(signal)
+    await untilAborted(this.flush(), signal)
     const all = hull([...this.tree.versions.current.tables()].map(({ meta }) => meta))
     if (all === undefined) return
     const { smallest, largest, largestIncluded } = all
     const end = to === undefined ? { largest, largestIncluded } : { largest: to, largestIncluded: false }
-    await this.writer.compactor.compactRange({ smallest: from ?? smallest, ...end })
+    await this.writer.compactor.compactRange({ smallest: from ?? smallest, ...end }, signal)
   }
 
   /** Bytes that the keys at or after `from` and before `to` take in tables, about. */
@@ -267,9 +269,10 @@ export class LsmDb {
   }
 
   /** See `LsmLevel.checkpoint`. */
-  async checkpoint(directory: string): Promise<CheckpointReport> {
-    await this.sync()
-    return checkpoint(this, directory)
+  async checkpoint(directory: string, signal?: AbortSignal): Promise<CheckpointReport> {
+    checkAborted(signal)
+    await untilAborted(this.sync(), signal)
+    return checkpoint(this, directory, signal)
   }
 
   /** Read only: takes in what the writer has done since. */

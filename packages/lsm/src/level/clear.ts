@@ -1,3 +1,4 @@
+import { checkAborted } from '../abort.ts'
 import type { Bytes } from '../bytes.ts'
 import { boundsOf, EVERYTHING, keyAfter } from '../db/bounds.ts'
 import type { LsmDb } from '../db/db.ts'
@@ -11,20 +12,23 @@ const BATCH_KEYS = 1000
 
 /**
  * Deletes a range. Without limit and snapshot in one step, by a range tombstone when there is more than a little; otherwise the keys that
- * the options choose, in batches.
+ * the options choose, in batches. LEVEL_ABORTED: the signal said so; what was deleted before stays deleted.
  */
 export async function clearRange(db: LsmDb, options: EncodedRangeOptions & { sync?: boolean }): Promise<void> {
   const sync = options.sync === true
+  checkAborted(options.signal)
   const limit = options.limit === undefined || options.limit < 0 ? Number.POSITIVE_INFINITY : options.limit
   if (limit === Number.POSITIVE_INFINITY && sequenceOf(options.snapshot) === undefined) {
     const keys = await someKeys(db, options, SINGLE_MAX + 1)
-    if (keys.length > SINGLE_MAX) return void (await db.deleteRange(...(await edges(db, options)), sync))
-    return remove(db, keys, sync)
+    const range = keys.length > SINGLE_MAX ? await edges(db, options) : undefined
+    checkAborted(options.signal)
+    return range === undefined ? remove(db, keys, sync) : void (await db.deleteRange(...range, sync))
   }
   const reader = new EntryReader(db, { ...options, values: false, keyEncoding: 'buffer' })
   try {
     for (let left = limit; left > 0; ) {
       const entries = await runAsync(reader.some(Math.min(left, BATCH_KEYS)))
+      checkAborted(options.signal)
       if (entries.length === 0) return
       left -= entries.length
       await remove(

@@ -1,4 +1,5 @@
 import { AbstractIterator } from 'abstract-level'
+import { checkAborted } from '../abort.ts'
 import { answer } from '../db/answer.ts'
 import type { LsmDb } from '../db/db.ts'
 import { runAsync } from '../op.ts'
@@ -7,15 +8,6 @@ import { type EncodedRangeOptions, type Entry, EntryReader } from './entry-reade
 /** Entries read ahead for `next()`, after the first: a loop that awaits each entry pays for a slice at a time. */
 const AHEAD_ENTRIES = 1000
 const NOTHING: Entry[] = []
-
-class AbortError extends Error {
-  readonly code = 'LEVEL_ABORTED'
-
-  constructor() {
-    super('Operation has been aborted')
-    this.name = 'AbortError'
-  }
-}
 
 /** See `AbstractIterator`. Answers from memory are given in the step of the call. */
 // biome-ignore lint/suspicious/noExplicitAny: the private face of abstract-level works on encoded data of any format
@@ -63,7 +55,7 @@ export class LsmIterator extends AbstractIterator<any, any, any> {
 
   async #unlessAborted<T>(reading: Promise<T>): Promise<T> {
     const value = await reading
-    if (this.#signal!.aborted) throw new AbortError()
+    checkAborted(this.#signal)
     return value
   }
 

@@ -1,4 +1,4 @@
-import type { AbstractBatchOperation } from 'abstract-level'
+import type { AbstractBatchOperation, AbstractClearOptions } from 'abstract-level'
 import type { BatchEncoder } from '../batch/batch-encoder.ts'
 import type { Bytes } from '../bytes.ts'
 import type { CheckpointReport } from '../db/checkpoint.ts'
@@ -29,6 +29,11 @@ export interface WriteOptions<K = unknown, V = unknown> {
   readonly valueEncoding?: string | object | undefined
   /** Only there so that the types of keys and values can be told. */
   readonly types?: [K, V]
+}
+
+/** The operation ends with LEVEL_ABORTED when the signal says so. */
+export interface AbortOptions {
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface PartOptions extends EncodingOptions {
@@ -72,6 +77,11 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
     const [operations, options] = given
     if (!this.#isPlain(operations)) return this.#batchBelow(operations, options)
     return this.#batchHere(operations, options)
+  }
+
+  /** As in abstract-level. LEVEL_ABORTED: the signal said so; what was deleted before stays deleted. */
+  override clear<KIn = K>(options?: AbstractClearOptions<KIn> & AbortOptions): Promise<void> {
+    return super.clear(options ?? {})
   }
 
   /** Nobody but the engine has to see the operations. */
@@ -195,11 +205,15 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
     return this.db.approximateBytes(...this.#range(start, end, options))
   }
 
-  /** Merges the range into the deepest level; without arguments everything. */
-  async compactRange(start?: K, end?: K, options?: EncodingOptions): Promise<void> {
-    if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options))
+  /**
+   * Merges the range into the deepest level; without arguments everything. LEVEL_ABORTED: the signal said so; the step under way comes to
+   * its end, and the database is as sound as before.
+   */
+  async compactRange(start?: K, end?: K, options?: EncodingOptions & AbortOptions): Promise<void> {
+    const { signal } = options ?? {}
+    if (this.status === 'opening') return this.deferAsync(() => this.compactRange(start, end, options), { signal })
     const edge = (key: K | undefined) => (key === undefined ? undefined : this.#key(key, options))
-    await this.db.compactRange(edge(start), edge(end))
+    await this.db.compactRange(edge(start), edge(end), signal)
   }
 
   /** Everything written so far is in tables when it resolves. */
@@ -217,11 +231,13 @@ export class LsmLevel<K = string, V = string> extends AbstractFace<K, V> {
   /**
    * Makes a database of its own in `directory`, absent or empty, that holds what this one does now; it is durable when this resolves. A database
    * in one directory is cloned in one step: finished files are shared by hard links where the filesystem has them, the few that are being
-   * written are copied. From other media the tables are flushed and copied, while writing goes on.
+   * written are copied. From other media the tables are flushed and copied, while writing goes on. LEVEL_ARGUMENT: `directory` is not empty.
+   * LEVEL_ABORTED: the signal said so; it is as it was before.
    */
-  async checkpoint(directory: string): Promise<CheckpointReport> {
-    if (this.status === 'opening') return this.deferAsync(() => this.checkpoint(directory))
-    return await this.db.checkpoint(directory)
+  async checkpoint(directory: string, options: AbortOptions = {}): Promise<CheckpointReport> {
+    const { signal } = options
+    if (this.status === 'opening') return this.deferAsync(() => this.checkpoint(directory, options), { signal })
+    return await this.db.checkpoint(directory, signal)
   }
 
   /** Keeps what the database holds now under a name, until {@link dropSnapshot}, whoever closes or opens it. Durable when it resolves. */

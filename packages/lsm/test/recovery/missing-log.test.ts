@@ -120,7 +120,7 @@ describe('the log of a database', () => {
 
 /** A medium on which two logs are needed: one full of what could not be flushed, and the next. */
 async function twoLogs(): Promise<{ medium: Medium; numbers: readonly number[]; versions: VersionSet }> {
-  const medium = openMemory({ zoneCount: 64, zoneBytes: 1 << 18, durability: 'flush' })
+  const medium: Medium = openMemory({ zoneCount: 64, zoneBytes: 1 << 18, durability: 'flush' })
   const append = medium.appendSync!.bind(medium)
   let refuse = false
   medium.appendSync = (zone, parts) => {
