@@ -10,6 +10,7 @@ export type { CompactionStats } from './compaction/stats.ts'
 export type { CheckpointReport } from './db/checkpoint.ts'
 export type { ValuePlace } from './db/locate.ts'
 export type { Durability } from './db/options.ts'
+export type { SpaceStats } from './db/space.ts'
 export type { DbStats, LevelStats } from './db/stats.ts'
 export { isLevelError, LevelError, type LevelErrorCode } from './error.ts'
 export {

@@ -7,16 +7,26 @@ import type { BlobFile, BlobMap } from './next-blobs.ts'
 /** Files with less garbage than this are not worth emptying: moving what is alive costs more than it frees. */
 const GARBAGE_SHARE_MIN = 0.2
 /** Emptying begins at this part of what `spaceSoft` allows, so that it is kept to. */
-const START = 0.8
+const START = 0.65
 /** Emptying goes on until there is so little garbage, as a part of what `spaceSoft` allows, so that it does not begin anew at once. */
-const AIM = 0.5
+const AIM = 0.4
 /** A part of a blob file; so much garbage is never looked at. */
 const SLACK_PART = 1 / 64
 
 /** A small database has smaller logs, down to these. */
-export const UNIT_BYTES_MIN = 8 << 20
+const UNIT_BYTES_MIN = 8 << 20
 /** Of what is alive. */
-const UNIT_SHARE = 1 / 8
+const UNIT_SHARE = 1 / 16
+/** Of what is alive, and of what `spaceHard` allows beside: what may be on the way from one file to another. */
+const MOVED_SHARE = 1 / 8
+const MOVED_PART = 1 / 4
+/** A small database may take so many of the smallest units beyond `spaceHard`: two logs, what level 0 hides, and what is on its way. */
+const ALLOWANCE_UNITS = 4
+
+/** The smallest unit, where files end at `fileBytes`. */
+export function unitBytesMin(fileBytes: number): number {
+  return Math.min(fileBytes, UNIT_BYTES_MIN)
+}
 
 /**
  * How much may be written before anybody looks what of it was overwritten: a part of what is alive, and not more than a file. Otherwise the
@@ -24,6 +34,11 @@ const UNIT_SHARE = 1 / 8
  */
 export function unitBytes(liveBytes: number, fileBytes: number): number {
   return Math.min(fileBytes, Math.max(UNIT_BYTES_MIN, liveBytes * UNIT_SHARE))
+}
+
+/** What values may take beyond `spaceHard` times what is alive. */
+export function allowanceBytes(fileBytes: number): number {
+  return ALLOWANCE_UNITS * unitBytesMin(fileBytes)
 }
 
 /** How much of the files with values is alive. */
@@ -39,9 +54,13 @@ export interface ValueSpace {
  * alone, and do not count: their garbage goes when the whole medium is emptied.
  *
  * While files take more than `spaceSoft` times what is alive in them, those with the most garbage for their size are emptied, of
- * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. On the way
- * to `spaceHard` writers are slowed down, and there they wait. Greedy choice by garbage: Rosenblum and Ousterhout, "The Design and Implementation of a
- * Log-Structured File System".
+ * equals the oldest; every compaction moves the values that it meets in them, and tables that refer to them are picked for it. A few at a time,
+ * and the next ones when these are gone, so that only a part of what is alive ever lies in two files. Greedy choice by garbage: Rosenblum and
+ * Ousterhout, "The Design and Implementation of a Log-Structured File System".
+ *
+ * S1: values take at most `spaceHard` times what is alive, and {@link allowanceBytes}; writers wait before that, with room for what reclaim moves.
+ * S2: logs that are not in tables count, and whatever could be garbage counts as garbage: what level 0 and the logs may have overwritten is known
+ *     when it is compacted. So who is held up is never held up by something that nobody looks for.
  */
 export class Reclaim {
   readonly #soft: number
@@ -52,8 +71,8 @@ export class Reclaim {
   #moves = 0
   /** Numbers of the files that count; undefined: all. */
   #counted: ReadonlySet<number> | undefined
-  #referred: Referred = { above: 0, below: 0 }
-  #referredIn: Version | undefined
+  #limits: Limits = { slowBytes: 0, stopBytes: Number.POSITIVE_INFINITY }
+  #limitsOf: Version | undefined
   #space: ValueSpace = { files: 0, bytes: 0, liveValues: 0, liveBytes: 0 }
   #targets: ReadonlySet<number> = new Set()
 
@@ -75,29 +94,28 @@ export class Reclaim {
     return this.#targets
   }
 
-  /**
-   * How much there is beyond what may be: 1 and more: no more may come. What level 0 hides counts as garbage, since it may be: compacting
-   * it, which moves pointers only, tells.
-   */
-  pressure(version: Version, blobs: BlobMap): number {
-    if (blobs.size === 0) return 0
+  /** How much there is beyond what may be: 1 and more: no more may come. `logged`: bytes of values in logs that are not in tables. */
+  pressure(version: Version, blobs: BlobMap, logged: number): number {
+    if (blobs.size === 0 && logged === 0) return 0
     this.#look(blobs)
-    const { above, below } = this.#referredOf(version)
-    const { bytes, liveBytes } = this.#space
-    const live = liveBytes - Math.min(above, below)
-    const unit = unitBytes(live, this.#fileBytes)
-    const excess = bytes - this.#soft * live - unit
-    return excess <= 0 ? 0 : excess / ((this.#hard - this.#soft) * live + unit)
+    if (this.#limitsOf !== version) {
+      this.#limits = this.#limitsAt(version)
+      this.#limitsOf = version
+    }
+    const { slowBytes, stopBytes } = this.#limits
+    return (logged - slowBytes) / (stopBytes - slowBytes)
   }
 
-  /** In the files that count. */
-  #referredOf(version: Version): Referred {
-    if (this.#counted === undefined) return referredOf(version)
-    if (this.#referredIn !== version) {
-      this.#referred = sumReferred(version, this.#counted)
-      this.#referredIn = version
-    }
-    return this.#referred
+  /** How many bytes of values in logs make the pressure 0, and 1. */
+  #limitsAt(version: Version): Limits {
+    const { below, largest } = this.#counted === undefined ? referredOf(version) : sumReferred(version, this.#counted)
+    const live = Math.max(below, largest)
+    const allowance = allowanceBytes(this.#fileBytes)
+    const moved = movedBytesMax(live, this.#hard, this.#fileBytes)
+    const stop = this.#hard * live + allowance - moved
+    const slow = Math.min(this.#soft * live + allowance / 2, stop - moved)
+    const { bytes } = this.#space
+    return { slowBytes: slow - bytes, stopBytes: stop - bytes }
   }
 
   #look(blobs: BlobMap): void {
@@ -107,10 +125,41 @@ export class Reclaim {
     this.#moves = moves
     const files = new Map([...blobs].filter(([number, { kind }]) => !this.#storage.isSunk(kind, number)))
     this.#counted = files.size === blobs.size ? undefined : new Set(files.keys())
-    this.#referredIn = undefined
+    this.#limitsOf = undefined
     this.#space = spaceOf(files)
-    this.#targets = targetsOf(files, this.#space, this.#soft, this.#fileBytes * SLACK_PART)
+    const left = new Set([...this.#targets].filter((number) => files.has(number)))
+    this.#targets = left.size > 0 ? left : this.#targetsOf(files)
   }
+
+  #targetsOf(files: BlobMap): ReadonlySet<number> {
+    const { bytes, liveBytes } = this.#space
+    const garbage = (part: number) => bytes - liveBytes * (1 + (this.#soft - 1) * part)
+    const targets = new Set<number>()
+    if (garbage(START) <= this.#fileBytes * SLACK_PART) return targets
+    let excess = garbage(AIM)
+    let moved = movedBytesMax(liveBytes, this.#hard, this.#fileBytes)
+    const share = (file: BlobFile) => 1 - file.liveBytes / file.bytes
+    const worst = [...files.values()].sort((a, b) => share(b) - share(a) || a.createdMs - b.createdMs)
+    for (const file of worst) {
+      if (excess <= 0 || share(file) < GARBAGE_SHARE_MIN) break
+      moved -= file.liveBytes
+      if (moved < 0 && targets.size > 0) break
+      targets.add(file.number)
+      excess -= file.bytes - file.liveBytes
+    }
+    return targets
+  }
+}
+
+/** Bytes of values in logs. */
+interface Limits {
+  readonly slowBytes: number
+  readonly stopBytes: number
+}
+
+/** Bytes that are moved out of files before some of them go. */
+function movedBytesMax(live: number, hard: number, fileBytes: number): number {
+  return Math.max(unitBytesMin(fileBytes), live * Math.min(MOVED_SHARE, (hard - 1) * MOVED_PART))
 }
 
 export function spaceOf(blobs: BlobMap): ValueSpace {
@@ -125,21 +174,6 @@ export function spaceOf(blobs: BlobMap): ValueSpace {
   return { files: blobs.size, bytes, liveValues, liveBytes }
 }
 
-function targetsOf(blobs: BlobMap, space: ValueSpace, soft: number, slackBytes: number): ReadonlySet<number> {
-  const { bytes, liveBytes } = space
-  const targets = new Set<number>()
-  if (bytes <= liveBytes * (1 + (soft - 1) * START) + slackBytes) return targets
-  let excess = bytes - liveBytes * (1 + (soft - 1) * AIM)
-  const share = (file: BlobFile) => 1 - file.liveBytes / file.bytes
-  const worst = [...blobs.values()].sort((a, b) => share(b) - share(a) || a.createdMs - b.createdMs)
-  for (const file of worst) {
-    if (excess <= 0 || share(file) < GARBAGE_SHARE_MIN) break
-    targets.add(file.number)
-    excess -= file.bytes - file.liveBytes
-  }
-  return targets
-}
-
 /** Bytes of entries in the files that the table refers to. */
 export function referredBytes(meta: TableMeta, files?: ReadonlySet<number>): number {
   let sum = 0
@@ -147,9 +181,12 @@ export function referredBytes(meta: TableMeta, files?: ReadonlySet<number>): num
   return sum
 }
 
-/** Bytes of entries that tables of level 0 refer to, and those of all other levels. */
+/** Bytes of entries that tables refer to. */
 export interface Referred {
+  /** All tables of level 0 together, and the largest of them: its keys are different ones. */
   readonly above: number
+  readonly largest: number
+  /** All other levels: no key twice, but for those that have sunk only half way. */
   readonly below: number
 }
 
@@ -166,10 +203,15 @@ export function referredOf(version: Version): Referred {
 
 function sumReferred(version: Version, files?: ReadonlySet<number>): Referred {
   let above = 0
+  let largest = 0
   let below = 0
   for (const { level, meta } of version.tables()) {
-    if (level === 0) above += referredBytes(meta, files)
-    else below += referredBytes(meta, files)
+    const bytes = referredBytes(meta, files)
+    if (level > 0) below += bytes
+    else {
+      above += bytes
+      largest = Math.max(largest, bytes)
+    }
   }
-  return { above, below }
+  return { above, largest, below }
 }

@@ -10,9 +10,9 @@ export async function stats(location: string, o: CommonOptions, output: Output):
     await level.open().catch((error) => {
       throw (error as { cause?: unknown }).cause ?? error
     })
-    const { levels, tables, blobs, lastSequence, keptSnapshots } = level.stats()
+    const { levels, tables, blobs, space, lastSequence, keptSnapshots } = level.stats()
     if (o.json === true) {
-      output.line(JSON.stringify({ levels, tables, blobs, lastSequence, keptSnapshots: level.keptSnapshots() }))
+      output.line(JSON.stringify({ levels, tables, blobs, space, lastSequence, keptSnapshots: level.keptSnapshots() }))
       return
     }
     const table = new Table({ head: ['level', 'tables', 'size', 'entries'], style: { head: [], border: [] } })
@@ -24,6 +24,10 @@ export async function stats(location: string, o: CommonOptions, output: Output):
       const alive = `${sizeText(blobs.liveBytes)} of ${sizeText(blobs.bytes)} alive`
       output.line(`${blobs.liveValues} values apart from their keys in ${blobs.files} files, ${alive}`)
     }
+    const { bytes, logBytes, liveBytesMin, amplificationMax } = space
+    const times = amplificationMax === undefined ? '' : `: at most ${amplificationMax.toFixed(2)} times`
+    const alive = `${sizeText(liveBytesMin)} alive at the least${times}`
+    output.line(`${sizeText(bytes)} in all files, ${sizeText(logBytes)} of it logs not in tables yet; ${alive}`)
     output.line(`${keptSnapshots} kept snapshots`)
   } finally {
     await level.close()

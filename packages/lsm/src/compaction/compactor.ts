@@ -1,5 +1,5 @@
 import { onAbort } from '../abort.ts'
-import { Reclaim } from '../blob/reclaim.ts'
+import { Reclaim, referredOf } from '../blob/reclaim.ts'
 import { isTransient, LevelError } from '../error.ts'
 import type { BlobFileMeta, VersionEdit, VolatileTable } from '../manifest/version-edit.ts'
 import type { Memtable } from '../memtable/memtable.ts'
@@ -9,8 +9,9 @@ import { type KeyRange, sumBytes } from '../version/table-range.ts'
 import type { CompactionEngine } from './engine.ts'
 import { JobRunner } from './job-runner.ts'
 import { compactionJob, editOf, flushJob, overlapBytesMax } from './jobs.ts'
+import { levelTargets } from './level-targets.ts'
 import { ManualCompaction } from './manual.ts'
-import { isTrivialMove, type Picked, pick, pickReclaim } from './picker.ts'
+import { hiddenScore, isTrivialMove, type Picked, pick, pickLevel0, pickReclaim } from './picker.ts'
 import { mayStay } from './placements.ts'
 import { CompactionCounters, type CompactionStats } from './stats.ts'
 import { TableFiles } from './table-files.ts'
@@ -19,8 +20,11 @@ import { Task } from './task.ts'
 /** After the media were full: how long compaction waits for space. */
 const NO_SPACE_MS = 1000
 
-/** On the way from the soft to the hard limit of space: where writers are slowed down. */
-const GARBAGE_SLOW = 0.5
+/** On the way from the soft to the hard limit of space: where garbage comes first, and where writers are slowed down. */
+const SPACE_FIRST = 0.5
+const SPACE_SLOW = 0.75
+/** Level 0 comes before files with values when it hides so much of what makes it urgent by itself. */
+const HIDDEN_FIRST = 0.5
 
 export type Pressure = 'none' | 'slow' | 'stop'
 
@@ -82,15 +86,33 @@ export class Compactor {
     engine.versions.onFree = () => this.schedule()
   }
 
-  /** How hard writers should be slowed down: by the tables in level 0, and by garbage in files with values. */
+  /** How hard writers should be slowed down: by the tables in level 0, and by the space that values take. */
   get pressure(): Pressure {
     const { options, versions } = this.#engine
     const { level0Slowdown, level0Stop } = options
     const tables = versions.current.levels[0]!.length
+    const space = this.#spacePressure()
+    if (tables >= level0Stop || (space >= 1 && this.#mayFree())) return 'stop'
+    return tables >= level0Slowdown || space >= SPACE_SLOW ? 'slow' : 'none'
+  }
+
+  /** Values take so much space that writers wait. */
+  get short(): boolean {
+    return this.#spacePressure() >= 1
+  }
+
+  #spacePressure(): number {
     // Full media are reported by whoever writes; waiting for space to be freed would be waiting for ever.
-    const garbage = this.#retry === undefined ? this.reclaim.pressure(versions.current, versions.blobs) : 0
-    if (tables >= level0Stop || garbage >= 1) return 'stop'
-    return tables >= level0Slowdown || garbage >= GARBAGE_SLOW ? 'slow' : 'none'
+    if (this.#retry !== undefined) return 0
+    const { versions, loggedValueBytes } = this.#engine
+    return this.reclaim.pressure(versions.current, versions.blobs, loggedValueBytes?.() ?? 0)
+  }
+
+  /** There is something that may turn out to be garbage, or goes. */
+  #mayFree(): boolean {
+    const { versions, loggedValueBytes } = this.#engine
+    if (this.busy || (loggedValueBytes?.() ?? 0) > 0) return true
+    return referredOf(versions.current).above > 0 || this.reclaim.targets(versions.blobs).size > 0
   }
 
   /** Why the last compaction could not be done, while that is so. It is tried again. */
@@ -209,8 +231,12 @@ export class Compactor {
     const { versions, options } = this.#engine
     const { current, blobs } = versions
     const reclaiming = () => pickReclaim(current, options, this.reclaim.targets(blobs))
-    if (this.reclaim.pressure(current, blobs) >= GARBAGE_SLOW) return reclaiming() ?? pick(current, options, oldest)
-    return pick(current, options, oldest) ?? reclaiming()
+    const pressure = this.#spacePressure()
+    if (pressure < SPACE_FIRST) return pick(current, options, oldest) ?? reclaiming()
+    const hidden = hiddenScore(current, options)
+    if (hidden >= HIDDEN_FIRST || (pressure >= 1 && hidden > 0))
+      return pickLevel0(current, levelTargets(current, options))
+    return reclaiming() ?? pick(current, options, oldest)
   }
 
   #manualStep(oldest: number | undefined): Picked | undefined {

@@ -36,7 +36,7 @@ export interface CompactionOptions {
   readonly blobBytes: number
   /** Files with values may have so many times the bytes of what is alive in them before compaction moves values to free some. */
   readonly spaceSoft: number
-  /** From here on writers wait for it. */
+  /** Beyond, writers wait for it: logs count, and small databases have an allowance, see `allowanceBytes`. */
   readonly spaceHard: number
   /** Check each block's own CRC and the order of keys when compaction reads. */
   readonly paranoid: boolean
@@ -60,6 +60,8 @@ export interface CompactionEngine {
   failed(error: unknown): void
   /** Makes everything durable that is in logs. */
   syncLogs?(): Op<void>
+  /** Bytes of values in logs that are not in tables. */
+  loggedValueBytes?(): number
   /** Called after a version was installed or the pressure changed: stalled writers look again. */
   relieved?(): void
 }

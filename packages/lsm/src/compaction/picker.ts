@@ -19,7 +19,7 @@ export interface Picked {
 /** A table of which more is tombstones than this is rewritten when there is nothing else to do. */
 const TOMBSTONE_SHARE = 0.5
 /** Values in level 0, as a part of those below. */
-const HIDDEN_SHARE = 0.25
+const HIDDEN_SHARE = 0.125
 const LAST = LEVELS - 1
 
 /** The most urgent compaction; undefined: the tree is in shape. `oldestSnapshot`: undefined for none. */
@@ -41,12 +41,13 @@ export function pick(version: Version, o: CompactionOptions, oldestSnapshot: num
  * What values that level 0 refers to overwrite is garbage as soon as they are compacted, and counts as alive until then: it may be only a
  * part of what lies below.
  */
-function hiddenScore(version: Version, o: CompactionOptions): number {
+export function hiddenScore(version: Version, o: CompactionOptions): number {
   const { above, below } = referredOf(version)
   return above / Math.max(unitBytes(below, o.blobBytes), below * HIDDEN_SHARE)
 }
 
-function pickLevel0(version: Version, { base }: LevelTargets): Picked {
+/** All of level 0, which is merged into the level below. */
+export function pickLevel0(version: Version, { base }: LevelTargets): Picked {
   const inputs = version.levels[0]!
   return picked(version, 0, base, inputs, 'level0')
 }

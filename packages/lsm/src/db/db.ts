@@ -289,7 +289,8 @@ export class LsmDb {
   }
 
   stats(): DbStats {
-    return statsOf(this.tree, this.#writer ?? this.#following, this.snapshots, this.damage)
+    const { blobBytes } = this.settings.compaction
+    return statsOf(this.tree, this.#writer ?? this.#following, this.snapshots, this.damage, blobBytes)
   }
 
   /** Where everything is. */

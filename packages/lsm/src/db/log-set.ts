@@ -26,6 +26,8 @@ export class LogSet {
   #ended: LogWriter[] = []
   /** Logs that were moved on from and are not in tables yet; oldest first. */
   #unflushed: EndedLog[] = []
+  /** Their values. */
+  #unflushedValues = 0
   /** Logs to go on with; numbers ascending. */
   readonly #spares: LogWriter[] = []
   #preparing: Promise<void> | undefined
@@ -71,6 +73,19 @@ export class LogSet {
   get unsyncedBytes(): number {
     let bytes = this.#current.size - this.#current.syncedSize
     for (const log of this.#ended) bytes += log.size - log.syncedSize
+    return bytes
+  }
+
+  /** Of values in logs that are not in tables. */
+  get valueBytes(): number {
+    return this.#unflushedValues + this.#current.valueBytes
+  }
+
+  /** As {@link valueBytes}, in this log and those after it. */
+  valueBytesFrom(number: number): number {
+    let bytes = this.#current.valueBytes
+    for (let i = this.#unflushed.length - 1; i >= 0 && this.#unflushed[i]!.number >= number; i--)
+      bytes += this.#unflushed[i]!.valueBytes
     return bytes
   }
 
@@ -132,6 +147,7 @@ export class LogSet {
     if (next === undefined) throw new LevelError('LEVEL_BUSY', 'there is no log to go on with')
     const { number, size, valueBytes } = this.#current
     this.#unflushed.push({ number, bytes: size, valueBytes })
+    this.#unflushedValues += valueBytes
     this.#ended.push(this.#current)
     this.#current = next
     this.prepare()
@@ -201,6 +217,7 @@ export class LogSet {
   /** Logs of an earlier process that recovery could not write to tables. */
   inherit(logs: readonly EndedLog[]): void {
     this.#unflushed = [...logs, ...this.#unflushed]
+    for (const { valueBytes } of logs) this.#unflushedValues += valueBytes
   }
 
   /** The logs below this number are not needed for recovery any more: their entries are in tables. Answers with them. */
@@ -208,6 +225,7 @@ export class LogSet {
     this.#ended = this.#ended.filter((log) => log.number >= number)
     const gone = this.#unflushed.filter((log) => log.number < number)
     if (gone.length > 0) this.#unflushed = this.#unflushed.filter((log) => log.number >= number)
+    for (const { valueBytes } of gone) this.#unflushedValues -= valueBytes
     return gone
   }
 

@@ -60,7 +60,7 @@ export interface DbOptions {
   readonly logBytes?: number | undefined
   /** Files with values take at most so many times what is alive in them: beyond, compaction moves values to free some. Default 1.5. */
   readonly spaceSoft?: number | undefined
-  /** Beyond, writers wait for it; default 2. */
+  /** Before values take so many times what is alive, logs included, writers wait; default 2. Small databases may take 32 MiB more. */
   readonly spaceHard?: number | undefined
   /** The operator of the database's merge operands, or where workers find it. */
   readonly mergeOperator?: MergeOperator | MergeOperatorReference | undefined

@@ -5,6 +5,7 @@ import type { LevelError } from '../error.ts'
 import { type MediumView, mediaOf } from '../media-map/media-map.ts'
 import { Following, type FollowStats } from './following.ts'
 import type { Snapshots } from './snapshots.ts'
+import { type SpaceStats, spaceStatsOf } from './space.ts'
 import type { Tree } from './tree.ts'
 import type { Writer } from './writer.ts'
 
@@ -22,6 +23,8 @@ export interface DbStats {
   readonly tables: { readonly count: number; readonly bytes: number; readonly open: number }
   /** Logs and blob files with values that tables refer to: their sizes, and what is alive in them; the rest is garbage. */
   readonly blobs: ValueSpace
+  /** All files, logs included, and how many times what is alive they take at the most. */
+  readonly space: SpaceStats
   readonly cache: BlockCacheStats
   /** Name of the policy that says where files go. */
   readonly policy: string
@@ -70,6 +73,7 @@ export function statsOf(
   half: Writer | Following | undefined,
   snapshots: Snapshots,
   damage: readonly LevelError[],
+  fileBytes: number,
 ): DbStats {
   const { versions, cache, tables } = tree
   const levels = versions.current.levels.map((metas, level) => {
@@ -87,6 +91,7 @@ export function statsOf(
     levels,
     tables: { count: sum('tables'), bytes: sum('bytes'), open: tables.size },
     blobs: spaceOf(versions.blobs),
+    space: spaceStatsOf(tree, fileBytes),
     cache: cache.stats,
     policy: tree.storage.placer.policy.name,
     media: mediaOf(tree),

@@ -35,6 +35,8 @@ export interface Pressure {
   readonly valueSpace: ValueSpace
   /** Does on the spot what can be done for a synchronous writer; false: nothing is under way. */
   relieveNow(): boolean
+  /** Space is short, and what of the values in the active memtable's logs is alive is known when they are flushed. */
+  readonly flushHelps: boolean
   /** Why there is no room and none is being made. */
   readonly refusal: LevelError | undefined
   /** Resolves when it is worth looking again. */
@@ -228,9 +230,9 @@ export class WritePath {
     return need === 'nothing' || ((need === 'log' || this.#memtables.hasRoom) && this.#logs.hasSpare)
   }
 
+  /** A log that is long enough is moved on from without a flush: the memtable has only pointers to the values in it. */
   #need({ bytes, memoryBytes, separatedBytes, count }: BatchSize): Need {
     if (!this.#memtables.fits(memoryBytes, count)) return 'memtable'
-  /** A log that is long enough is moved on from without a flush: the memtable has only pointers to the values in it. */
     const { current } = this.#logs
     const size = current.size + this.relaxedBytes
     const fits = size + bytes <= this.#logBytes && this.#isLittle(current.valueBytes + separatedBytes)
@@ -247,6 +249,10 @@ export class WritePath {
     while (!this.#hasRoomNow(batch)) {
       this.stalls++
       if (this.#pressure.refusal !== undefined) throw this.#pressure.refusal
+      if (this.#memtables.hasRoom && this.#pressure.flushHelps && this.#logs.prepareNow()) {
+        this.#rotate('memtable')
+        continue
+      }
       if (!this.#pressure.relieveNow() && !this.#hasRoomNow(batch))
         throw new LevelError('LEVEL_BUSY', 'compaction is behind, and a synchronous write cannot wait for it')
       this.#checkWritable()
@@ -367,6 +373,10 @@ export class WritePath {
           await this.#logs.prepared()
           continue
         }
+      } else if (this.#memtables.hasRoom && this.#pressure.flushHelps) {
+        if (this.#logs.hasSpare) this.#rotate('memtable')
+        else await this.#logs.prepared()
+        continue
       }
       if (this.#pressure.refusal !== undefined) throw this.#pressure.refusal
       await this.#pressure.relieved()

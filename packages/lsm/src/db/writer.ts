@@ -1,4 +1,4 @@
-import type { ValueSpace } from '../blob/reclaim.ts'
+import { unitBytesMin, type ValueSpace } from '../blob/reclaim.ts'
 import { type Separation, separationOf } from '../blob/separation.ts'
 import { Compactor } from '../compaction/compactor.ts'
 import type { CompactionEngine } from '../compaction/engine.ts'
@@ -39,6 +39,7 @@ export class Writer implements Pressure {
   readonly zones: ZoneReclaimer
   readonly relocator: Relocator | undefined
   readonly #tree: Tree
+  readonly #logBytes: number
   /** Logs whose entries are in tables, but only in such as loss of power takes. */
   #kept: EndedLog[] = []
   #waiters: (() => void)[] = []
@@ -65,8 +66,7 @@ export class Writer implements Pressure {
       o,
       (error) => writer?.failed(error),
       () => writer?.changed(),
-      () => writer?.logs.sync() ?? Promise.resolve(),
-      () => writer?.logs.syncNow(),
+      () => writer?.logs,
     )
     const compactor = new Compactor(engine)
     const { memtableBytes, logBytes } = o.settings
@@ -110,6 +110,7 @@ export class Writer implements Pressure {
     const { versions } = o.tree
     const failed = (error: unknown) => this.failed(error)
     this.#tree = o.tree
+    this.#logBytes = o.settings.logBytes
     this.compactor = compactor
     this.zones = new ZoneReclaimer(o.tree.storage.volume)
     const { relocation } = o.settings
@@ -131,8 +132,7 @@ export class Writer implements Pressure {
     const { logs: logSet, memtables } = this
     const durable = { durability, relaxedBytes, relaxedMs }
     const separation = separationOf(o.settings.compaction.separation)
-    const { logBytes } = o.settings
-    const limits = { separation, logBytes }
+    const limits = { separation, logBytes: this.#logBytes }
     this.path = new WritePath({ logs: logSet, memtables, versions, pressure: this, ...durable, ...limits, failed })
   }
 
@@ -144,11 +144,20 @@ export class Writer implements Pressure {
     return this.compactor.reclaim.space(this.#tree.versions.blobs)
   }
 
+  /** Not for a few values while something else is being done, or there would be many small tables. */
+  get flushHelps(): boolean {
+    if (!this.compactor.short) return false
+    const { memtables, logs, compactor } = this
+    const bytes = logs.valueBytesFrom(memtables.activeLog)
+    return bytes > 0 && (!compactor.busy || bytes >= unitBytesMin(this.#logBytes) / 2)
+  }
+
   relieveNow(): boolean {
     return this.compactor.drainNow(true)
   }
 
   relieved(): Promise<void> {
+    this.compactor.schedule()
     return new Promise((resolve) => this.#waiters.push(resolve))
   }
 
@@ -352,8 +361,7 @@ function engineOf(
   o: WriterOptions,
   failed: (error: unknown) => void,
   relieved: () => void,
-  syncLogs: () => Promise<void>,
-  syncLogsNow: () => void,
+  logs: () => LogSet | undefined,
 ): CompactionEngine {
   const { storage, versions, tables, blobs } = o.tree
   return {
@@ -368,6 +376,11 @@ function engineOf(
     now: o.settings.now,
     failed,
     relieved,
-    syncLogs: () => wait(syncLogs, syncLogsNow),
+    loggedValueBytes: () => logs()?.valueBytes ?? 0,
+    syncLogs: () =>
+      wait(
+        () => logs()?.sync() ?? Promise.resolve(),
+        () => logs()?.syncNow(),
+      ),
   }
 }
