@@ -29,7 +29,7 @@ const session = new Session({
   fsal,
   rootIno: vive === undefined ? 2 : (await runAsync(fsal.getattr(vive.credentials, fsal.root(), undefined))).ino,
   options,
-  answer: (parts) => writeAnswer(device, parts),
+  answer: (head, headBytes, body) => writeAnswer(device, head, headBytes, body),
 })
 writeFileSync(1, 'mounted\n')
 await serve(session, device, new Pace())

@@ -62,6 +62,9 @@ function* done<T>(value: T): Op<T> {
 }
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code })
+/** Made once: what an error costs is no part of the least. */
+const ENOENT = failure('ENOENT')
+const ENODATA = failure('ENODATA')
 
 /** The tree as what a session of a mount asks. */
 export function treeFsal(tree: Tree): Fsal {
@@ -86,7 +89,7 @@ export function treeFsal(tree: Tree): Fsal {
       birthtime: time,
     }) as unknown as Attributes
   const handleOf = ({ ino }: Node): Handle => {
-    const handle = Buffer.alloc(8)
+    const handle = Buffer.allocUnsafe(4)
     handle.writeUInt32LE(ino)
     return handle
   }
@@ -114,7 +117,7 @@ export function treeFsal(tree: Tree): Fsal {
     root: () => handleOf(tree.root),
     lookup: (_who, _handle, { name }) => {
       const node = tree.names.get((name as Buffer).toString('latin1'))
-      if (node === undefined) throw failure('ENOENT')
+      if (node === undefined) throw ENOENT
       return done(entryOf(node))
     },
     getattr: (_who, handle) => done(attributesOf(nodeOf(handle))),
@@ -149,7 +152,7 @@ export function treeFsal(tree: Tree): Fsal {
     },
     readdir: () => done({ lines: [], eof: true }),
     getxattr: () => {
-      throw failure('ENODATA')
+      throw ENODATA
     },
     statfs: () =>
       done({ usedBytes: 0, freeBytes: 2 ** 40, inodes: 0, inodesMax: 2 ** 40, nameBytesMax: 255, extentBytes: 65536 }),

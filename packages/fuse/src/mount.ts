@@ -55,13 +55,13 @@ export async function mount(
     fsal: vive.fsal,
     rootIno: root.ino,
     options: whole,
-    answer: (parts) => writeAnswer(device, parts),
+    answer: (head, headBytes, body) => writeAnswer(device, head, headBytes, body),
     notify: (message) => notifier.send(message),
     ...(vive.engine === 'memory' && { freeBytes: freemem }),
   })
   const reader = new Worker(file, { workerData: { role: 'reader', device } })
   const closed = new Promise<void>((resolve, reject) => {
-    reader.on('message', (request: ArrayBuffer) => void session.serve(Buffer.from(request)))
+    reader.on('message', (request: ArrayBuffer) => void session.serve(Buffer.from(request), request.byteLength))
     reader.once('error', (error) => reject(new FuseError('FUSE_CONNECTION', 'the reading thread failed', error)))
     reader.once('exit', () => resolve())
   }).finally(async () => {

@@ -14,9 +14,9 @@ export interface Request {
   readonly body: Buffer
 }
 
-/** Undefined: not a whole request. */
-export function decodeRequest(bytes: Buffer): Request | undefined {
-  if (bytes.length < REQUEST_HEADER_BYTES || bytes.readUInt32LE(0) !== bytes.length) return undefined
+/** Of the first `length` bytes. Undefined: not a whole request. */
+export function decodeRequest(bytes: Buffer, length: number): Request | undefined {
+  if (length < REQUEST_HEADER_BYTES || bytes.readUInt32LE(0) !== length) return undefined
   return {
     opcode: bytes.readUInt32LE(4),
     unique: readU64(bytes, 8),
@@ -24,7 +24,7 @@ export function decodeRequest(bytes: Buffer): Request | undefined {
     uid: bytes.readUInt32LE(24),
     gid: bytes.readUInt32LE(28),
     pid: bytes.readUInt32LE(32),
-    body: bytes.subarray(REQUEST_HEADER_BYTES),
+    body: bytes.subarray(REQUEST_HEADER_BYTES, length),
   }
 }
 

@@ -122,7 +122,7 @@ export class Session {
     this.isAlone = notify === undefined
     const notices: Notices | undefined = notify === undefined ? undefined : noticesOf(this.nodes, notify)
     // About attributes alone the kernel can be told at once: it waits for nothing then.
-    const atOnce = noticesOf(this.nodes, (message) => o.answer([message]))
+    const atOnce = noticesOf(this.nodes, (message) => o.answer(message, message.length))
     this.#unlisten = fsal.listen((change) => {
       if (this.#serving === 0) notices?.(change)
       else if (change.kind === 'attrib' && WRITES.has(this.#serving)) atOnce(change)
@@ -206,11 +206,11 @@ export class Session {
   }
 
   /**
-   * Serves one request. A promise: `bytes` stay in use until it is fulfilled. Of a request that waits only a write keeps its bytes: the
+   * Serves one request, the first `length` of `bytes`. A promise: they stay in use until it is fulfilled. Of a request that waits only a write keeps its bytes: the
    * other operations take what they need before they wait first.
    */
-  serve(bytes: Buffer): Promise<void> | undefined {
-    const request = decodeRequest(bytes)
+  serve(bytes: Buffer, length: number): Promise<void> | undefined {
+    const request = decodeRequest(bytes, length)
     if (request === undefined) return undefined
     if (request.opcode < OPCODES_MAX) this.#counts[request.opcode]!++
     switch (request.opcode) {
@@ -315,16 +315,7 @@ export class Session {
       return undefined
     }
     this.pending++
-    const answered = this.#wait(op, step.value, request.opcode).then(
-      (body) => {
-        this.pending--
-        this.answers.reply(unique, body)
-      },
-      (error) => {
-        this.pending--
-        this.answers.refuse(unique, error)
-      },
-    )
+    const answered = this.#wait(op, step.value, request)
     return request.opcode === OPCODE.WRITE ? answered : undefined
   }
 
@@ -340,7 +331,8 @@ export class Session {
     }
   }
 
-  async #wait(op: Op<Body>, first: PromiseLike<unknown>, opcode: number): Promise<Body> {
+  /** Drives an operation that waits, to its answer; that goes out in the turn that made it, since it may lie in the memory that all answers use. */
+  async #wait(op: Op<Body>, first: PromiseLike<unknown>, { unique, opcode }: Request): Promise<void> {
     let waited = first
     for (;;) {
       let value: unknown
@@ -350,8 +342,19 @@ export class Session {
       } catch (thrown) {
         failure = { thrown }
       }
-      const step = this.#step(opcode, () => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
-      if (step.done) return step.value
+      let step: IteratorResult<PromiseLike<unknown>, Body>
+      try {
+        step = this.#step(opcode, () => (failure === undefined ? op.next(value) : op.throw(failure.thrown)))
+      } catch (error) {
+        this.pending--
+        this.answers.refuse(unique, error)
+        return
+      }
+      if (step.done) {
+        this.pending--
+        this.answers.reply(unique, step.value)
+        return
+      }
       waited = step.value
     }
   }

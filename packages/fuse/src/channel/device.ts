@@ -24,37 +24,35 @@ function outcomeOf(error: unknown): Outcome {
   }
 }
 
-/** Waits for a request in `into`; undefined: the mount is gone. Blocks the thread. */
-export function readRequestSync(device: number, into: Buffer): Buffer | undefined {
+/** Waits for a request in `into` and answers its length; 0: the mount is gone. Blocks the thread. */
+export function readRequestSync(device: number, into: Buffer): number {
   for (;;) {
     try {
-      const bytes = readSync(device, into)
-      return bytes === 0 ? undefined : into.subarray(0, bytes)
+      return readSync(device, into, 0, into.length, null)
     } catch (error) {
-      if (outcomeOf(error) === 'ended') return undefined
+      if (outcomeOf(error) === 'ended') return 0
     }
   }
 }
 
 /** The same in the thread pool. */
-export async function readRequest(device: number, into: Buffer): Promise<Buffer | undefined> {
+export async function readRequest(device: number, into: Buffer): Promise<number> {
   for (;;) {
     try {
-      const bytes = await new Promise<number>((resolve, reject) => {
+      return await new Promise<number>((resolve, reject) => {
         read(device, into, 0, into.length, null, (error, count) => (error === null ? resolve(count) : reject(error)))
       })
-      return bytes === 0 ? undefined : into.subarray(0, bytes)
     } catch (error) {
-      if (outcomeOf(error) === 'ended') return undefined
+      if (outcomeOf(error) === 'ended') return 0
     }
   }
 }
 
-/** Answers. ENOENT: whoever asked was interrupted; ENODEV: the mount is gone: nobody waits for it. */
-export function writeAnswer(device: number, parts: readonly Buffer[]): void {
+/** Answers with the first `headBytes` of `head` and all of `body`. ENOENT: whoever asked was interrupted; ENODEV: the mount is gone: nobody waits for it. */
+export function writeAnswer(device: number, head: Buffer, headBytes: number, body?: Buffer): void {
   try {
-    if (parts.length === 1) writeSync(device, parts[0]!)
-    else writevSync(device, parts as Buffer[])
+    if (body === undefined) writeSync(device, head, 0, headBytes)
+    else writevSync(device, [head.subarray(0, headBytes), body])
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'EBADF') return

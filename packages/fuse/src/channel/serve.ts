@@ -54,9 +54,9 @@ async function serveAll(session: Session, device: number, pace: Pace): Promise<v
   const take = (): Buffer => spares.pop() ?? Buffer.allocUnsafeSlow(REQUEST_BYTES_MAX)
   let buffer = take()
   /** Serves what was read; a buffer that stays in use is not read into again. */
-  const handle = (request: Buffer): void => {
+  const handle = (bytes: number): void => {
     const used = buffer
-    const answered = session.serve(request)
+    const answered = session.serve(used, bytes)
     if (answered === undefined) return
     buffer = take()
     answered.then(() => {
@@ -67,7 +67,7 @@ async function serveAll(session: Session, device: number, pace: Pace): Promise<v
   while (!session.ended) {
     if (hasPaused || session.pending > 0) {
       const first = await readRequest(device, buffer)
-      if (first === undefined) return
+      if (first === 0) return
       handle(first)
       hasPaused = false
     }
@@ -76,7 +76,7 @@ async function serveAll(session: Session, device: number, pace: Pace): Promise<v
       pace.enter()
       const request = readRequestSync(device, buffer)
       pace.leave()
-      if (request === undefined) return
+      if (request === 0) return
       handle(request)
       hasPaused = performance.now() - startMs > PAUSE_MS
       if (hasPaused) break

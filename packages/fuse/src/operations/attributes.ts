@@ -1,9 +1,9 @@
 /** Attributes: getattr, setattr, access, readlink. */
 import { constants } from 'node:fs'
-import type { AttributeChanges, Op, Timespec } from 'vivefs/fsal'
+import type { AttributeChanges, Attributes, Op, Timespec } from 'vivefs/fsal'
 import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
-import { encodeAttributes, encodeStatx, readI64, readU64 } from '../protocol/wire.ts'
+import { ATTRIBUTES_BYTES, encodeAttributes, encodeStatx, readI64, readU64, STATX_BYTES } from '../protocol/wire.ts'
 import type { Request } from '../request.ts'
 import type { Body, Operations, Session } from '../session.ts'
 import { offsetAt } from './offset.ts'
@@ -21,17 +21,18 @@ const SET = {
   MTIME_NOW: 1 << 8,
 } as const
 
+const told = ({ answers, nodes, trust }: Session, attributes: Attributes): Buffer =>
+  encodeAttributes(answers.scratch(ATTRIBUTES_BYTES), attributes, nodes.idOf(attributes.ino), trust)
+
 function* getattr(session: Session, request: Request): Op<Body> {
-  const { fsal, nodes } = session
-  const attributes = yield* fsal.getattr(session.who(request), session.handle(request.nodeId), undefined)
-  return encodeAttributes(attributes, nodes.idOf(attributes.ino), session.trust)
+  return told(session, yield* session.fsal.getattr(session.who(request), session.handle(request.nodeId), undefined))
 }
 
 /** What getattr tells, and when the file was made. */
 function* statx(session: Session, request: Request): Op<Body> {
-  const { fsal, nodes } = session
+  const { answers, fsal, nodes } = session
   const attributes = yield* fsal.getattr(session.who(request), session.handle(request.nodeId), undefined)
-  return encodeStatx(attributes, nodes.idOf(attributes.ino), session.trust)
+  return encodeStatx(answers.scratch(STATX_BYTES), attributes, nodes.idOf(attributes.ino), session.trust)
 }
 
 const timeAt = (body: Buffer, seconds: number, nanoseconds: number): Timespec => ({
@@ -58,15 +59,14 @@ function decodeChanges(body: Buffer): AttributeChanges {
 
 function* setattr(session: Session, request: Request): Op<Body> {
   const { body } = request
-  const { fsal, nodes } = session
+  const { fsal } = session
   const changes = decodeChanges(body)
   const handle = session.handle(request.nodeId)
   // ftruncate: the right to write was checked when the file was opened.
   const throughFile = changes.size !== undefined && (body.readUInt32LE(0) & SET.FH) !== 0
   const file = throughFile ? session.file(readU64(body, 8)) : undefined
   if (file !== undefined && !file.canWrite) throw new Errno('EINVAL')
-  const attributes = yield* fsal.setattr(session.who(request), handle, { ...changes, file })
-  return encodeAttributes(attributes, nodes.idOf(attributes.ino), session.trust)
+  return told(session, yield* fsal.setattr(session.who(request), handle, { ...changes, file }))
 }
 
 /** mask32 padding32. */

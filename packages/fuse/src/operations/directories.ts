@@ -24,7 +24,7 @@ const DOTS = [
 function* opendir(session: Session, request: Request): Op<Body> {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY
   const file = yield* session.fsal.open(session.who(request), session.handle(request.nodeId), { flags })
-  return openAnswer(session.keep(file), 0)
+  return openAnswer(session, file, 0)
 }
 
 /** file64 offset64 size32 flags32 lockOwner64 flags32 padding32. */

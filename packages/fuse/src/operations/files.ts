@@ -1,6 +1,6 @@
 /** Open files: create, open, read, write, fsync, release. Closing one of several descriptors of a file (flush) only concerns locks. */
 import { constants } from 'node:fs'
-import type { Op } from 'vivefs/fsal'
+import type { Op, OpenFile } from 'vivefs/fsal'
 import { Errno } from '../errno.ts'
 import { OPCODE } from '../protocol/opcode.ts'
 import { ENTRY_BYTES, readName, readU64, writeU64 } from '../protocol/wire.ts'
@@ -21,13 +21,15 @@ const WRITE_CACHE = 1 << 0
 
 const howOpen = ({ isAlone, options }: Session): number => (isAlone || options.attributeSeconds > 0 ? KEEP_CACHE : 0)
 
-/** file64 openFlags32 padding32. */
-export function openAnswer(file: number, openFlags: number): Buffer {
-  const out = Buffer.alloc(OPEN_BYTES)
-  writeU64(out, file, 0)
-  out.writeUInt32LE(openFlags, 8)
+/** file64 openFlags32 padding32, into zeros. */
+function writeOpened(out: Buffer, file: number, openFlags: number, at: number): Buffer {
+  writeU64(out, file, at)
+  out.writeUInt32LE(openFlags, at + 8)
   return out
 }
+
+export const openAnswer = (session: Session, file: OpenFile, openFlags: number): Buffer =>
+  writeOpened(session.answers.scratch(OPEN_BYTES), session.keep(file), openFlags, 0)
 
 /** flags32 openFlags32. */
 function* open(session: Session, request: Request): Op<Body> {
@@ -36,13 +38,13 @@ function* open(session: Session, request: Request): Op<Body> {
   const handle = session.handle(request.nodeId)
   const { fsal } = session
   if ((flags & EXECUTES) === 0) {
-    return openAnswer(session.keep(yield* fsal.open(who, handle, { flags })), howOpen(session))
+    return openAnswer(session, yield* fsal.open(who, handle, { flags }), howOpen(session))
   }
   // To execute a file is not to read it: the right to execute decides.
   const granted = yield* fsal.access(who, handle, { mask: X_OK })
   if (granted !== X_OK) throw new Errno('EACCES')
   const file = yield* fsal.open({ ...who, uid: 0 }, handle, { flags: flags & ~EXECUTES })
-  return openAnswer(session.keep(file), howOpen(session))
+  return openAnswer(session, file, howOpen(session))
 }
 
 const umaskOf = (body: Buffer): number => body.readUInt32LE(8) & 0o777
@@ -52,16 +54,15 @@ function* create(session: Session, request: Request): Op<Body> {
   const { body } = request
   const flags = body.readUInt32LE(0)
   const mode = body.readUInt32LE(4)
-  const name = Buffer.from(readName(body, 16))
+  const name = readName(body, 16)
   const parent = session.handle(request.nodeId)
   const made = yield* session.fsal.openNew(session.who(request, umaskOf(body)), parent, {
     name,
     mode: mode & 0o7777,
     flags,
   })
-  const out = entryAnswer(session, made, OPEN_BYTES)
-  openAnswer(session.keep(made.file), howOpen(session)).copy(out, ENTRY_BYTES)
-  return out
+  const number = session.keep(made.file)
+  return writeOpened(entryAnswer(session, made, OPEN_BYTES), number, howOpen(session), ENTRY_BYTES)
 }
 
 /** The same record; the node is the directory. */
@@ -73,11 +74,9 @@ function* tmpfile(session: Session, request: Request): Op<Body> {
     session.handle(request.nodeId),
     what,
   )
-  const out = entryAnswer(session, made, OPEN_BYTES)
   const number = session.keep(made.file)
   session.nameless(number)
-  openAnswer(number, howOpen(session)).copy(out, ENTRY_BYTES)
-  return out
+  return writeOpened(entryAnswer(session, made, OPEN_BYTES), number, howOpen(session), ENTRY_BYTES)
 }
 
 /** file64 offset64 size32 readFlags32 lockOwner64 flags32 padding32. */
@@ -106,7 +105,7 @@ function* write(session: Session, request: Request): Op<Body> {
   const file = opened.append && isPages ? { ...opened, append: false } : opened
   const offset = file.append ? null : offsetAt(body, 8)
   yield* session.fsal.write(session.who(request), handle, { offset, data, file })
-  const out = Buffer.alloc(8)
+  const out = session.answers.scratch(8)
   out.writeUInt32LE(data.length, 0)
   return out
 }

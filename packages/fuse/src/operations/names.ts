@@ -19,19 +19,20 @@ const RENAME_EXCHANGE = 2
 
 /** The answer for an inode that was found or made: the kernel counts it. */
 export function entryAnswer(session: Session, entry: Entry, extraBytes = 0): Buffer {
-  const out = Buffer.allocUnsafe(ENTRY_BYTES + extraBytes)
+  const out = session.answers.scratch(ENTRY_BYTES + extraBytes)
   writeEntry(out, entry.attributes, session.nodes.remember(entry), session.trust, 0)
   return out
 }
 
 function* lookup(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 0))
+  const name = readName(request.body, 0)
   try {
     const entry = yield* session.fsal.lookup(session.who(request), session.handle(request.nodeId), { name })
     return entryAnswer(session, entry)
   } catch (error) {
     const missing = (error as { code?: unknown }).code === 'ENOENT'
-    if (missing && session.trust.entrySeconds > 0) return negativeEntry(session.trust)
+    if (missing && session.trust.entrySeconds > 0)
+      return negativeEntry(session.answers.scratch(ENTRY_BYTES), session.trust)
     throw error
   }
 }
@@ -41,7 +42,7 @@ function* mknod(session: Session, request: Request): Op<Body> {
   const { body } = request
   const mode = body.readUInt32LE(0)
   const device = body.readUInt32LE(4)
-  const name = Buffer.from(readName(body, 16))
+  const name = readName(body, 16)
   const who = session.who(request, body.readUInt32LE(8) & 0o777)
   const parent = session.handle(request.nodeId)
   const type = mode & 0o170000
@@ -54,15 +55,15 @@ function* mknod(session: Session, request: Request): Op<Body> {
 
 /** mode32 umask32 name. */
 function* mkdir(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 8))
+  const name = readName(request.body, 8)
   const mode = request.body.readUInt32LE(0)
   const who = session.who(request, request.body.readUInt32LE(4) & 0o777)
   return entryAnswer(session, yield* session.fsal.mkdir(who, session.handle(request.nodeId), { name, mode }))
 }
 
 function* symlink(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 0))
-  const target = Buffer.from(readName(request.body, name.length + 1))
+  const name = readName(request.body, 0)
+  const target = readName(request.body, name.length + 1)
   return entryAnswer(
     session,
     yield* session.fsal.symlink(session.who(request), session.handle(request.nodeId), { name, target }),
@@ -73,7 +74,7 @@ function* symlink(session: Session, request: Request): Op<Body> {
 function* link(session: Session, request: Request): Op<Body> {
   const node = readU64(request.body, 0)
   const handle = session.handle(node)
-  const name = Buffer.from(readName(request.body, 8))
+  const name = readName(request.body, 8)
   const directory = session.handle(request.nodeId)
   // Whether a file of O_TMPFILE may have a name (O_EXCL) the kernel knows.
   const what = { directory, name, isTemporary: session.isNameless(node) }
@@ -82,13 +83,13 @@ function* link(session: Session, request: Request): Op<Body> {
 }
 
 function* unlink(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 0))
+  const name = readName(request.body, 0)
   yield* session.fsal.unlink(session.who(request), session.handle(request.nodeId), { name })
   return undefined
 }
 
 function* rmdir(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 0))
+  const name = readName(request.body, 0)
   yield* session.fsal.rmdir(session.who(request), session.handle(request.nodeId), { name })
   return undefined
 }
@@ -99,8 +100,8 @@ function* move(session: Session, request: Request, namesAt: number, bits: number
     noReplace: (bits & RENAME_NOREPLACE) !== 0,
     exchange: (bits & RENAME_EXCHANGE) !== 0,
   }
-  const name = Buffer.from(readName(request.body, namesAt))
-  const toName = Buffer.from(readName(request.body, namesAt + name.length + 1))
+  const name = readName(request.body, namesAt)
+  const toName = readName(request.body, namesAt + name.length + 1)
   const toDirectory = session.handle(readU64(request.body, 0))
   const args = { name, toDirectory, toName, flags }
   yield* session.fsal.rename(session.who(request), session.handle(request.nodeId), args)

@@ -23,7 +23,7 @@ function sized(value: Buffer, room: number): Buffer {
 
 /** size32 padding32 name. */
 function* getxattr(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, SIZES_BYTES))
+  const name = readName(request.body, SIZES_BYTES)
   const room = request.body.readUInt32LE(0)
   const value = yield* session.fsal.getxattr(session.who(request), session.handle(request.nodeId), { name })
   return sized(value, room)
@@ -33,7 +33,7 @@ function* getxattr(session: Session, request: Request): Op<Body> {
 function* setxattr(session: Session, request: Request): Op<Body> {
   const { body } = request
   const flags = body.readUInt32LE(4)
-  const name = Buffer.from(readName(body, SIZES_BYTES))
+  const name = readName(body, SIZES_BYTES)
   const at = SIZES_BYTES + name.length + 1
   const value = Buffer.from(body.subarray(at, at + body.readUInt32LE(0)))
   const mode: XattrMode = flags === XATTR_CREATE ? 'create' : flags === XATTR_REPLACE ? 'replace' : 'any'
@@ -56,7 +56,7 @@ const CAPABILITY = Buffer.from('security.capability')
  * ask for it themselves it lets through only with CAP_SETFCAP.
  */
 function* removexattr(session: Session, request: Request): Op<Body> {
-  const name = Buffer.from(readName(request.body, 0))
+  const name = readName(request.body, 0)
   const caller = session.who(request)
   const who = name.equals(CAPABILITY) ? { ...caller, uid: 0 } : caller
   yield* session.fsal.removexattr(who, session.handle(request.nodeId), { name })

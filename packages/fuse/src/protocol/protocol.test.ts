@@ -74,7 +74,7 @@ describe('numbers', () => {
 
 describe('records', () => {
   test('attributes: 104 bytes', () => {
-    const out = encodeAttributes(attributes, 99, trust)
+    const out = encodeAttributes(Buffer.alloc(104), attributes, 99, trust)
     expect(out.length).toBe(104)
     expect(out.readUInt32LE(8)).toBe(250_000_000)
     expect(readU64(out, 16)).toBe(99)
@@ -93,12 +93,12 @@ describe('records', () => {
     expect([readU64(out, 1), readU64(out, 9), readU64(out, 17), readU64(out, 25)]).toEqual([99, 5, 1, 0])
     expect([out.readUInt32LE(33), out.readUInt32LE(37)]).toEqual([500_000_000, 250_000_000])
     expect([out[0], out[129]]).toEqual([0xee, 0xee])
-    const none = negativeEntry(trust)
+    const none = negativeEntry(Buffer.alloc(128), trust)
     expect([none.length, readU64(none, 0), readU64(none, 16)]).toEqual([128, 0, 1])
   })
 
   test('statx: 288 bytes, with the time of birth', () => {
-    const out = encodeStatx(attributes, 99, trust)
+    const out = encodeStatx(Buffer.alloc(288), attributes, 99, trust)
     expect(out.length).toBe(288)
     expect(out.readUInt32LE(32)).toBe(0xfff)
     expect([out.readUInt16LE(60), readU64(out, 64), readU64(out, 72)]).toEqual([0o104755, 99, 2 ** 40 + 9])
@@ -143,7 +143,7 @@ describe('requests', () => {
   }
 
   test('the header', () => {
-    expect(decodeRequest(request())).toMatchObject({
+    expect(decodeRequest(request(), 45)).toMatchObject({
       opcode: 1,
       unique: 1234,
       nodeId: 9,
@@ -151,13 +151,20 @@ describe('requests', () => {
       gid: 1001,
       pid: 4321,
     })
-    expect(decodeRequest(request())?.body.toString()).toBe('name\0')
+    expect(decodeRequest(request(), 45)?.body.toString()).toBe('name\0')
   })
 
   test('what is no whole request is none', () => {
-    expect(decodeRequest(Buffer.alloc(39))).toBe(undefined)
-    expect(decodeRequest(request((bytes) => bytes.writeUInt32LE(46, 0)))).toBe(undefined)
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void decodeRequest(Buffer.from(bytes))))
+    expect(decodeRequest(Buffer.alloc(39), 39)).toBe(undefined)
+    expect(
+      decodeRequest(
+        request((bytes) => bytes.writeUInt32LE(46, 0)),
+        45,
+      ),
+    ).toBe(undefined)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void decodeRequest(Buffer.from(bytes), bytes.length)),
+    )
   })
 
   test('the first exchange: never more than the kernel offers', () => {

@@ -11,6 +11,7 @@ export const REQUEST_HEADER_BYTES = 40
 export const ANSWER_HEADER_BYTES = 16
 export const ENTRY_BYTES = 128
 export const ATTRIBUTES_BYTES = 104
+export const STATX_BYTES = 288
 const DIRENT_BYTES = 24
 
 const HIGH = 2 ** 32
@@ -81,22 +82,19 @@ export function writeEntry(out: Buffer, attributes: Attributes, nodeId: number, 
   writeAttributes(out, attributes, nodeId, at + 40)
 }
 
-/** No such name, and the kernel may remember that: an entry with node id 0. */
-export function negativeEntry(trust: Trust): Buffer {
-  const out = Buffer.alloc(ENTRY_BYTES)
+/** No such name, and the kernel may remember that: an entry with node id 0. `out`: zeros, ENTRY_BYTES. */
+export function negativeEntry(out: Buffer, trust: Trust): Buffer {
   writeSeconds(out, trust.entrySeconds, 16, 32)
   return out
 }
 
-/** attrValid64 attrValidNs32 padding32, then the attributes. */
-export function encodeAttributes(attributes: Attributes, nodeId: number, trust: Trust): Buffer {
-  const out = Buffer.alloc(ATTRIBUTES_BYTES)
+/** attrValid64 attrValidNs32 padding32, then the attributes. `out`: zeros, ATTRIBUTES_BYTES; it is what comes back. */
+export function encodeAttributes(out: Buffer, attributes: Attributes, nodeId: number, trust: Trust): Buffer {
   writeSeconds(out, trust.attributeSeconds, 0, 8)
   writeAttributes(out, attributes, nodeId, 16)
   return out
 }
 
-const STATX_BYTES = 288
 /** STATX_BASIC_STATS and STATX_BTIME. */
 const STATX_MASK = 0xfff
 
@@ -108,10 +106,9 @@ function writeStatxTime(out: Buffer, time: Timespec, at: number): void {
 /**
  * attrValid64 attrValidNs32 flags32 spare[2 x 64], then mask32 blockSize32 attributes64 nlink32 uid32 gid32 mode16 padding16 ino64 size64
  * blocks64 attributesMask64, atime btime ctime mtime (seconds64 ns32 padding32 each), rdevMajor32 rdevMinor32 devMajor32 devMinor32
- * spare[14 x 64].
+ * spare[14 x 64]. `out`: zeros, STATX_BYTES; it is what comes back.
  */
-export function encodeStatx(attributes: Attributes, nodeId: number, trust: Trust): Buffer {
-  const out = Buffer.alloc(STATX_BYTES)
+export function encodeStatx(out: Buffer, attributes: Attributes, nodeId: number, trust: Trust): Buffer {
   writeSeconds(out, trust.attributeSeconds, 0, 8)
   out.writeUInt32LE(STATX_MASK, 32)
   out.writeUInt32LE(attributes.blockBytes, 36)
@@ -156,8 +153,11 @@ export function writeDirent(out: Buffer, dirent: Dirent, at: number): number {
   return end
 }
 
-/** A name that ends with NUL: the bytes from `at`, without it. They are a view. */
+/** A name that ends with NUL: a copy of the bytes from `at`, without it. */
 export function readName(body: Buffer, at: number): Buffer {
-  const end = body.indexOf(0, at)
-  return body.subarray(at, end === -1 ? body.length : end)
+  const found = body.indexOf(0, at)
+  const end = found === -1 ? body.length : found
+  const name = Buffer.allocUnsafe(Math.max(0, end - at))
+  body.copy(name, 0, at, end)
+  return name
 }

@@ -14,9 +14,9 @@ const port = parentPort!
 function readAll(device: number): void {
   const buffer = Buffer.allocUnsafeSlow(REQUEST_BYTES_MAX)
   for (;;) {
-    const request = readRequestSync(device, buffer)
-    if (request === undefined) return
-    const copy = Uint8Array.from(request).buffer
+    const bytes = readRequestSync(device, buffer)
+    if (bytes === 0) return
+    const copy = buffer.buffer.slice(0, bytes)
     port.postMessage(copy, [copy])
   }
 }
@@ -36,7 +36,7 @@ async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void>
       fsal,
       rootIno: root.ino,
       options: data.options,
-      answer: (parts) => writeAnswer(device, parts),
+      answer: (head, headBytes, body) => writeAnswer(device, head, headBytes, body),
       ...(vive.engine === 'memory' && { freeBytes: freemem }),
     })
     port.on('message', ({ kind }: ToServer) => {
