@@ -1,4 +1,4 @@
-// Agents at work on a copy of a directory: node index.mjs [DIRECTORY]
+// Agents at work on a directory that they look through to and cannot touch: node index.mjs [DIRECTORY]
 import { fileURLToPath } from 'node:url'
 import { Workspace } from './workspace.mjs'
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { held, withFolder } from '@vivefs-examples/try'
 import { openShell } from './shell.mjs'
+import { tryOverlay } from './try-overlay.mjs'
 import { Workspace } from './workspace.mjs'
 
 async function trySteps(workspace, project) {
@@ -133,4 +134,5 @@ await withFolder(async (folder) => {
   assert.deepEqual((await workspace.fsck()).findings, [])
   await workspace.close()
   held('the volume is clean')
+  await tryOverlay(folder)
 })
