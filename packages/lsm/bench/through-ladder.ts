@@ -3,7 +3,7 @@
  * and tape. What the benchmark on simulators and the test on real devices share.
  */
 import type { Medium } from '@vivefs/media'
-import { LsmLevel, ladder, type MediaMap } from '../src/index.ts'
+import { LsmLevel, type LsmLevelOptions, ladder, type MediaMap, type MediaPolicy, single } from '../src/index.ts'
 
 const MIB = 1 << 20
 const BATCH = 100
@@ -30,6 +30,13 @@ export interface LadderRun {
   readonly scans: boolean
   /** A file with values ends at this; default a memtable, and at least 1 MiB. */
   readonly logBytes?: number
+  /** Fewer and longer files, where every file costs more than what is in it. */
+  readonly longFiles?: boolean
+  /**
+   * Writes everything on the second rung, then opens the database anew with the ladder as its policy, and moves what is there: files go to tape one
+   * behind the other, and no compaction winds it back and forth.
+   */
+  readonly ladderLater?: boolean
   /** Where the worker's code is; default beside this code. */
   readonly worker?: URL
   readonly say: (text: string) => void
@@ -53,33 +60,35 @@ const keyOf = (i: number) => `key ${String(i).padStart(12, '0')}`
 class Ladder {
   readonly #run: LadderRun
   readonly #count: number
-  readonly #level: LsmLevel<string, Buffer>
+  readonly #options: LsmLevelOptions<string, Buffer>
+  #level: LsmLevel<string, Buffer>
   readonly #checks: LadderCheck[] = []
 
   constructor(run: LadderRun) {
     const { bytes, valueBytes, largeBytes, largeEvery, media } = run
     this.#run = run
     this.#count = Math.floor(bytes / (valueBytes + largeBytes / largeEvery))
-    const policy = ladder(RUNGS)
-    const inTables = this.#count * valueBytes
-    const options = { media, home: ['ssd'], policy, valueEncoding: 'buffer', ...sizesOf(inTables) } as const
-    this.#level = new LsmLevel<string, Buffer>('ladder', {
-      ...options,
-      logBytes: run.logBytes ?? options.logBytes,
-      worker: run.worker,
-    })
+    const sizes = sizesOf(this.#count * valueBytes, run.longFiles === true)
+    const logBytes = run.logBytes ?? sizes.logBytes
+    this.#options = { media, home: ['ssd'], valueEncoding: 'buffer', ...sizes, logBytes, worker: run.worker }
+    this.#level = this.#with(run.ladderLater === true ? single('ssd') : ladder(RUNGS))
+  }
+
+  #with(policy: MediaPolicy): LsmLevel<string, Buffer> {
+    return new LsmLevel<string, Buffer>('ladder', { ...this.#options, policy })
   }
 
   async through(): Promise<LadderResult> {
     const started = performance.now()
-    const level = this.#level
-    await level.open()
+    await this.#level.open()
     const telling = setInterval(() => this.#run.say(this.#state()), TELL_MS)
     try {
       await this.#fill()
-      await level.flush()
+      await this.#level.flush()
       await this.#quiet()
+      if (this.#run.ladderLater === true) await this.#climb()
       await this.#fillLevels()
+      const level = this.#level
       const moved = await level.relocate({ force: true })
       const size = (moved.bytes / MIB).toFixed(0)
       this.#run.say(`${moved.files} files of ${size} MiB lay on the rung above their level's, and were moved`)
@@ -91,8 +100,20 @@ class Ladder {
       return { checks: this.#checks, entries: this.#count, seconds: (performance.now() - started) / 1000, map }
     } finally {
       clearInterval(telling)
-      await level.close()
+      await this.#level.close()
     }
+  }
+
+  /** From one medium onto the ladder. */
+  async #climb(): Promise<void> {
+    await this.#fillLevels()
+    const tables = this.#level.stats().levels.map(({ tables: count }) => count)
+    await this.#level.close()
+    this.#level = this.#with(ladder(RUNGS))
+    await this.#level.open()
+    const { files, bytes } = await this.#level.relocate({ force: true })
+    const what = `tables by level ${tables.join(' ')} on ssd; with the ladder ${files} files of ${(bytes / MIB).toFixed(0)} MiB moved`
+    this.#run.say(what)
   }
 
   /** What is going on, for who waits. */
@@ -143,7 +164,7 @@ class Ladder {
     const level = this.#level
     const count = this.#count
     const batches = Math.min(40, Math.ceil(count / 4000))
-    for (let round = 0; round < 40 && String(levelsOf(level.map())) !== String(LEVELS); round++) {
+    for (let round = 0; round < 40 && !isSpread(level.map()); round++) {
       for (let i = 0; i < batches; i++) {
         const first = Math.floor(((round * batches + i) * count) / (40 * batches))
         await level.batch(Array.from({ length: BATCH }, (_, n) => this.#put(Math.min(count - 1, first + n))))
@@ -213,16 +234,23 @@ class Ladder {
   }
 }
 
+/** All levels are in use, and level 0 is all where the policy has it: it is not moved, but compacted. */
+function isSpread(map: MediaMap): boolean {
+  const wanted = map.policy.startsWith('ladder') ? RUNGS[0] : 'ssd'
+  const inPlace = map.files.every(({ kind, level, media }) => kind !== 'table' || level !== 0 || media[0] === wanted)
+  return inPlace && String(levelsOf(map)) === String(LEVELS)
+}
+
 function levelsOf({ files }: MediaMap): number[] {
   const levels = files.filter(({ kind, level }) => kind === 'table' && level >= 0).map(({ level }) => level)
   return [...new Set(levels)].sort((a, b) => a - b)
 }
 
 /** Sizes with which the tree has three levels below level 0, each of several tables. */
-function sizesOf(bytes: number) {
+function sizesOf(bytes: number, longFiles: boolean) {
   const baseBytes = Math.max(MIB / 8, Math.floor(bytes / 32))
-  const tableBytes = Math.ceil(baseBytes / 32)
-  const memtableBytes = Math.min(8 * MIB, Math.ceil(baseBytes / 4))
+  const tableBytes = Math.ceil(baseBytes / (longFiles ? 8 : 32))
+  const memtableBytes = Math.min(8 * MIB, Math.ceil(baseBytes / (longFiles ? 1 : 4)))
   return { baseBytes, tableBytes, tableBytesMax: 4 * tableBytes, memtableBytes, logBytes: Math.max(MIB, memtableBytes) }
 }
 

@@ -46,8 +46,10 @@ async function main(): Promise<void> {
     largeEvery: 8,
     pointReads: Number.POSITIVE_INFINITY,
     scans: false,
-    // Ending a file on tape takes seconds here.
+    // Ending a file on tape, and winding to another, takes seconds here.
     logBytes: 8 * MIB,
+    longFiles: true,
+    ladderLater: true,
     worker: new URL('./lsm-worker.mjs', import.meta.url),
     say: (text) => console.log(`${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s  ${text}`),
   })
