@@ -24,6 +24,7 @@ import { runAsync } from './op.ts'
 import { VolumeQuotas } from './quota/volume-quotas.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SendOptions, send } from './send/send.ts'
+import type { SnapshotDirectory } from './snapshot/directory-store.ts'
 import { type Fork, Forks, openSnapshot, Snapshots, type TreeView } from './snapshot/snapshots.ts'
 import { openLevelStore } from './store/index.ts'
 import type { Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
@@ -85,6 +86,11 @@ export interface OpenOptions {
    * was. A volume with a feed is read, but not written, by versions that know none.
    */
   readonly changes?: boolean | ChangesKeep
+  /**
+   * Shows the snapshots in a directory of the root, by its name (`'.snapshots'`): to read, in every face, gateway and mount. The root
+   * does not list it unless `isListed`. ERR_VIVEFS_EXISTS where the root has something of that name.
+   */
+  readonly snapshotDirectory?: string | SnapshotDirectory
   /** Clock and randomness, for tests that replay. */
   readonly runtime?: Runtime
 }
@@ -110,6 +116,9 @@ function followMsOf({ follow = false, readOnly }: OpenOptions): number | undefin
   if (!(everyMs >= 0)) throw new ViveError('ERR_VIVEFS_OPTION', 'follow: true or { everyMs }, milliseconds')
   return everyMs
 }
+
+const snapshotDirectoryOf = ({ snapshotDirectory: given }: OpenOptions): SnapshotDirectory | undefined =>
+  typeof given === 'string' ? { name: given } : given
 
 /** The cores of open volumes, for the modules of this package that work below the public face. */
 const cores = new WeakMap<ViveFS, Core>()
@@ -251,6 +260,7 @@ export class ViveFS {
           isFollower: follow !== undefined,
           extentCacheBytes: isAlone ? memoryBytes / 4 : 0,
           mustBeNew: create === 'exclusive',
+          snapshotDirectory: snapshotDirectoryOf(options),
           salvage,
           volumeId: engine.volumeId,
           onLost: (what) => lost.push(what),

@@ -23,6 +23,7 @@ import {
 } from './format/superblock.ts'
 import { type Op, runAsync } from './op.ts'
 import type { Runtime } from './runtime.ts'
+import { type SnapshotDirectory, withSnapshotDirectory } from './snapshot/directory-store.ts'
 import { attachRegistry, openRegistry, openViewAlone } from './snapshot/mount.ts'
 import { proceed } from './snapshot/rollback.ts'
 import type { TransactionalStore, Tx } from './store/store.ts'
@@ -44,6 +45,8 @@ export interface MountOptions {
   /** Somebody else changes it. */
   readonly isFollower?: boolean
   readonly extentCacheBytes: number
+  /** Shows snapshots in a directory of the root. */
+  readonly snapshotDirectory?: SnapshotDirectory | undefined
   /** Make a volume when there is none. */
   readonly create: NewVolume | undefined
   /** Refuse when there is a volume. */
@@ -79,8 +82,13 @@ export async function mountVolume(store: TransactionalStore, engine: Engine, opt
     found = await runAsync(makeVolume(store, runtime, create))
   }
   const registry = await openRegistry(store, found.superblock, options)
+  const { snapshotDirectory } = options
+  const shown =
+    snapshotDirectory === undefined
+      ? store
+      : await withSnapshotDirectory(store, registry.keeper, found.superblock, snapshotDirectory)
   const core = new Core({
-    store,
+    store: shown,
     superblock: found.superblock,
     runtime,
     counters: { ...found.counters },

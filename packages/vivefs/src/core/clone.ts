@@ -18,6 +18,7 @@ import { extentId } from './extent-cache.ts'
 import { deleteBase, deleteTail, readBase } from './extent-rows.ts'
 import { changeFeatures } from './features.ts'
 import { findLoan, findReference, isSharer, refer } from './loans.ts'
+import { isOneTree } from './trees.ts'
 
 /** The most extents that one operation shares. */
 const CLONE_EXTENTS_MAX = 8192
@@ -37,6 +38,7 @@ export interface CloneRange {
  */
 export function shareable(from: Inode, into: Inode, { offset, toOffset, length }: CloneRange): number {
   const { extentBytes } = from
+  if (!isOneTree(from, into)) return 0
   if (into.extentBytes !== extentBytes || offset % extentBytes !== 0 || toOffset % extentBytes !== 0) return 0
   const bytes = Math.max(0, Math.min(length, from.size - offset, CLONE_EXTENTS_MAX * extentBytes))
   const isEnd = offset + bytes === from.size && toOffset + bytes >= into.size

@@ -7,6 +7,7 @@ import { copyInode, type Inode, type Timespec } from '../format/inode.ts'
 import { runAsync } from '../op.ts'
 import type { Core } from './core.ts'
 import { superuser } from './mode.ts'
+import { isShown } from './trees.ts'
 
 const PENDING_MAX = 1024
 const DELAY_MS = 1000
@@ -27,7 +28,7 @@ export class LazyTimes {
   /** Notes that `inode` was read now, if the volume's policy wants to know. */
   touch(inode: Inode, now: Timespec): void {
     const { atime, readOnly } = this.#core.options
-    if (readOnly || atime === 'noatime') return
+    if (readOnly || atime === 'noatime' || isShown(inode.ino)) return
     if (atime === 'relatime') {
       const isFresh = isAfter(inode.atime, inode.mtime) && isAfter(inode.atime, inode.ctime)
       if (isFresh && now.sec - inode.atime.sec < DAY_S) return

@@ -18,6 +18,7 @@ import {
   removeEntry,
 } from './directory.ts'
 import { isDirectory, isStickyBound } from './mode.ts'
+import { assertNoBorder, assertOneTree } from './trees.ts'
 
 /**
  * Gives an inode one more name. Errors: EPERM (a directory), EEXIST, EMLINK, ENOENT (the inode has no name, and is not
@@ -30,6 +31,7 @@ export function* linkInode(call: Call, inode: Inode, directory: Inode, name: Byt
   if ((yield* findEntry(call, directory, name)) !== undefined) throw new FilesystemError('EEXIST')
   assertWritableDirectory(call, directory)
   if (isDirectory(inode)) throw new FilesystemError('EPERM')
+  assertOneTree(inode, directory)
   if (inode.nlink === 0) {
     if (!isLinkable) throw new FilesystemError('ENOENT')
     call.tx.del(orphanKey(inode.ino))
@@ -82,6 +84,7 @@ export function* removeDirectory(call: Call, directory: Inode, name: Bytes): Op<
   assertWritableDirectory(call, directory)
   if (isStickyBound(call.who, directory, inode)) throw new FilesystemError('EPERM')
   if (!isDirectory(inode)) throw new FilesystemError('ENOTDIR')
+  assertNoBorder(directory, inode)
   if (inode.entries > 0) throw new FilesystemError('ENOTEMPTY')
   removeEntry(call, directory, name).nlink--
   dropDirectory(call, inode)

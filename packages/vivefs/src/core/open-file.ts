@@ -11,6 +11,7 @@ import { readContent, resize, writeContent } from './content.ts'
 import type { Core } from './core.ts'
 import { type Credentials, isDirectory, isFile, isOwner, isSymlink, mayAccess, R_OK, superuser, W_OK } from './mode.ts'
 import { dropPowers } from './powers.ts'
+import { assertChangeable } from './trees.ts'
 
 const {
   O_ACCMODE = 3,
@@ -80,6 +81,7 @@ export function* prepareOpen(call: Call, inode: Inode, flags: number, isNew = fa
   assertOpenable(inode, flags)
   const truncates = (flags & O_TRUNC) !== 0
   if (!isNew) {
+    if (truncates || (flags & O_ACCMODE) !== 0) assertChangeable(inode)
     const access = flags & O_ACCMODE
     call.usesFile(inode.ino, access !== 0 || truncates, (flags & O_NONBLOCK) !== 0)
     const mask = (access !== O_WRONLY ? R_OK : 0) | (access !== 0 || truncates ? W_OK : 0)

@@ -18,6 +18,7 @@ import {
 } from './directory.ts'
 import { dropDirectory, dropLink } from './link.ts'
 import { isDirectory, isStickyBound, mayAccess, W_OK } from './mode.ts'
+import { assertNoBorder, assertOneTree } from './trees.ts'
 
 export interface RenameFlags {
   /** EEXIST instead of replacing. */
@@ -44,12 +45,15 @@ export function* renameEntry(call: Call, from: NamePlace, to: NamePlace, flags: 
   }
   assertSearchable(call, from.directory)
   assertSearchable(call, to.directory)
+  assertOneTree(from.directory, to.directory)
   const source = yield* findChild(call, from.directory, from.name)
   if (source === undefined) throw new FilesystemError('ENOENT')
   const target = yield* findChild(call, to.directory, to.name)
   if (flags.noReplace && target !== undefined) throw new FilesystemError('EEXIST')
   if (flags.exchange && target === undefined) throw new FilesystemError('ENOENT')
 
+  assertNoBorder(from.directory, source)
+  assertNoBorder(to.directory, target)
   yield* assertNotBelow(call, source, to.directory, 'EINVAL')
   if (target !== undefined) {
     yield* assertNotBelow(call, target, from.directory, flags.exchange ? 'EINVAL' : 'ENOTEMPTY')

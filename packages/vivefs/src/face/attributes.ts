@@ -15,6 +15,7 @@ import {
 } from '../core/mode.ts'
 import { placeOfOpen, truncateFile, truncateInode } from '../core/open-file.ts'
 import { spaceReport } from '../core/space.ts'
+import { isShown } from '../core/trees.ts'
 import { type ErrnoCode, FilesystemError } from '../errors.ts'
 import type { Inode, Timespec } from '../format/inode.ts'
 import { done, drivenSync, type Op } from '../op.ts'
@@ -181,7 +182,7 @@ export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
   return inspectPath(face, at, 'follow', 'access', (who, inode) => {
     if (!mayAccess(who, inode, mask)) throw new FilesystemError('EACCES')
     const isStored = isFile(inode) || isDirectory(inode)
-    if ((mask & W_OK) !== 0 && isStored && face.core.options.readOnly) throw new FilesystemError('EROFS')
+    if ((mask & W_OK) !== 0 && isStored && (face.core.options.readOnly || isShown(inode.ino))) throw new FilesystemError('EROFS')
   })
 }
 

@@ -8,6 +8,7 @@ import { readContent } from '../core/content.ts'
 import { copyRange } from '../core/copy-range.ts'
 import { isDirectory } from '../core/mode.ts'
 import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
+import { isOneTree } from '../core/trees.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import { drivenSync, type Op } from '../op.ts'
@@ -317,7 +318,7 @@ function* beginCopy(call: Call, face: Face, from: Path, to: Path, flags: number,
   if (inode.size === 0) return begun
   if (share !== 'never') {
     if (edited.nextEpoch === 0) edited.extentBytes = inode.extentBytes
-    if (inode.extentBytes === edited.extentBytes) {
+    if (inode.extentBytes === edited.extentBytes && isOneTree(inode, edited)) {
       edited.mtime = call.now
       const bytes = needsConsolidation(inode) ? 0 : yield* cloneFromStart(call, inode, edited)
       call.tellOf(edited, 'modify')

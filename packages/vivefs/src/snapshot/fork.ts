@@ -84,7 +84,7 @@ async function mount(core: Core, info: ForkInfo): Promise<Core> {
   if (base === undefined) throw corruption(`the base of fork ${info.tag}`, 'missing')
   const reader = new SnapshotReader(base, registry.keeper)
   const stands = (): boolean => registry.forks.some(({ tag }) => tag === info.tag)
-  const store = new ForkStore(core.store, reader, info.tag, stands)
+  const store = new ForkStore(registry.store, reader, info.tag, stands)
   const row = await runAsync(store.transact((tx) => tx.get(countersKey), { readOnly: true }))
   const counters = row === undefined ? undefined : decodeCounters(row)
   if (!counters?.ok) throw corruption(`the counters of fork ${info.tag}`, counters?.fault ?? 'missing')

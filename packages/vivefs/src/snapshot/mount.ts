@@ -19,7 +19,7 @@ export async function openRegistry(
   { readOnly, salvage }: { readOnly: boolean; salvage: boolean },
 ): Promise<Registry> {
   const isUsed = (superblock.features.incompat & Incompat.snapshots) !== 0
-  const registry = isUsed ? await runAsync(readRegistry(store, salvage)) : new Registry()
+  const registry = isUsed ? await runAsync(readRegistry(store, salvage)) : new Registry(store)
   if (!readOnly) store.keepWith(registry.keeper)
   return registry
 }
@@ -38,7 +38,7 @@ export function attachRegistry(core: Core, registry: Registry): void {
 
 function makeView(core: Core, info: SnapshotInfo, isAlone: boolean): Core {
   return new Core({
-    store: new ViewStore(core.store, new SnapshotReader(info, registryOf(core).keeper), isAlone),
+    store: new ViewStore(registryOf(core).store, new SnapshotReader(info, registryOf(core).keeper), isAlone),
     superblock: withoutFeed(core.superblock),
     runtime: core.runtime,
     counters: { inodes: info.inodes, dataBytes: info.dataBytes },

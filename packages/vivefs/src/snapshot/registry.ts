@@ -24,7 +24,9 @@ const FRESH: SnapshotState = { next: 1, nextFork: 1 }
 
 /** The snapshots and forks of a volume. */
 export class Registry {
-  readonly keeper: Keeper
+  readonly keeper = new Keeper()
+  /** The volume's rows, without what a snapshot directory adds. */
+  readonly store: TransactionalStore
   forks: readonly ForkInfo[] = []
   /** A rollback that an earlier session began. */
   state: SnapshotState = FRESH
@@ -32,8 +34,8 @@ export class Registry {
   readonly views = new Map<number, Core>()
   readonly openForks = new Map<number, Promise<Core>>()
 
-  constructor(keeper = new Keeper()) {
-    this.keeper = keeper
+  constructor(store: TransactionalStore) {
+    this.store = store
   }
 
   /** Those with names. */
@@ -63,7 +65,7 @@ export const register = (core: Core, registry: Registry): void => void registrie
 
 /** Reads what there is. ERR_VIVEFS_CORRUPTION for damaged rows, unless `salvage` skips them. */
 export function* readRegistry(store: TransactionalStore, salvage: boolean): Op<Registry> {
-  const registry = new Registry()
+  const registry = new Registry(store)
   yield* store.transact((tx) => fill(tx, registry, salvage), { readOnly: true })
   return registry
 }
