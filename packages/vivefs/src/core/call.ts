@@ -4,6 +4,7 @@
  */
 import { FilesystemError } from '../errors.ts'
 import type { FeedSlot } from '../feed/feed.ts'
+import type { Dirent } from '../format/dirent.ts'
 import { copyInode, decodeInode, encodeInode, type Inode, InodeFlag, type Timespec } from '../format/inode.ts'
 import { encodeJob, encodeOrphan, type Job } from '../format/job.ts'
 import { countersKey, inodeKey, jobKey, orphanKey } from '../format/keys.ts'
@@ -20,6 +21,19 @@ import { corruption } from './corruption.ts'
 import { entryKey } from './directory.ts'
 import type { ExtentChange, ExtentId } from './extent-cache.ts'
 import { type Credentials, isDirectory, isFile } from './mode.ts'
+
+/** Inodes, and entries, that a call has at hand. */
+const KNOWN_MAX = 4
+
+/** A name that an operation looked up, and what it led to. */
+export interface KnownEntry {
+  readonly directory: number
+  readonly name: Bytes
+  readonly key: Buffer
+  /** Whether it was looked up, or written by this operation. */
+  isRead: boolean
+  entry: Dirent | undefined
+}
 
 export class Call {
   readonly core: Core
@@ -47,7 +61,11 @@ export class Call {
   lease: { next: number; readonly end: number } | undefined
   /** Where the last path of this operation led. */
   reached: Reached | undefined
-  #entry: { readonly directory: number; readonly name: Bytes; readonly key: Buffer } | undefined
+  /** Inodes and entries that it met last: what it walked to it goes on from. */
+  #found: Inode[] | undefined
+  #foundCount = 0
+  #entries: KnownEntry[] | undefined
+  #entryCount = 0
 
   constructor(core: Core, tx: Tx, who: Credentials) {
     this.core = core
@@ -66,6 +84,8 @@ export class Call {
     const edited = this.#edits?.get(ino)
     if (edited !== undefined) return edited
     if (this.#gone?.has(ino)) return undefined
+    const known = this.#found?.find((each) => each.ino === ino)
+    if (known !== undefined) return known
     const key = inodeKey(ino)
     const row = yield* this.tx.get(key)
     if (row === undefined) return undefined
@@ -78,7 +98,10 @@ export class Call {
       decodedInodes.set(row, inode)
     }
     if ((inode.flags & InodeFlag.accessAcl) !== 0) inode = yield* loadAcl(this, inode)
-    return this.core.lazyTimes.apply(inode)
+    const found = this.core.lazyTimes.apply(inode)
+    this.#found ??= []
+    this.#found[this.#foundCount++ % KNOWN_MAX] = found
+    return found
   }
 
   /** The inode that a handle or an open file names; ESTALE when it is gone. */
@@ -113,20 +136,22 @@ export class Call {
         this.#orphans ??= new Set()
         this.#orphans.add(inode.ino)
       }
-      this.tx.onCommit(() => this.core.lazyTimes.forget(inode.ino))
+      if (this.core.lazyTimes.holds(inode.ino)) this.tx.onCommit(() => this.core.lazyTimes.forget(inode.ino))
     }
     if (touch !== 'none') copy.ctime = this.now
     if (touch === 'mtime') copy.mtime = this.now
     return copy
   }
 
-  /** The key of an entry; that of the name last asked for is at hand: it is looked up, then made or removed. */
-  entryKey(directory: number, name: Bytes): Buffer {
-    const last = this.#entry
-    if (last?.name === name && last.directory === directory) return last.key
+  /** An entry with its key and, if it was looked up before, what is there: it is looked up, then made or removed. */
+  entryAt(directory: number, name: Bytes): KnownEntry {
+    const known = this.#entries?.find((each) => each.name === name && each.directory === directory)
+    if (known !== undefined) return known
     const key = entryKey(this.core, directory, name)
-    this.#entry = { directory, name, key }
-    return key
+    const made: KnownEntry = { directory, name, key, isRead: false, entry: undefined }
+    this.#entries ??= []
+    this.#entries[this.#entryCount++ % KNOWN_MAX] = made
+    return made
   }
 
   /** Tells watchers, when the operation is ordered, and the change feed. */

@@ -173,6 +173,8 @@ function* writeExtent(call: Call, inode: Inode, index: number, segment: Segment)
   return yield* putBase(call, inode, index, after, tail)
 }
 
+const hasData = ({ data }: Segment): boolean => data !== undefined
+
 /** A new base row instead of all visible rows of the extent; none when there is nothing to hold. */
 export function* putBase(
   call: Call,
@@ -182,14 +184,15 @@ export function* putBase(
   tail: Tail | undefined,
 ): Op<void> {
   const key = extentKey(inode.ino, inode.epochs[0].epoch, index, BASE_PART)
-  const data = segments.filter((segment) => segment.data !== undefined)
+  const data = segments.every(hasData) ? segments : segments.filter(hasData)
   // Rows that others read stay in place: then a base row hides them, an empty one if need be.
   let mustHide = false
-  for (const { epoch, end } of inode.epochs.slice(1)) {
+  for (let older = 1; older < inode.epochs.length; older++) {
+    const { epoch, end } = inode.epochs[older]
     if (index < end && (yield* deleteBase(call, inode, epoch, index))) mustHide = true
   }
   if (isSharer(inode)) yield* deleteBase(call, inode, inode.epochs[0].epoch, index)
-  else yield* deletePages(call, inode, inode.epochs[0].epoch, index)
+  else if (isPaged(inode)) yield* deletePages(call, inode, inode.epochs[0].epoch, index)
   if (tail !== undefined) {
     deleteTail(call, inode, tail)
     inode.tails = inode.tails.filter((each) => each !== tail)

@@ -23,6 +23,7 @@ import {
 
 export const LINKS_MAX = 0xffff_ffff
 export const TARGET_BYTES_MAX = 4095
+const TYPES: ReadonlySet<number> = new Set([S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK])
 
 /** What a new inode is. */
 export interface NewInode {
@@ -75,9 +76,7 @@ export function* createEntry(call: Call, directory: Inode, name: Bytes, what: Ne
   assertWritableDirectory(call, directory)
   const type = what.mode & S_IFMT
   if ((type === S_IFCHR || type === S_IFBLK) && call.who.uid !== 0) throw new FilesystemError('EPERM')
-  if (![S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK].includes(type)) {
-    throw new FilesystemError('EINVAL')
-  }
+  if (!TYPES.has(type)) throw new FilesystemError('EINVAL')
   if (what.target !== undefined) {
     if (what.target.length === 0) throw new FilesystemError('ENOENT')
     if (what.target.length > TARGET_BYTES_MAX) throw new FilesystemError('ENAMETOOLONG')

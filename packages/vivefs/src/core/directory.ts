@@ -41,22 +41,18 @@ export function entryKey(core: Core, directory: number, name: Bytes): Buffer {
   return direntKey(directory, hashName({ high: nameSeedHigh, low: nameSeedLow }, name), name)
 }
 
-const keyOf = (call: Call, directory: Inode, name: Bytes): Buffer => call.entryKey(directory.ino, name)
-
-/** Decoded entries by the row they came from: a cached row is decoded and checked once. */
-const decoded = new WeakMap<Bytes, Dirent>()
-
 export function* findEntry(call: Call, directory: Inode, name: Bytes): Op<Dirent | undefined> {
   if (call.core.options.isSeedLost === true) return yield* searchEntry(call, directory, name)
-  const key = keyOf(call, directory, name)
-  const row = yield* call.tx.get(key)
-  if (row === undefined) return undefined
-  const known = decoded.get(row)
-  if (known !== undefined) return known
-  const verdict = decodeDirent(key, row)
-  if (!verdict.ok) throw corruption(`entry of directory ${directory.ino}`, verdict.fault)
-  decoded.set(row, verdict.value)
-  return verdict.value
+  const known = call.entryAt(directory.ino, name)
+  if (known.isRead) return known.entry
+  const row = yield* call.tx.get(known.key)
+  if (row !== undefined) {
+    const verdict = decodeDirent(known.key, row)
+    if (!verdict.ok) throw corruption(`entry of directory ${directory.ino}`, verdict.fault)
+    known.entry = verdict.value
+  }
+  known.isRead = true
+  return known.entry
 }
 
 /** Entries looked at in one step of a search. */
@@ -80,10 +76,17 @@ export function* findChild(call: Call, directory: Inode, name: Bytes): Op<Inode 
   return entry === undefined ? undefined : yield* call.referenced(entry.ino)
 }
 
+/** Writes an entry. */
+function putEntry(call: Call, directory: Inode, name: Bytes, inode: Inode): void {
+  const known = call.entryAt(directory.ino, name)
+  known.entry = { ino: inode.ino, type: typeOf(inode) }
+  known.isRead = true
+  call.tx.put(known.key, encodeDirent(known.key, known.entry))
+}
+
 /** Adds an entry; the caller has checked that there is none. Returns the directory as edited. */
 export function addEntry(call: Call, directory: Inode, name: Bytes, inode: Inode): Inode {
-  const key = keyOf(call, directory, name)
-  call.tx.put(key, encodeDirent(key, { ino: inode.ino, type: typeOf(inode) }))
+  putEntry(call, directory, name, inode)
   const edited = call.edit(directory, 'mtime')
   edited.entries++
   return edited
@@ -91,13 +94,15 @@ export function addEntry(call: Call, directory: Inode, name: Bytes, inode: Inode
 
 /** Lets an existing entry lead to another inode. */
 export function replaceEntry(call: Call, directory: Inode, name: Bytes, inode: Inode): void {
-  const key = keyOf(call, directory, name)
-  call.tx.put(key, encodeDirent(key, { ino: inode.ino, type: typeOf(inode) }))
+  putEntry(call, directory, name, inode)
   call.edit(directory, 'mtime')
 }
 
 export function removeEntry(call: Call, directory: Inode, name: Bytes): Inode {
-  call.tx.del(keyOf(call, directory, name))
+  const known = call.entryAt(directory.ino, name)
+  known.entry = undefined
+  known.isRead = true
+  call.tx.del(known.key)
   const edited = call.edit(directory, 'mtime')
   edited.entries--
   return edited

@@ -48,9 +48,14 @@ export class LazyTimes {
     return copy
   }
 
+  /** Whether an access time waits for it. */
+  holds(ino: number): boolean {
+    return this.#pending.size > 0 && this.#pending.has(ino)
+  }
+
   /** The inode's row was written, with its access time in it. */
   forget(ino: number): void {
-    if (this.#pending.size > 0) this.#pending.delete(ino)
+    this.#pending.delete(ino)
   }
 
   /** Writes all. A failure poisons the store and meets the next operation, so it is not thrown here. */

@@ -14,6 +14,7 @@
 import { decodeDirent } from '../format/dirent.ts'
 import { decodeInode, type Inode, InodeFlag } from '../format/inode.ts'
 import { inodeKey } from '../format/keys.ts'
+import type { Bytes } from '../store/store.ts'
 import { aclAtHand, aclKey } from './acl.ts'
 import type { NamedPlace } from './changes.ts'
 import type { Core } from './core.ts'
@@ -93,7 +94,7 @@ export class Lookups {
 
   constructor(core: Core) {
     this.#core = core
-    core.store.observe((key) => this.#forget(key))
+    core.store.observe((key, value) => this.#forget(key, value))
   }
 
   /** The inode at an absolute path; null when there is none; undefined when it cannot be said here. */
@@ -262,14 +263,14 @@ export class Lookups {
   }
 
   /** The row of an inode is being committed. */
-  #forgetInode(ino: number): void {
+  #forgetInode(ino: number, value: Bytes | undefined): void {
     const known = this.#inodes.get(ino)
     if (known === undefined) return
     if (!isDirectory(known)) {
       this.#inodes.delete(ino)
       return
     }
-    const row = this.#core.store.peek(inodeKey(ino))
+    const row = value ?? this.#core.store.peek(inodeKey(ino))
     const now = row === undefined || row === null ? undefined : this.#core.decodedInodes.get(ino, row)
     if (now !== undefined && hasSameRights(known, now)) {
       this.#inodes.set(ino, now)
@@ -284,12 +285,12 @@ export class Lookups {
   }
 
   /** A row is being committed. */
-  #forget(key: string): void {
+  #forget(key: string, value: Bytes | undefined): void {
     if (key.charCodeAt(0) !== NODE) return
     const ino = numberOf(key)
     const kind = key.charCodeAt(KIND_AT)
     // Whoever writes an access control list writes the inode too.
-    if (kind === 0) this.#forgetInode(ino)
+    if (kind === 0) this.#forgetInode(ino, value)
     else if (kind === 1) {
       const entries = this.#entries.get(ino)
       const name = key.slice(NAME_AT)

@@ -10,7 +10,7 @@ import { consolidate, needsConsolidation } from './consolidate.ts'
 import { readContent, resize, writeContent } from './content.ts'
 import type { Core } from './core.ts'
 import { type Credentials, isDirectory, isFile, isOwner, isSymlink, mayAccess, R_OK, superuser, W_OK } from './mode.ts'
-import { dropPowers } from './powers.ts'
+import { dropPowers, mayHavePowers } from './powers.ts'
 import { assertChangeable } from './trees.ts'
 
 const {
@@ -202,7 +202,7 @@ function* writeAt(call: Call, file: OpenFile, offset: number | null, data: Bytes
 export function* writeInode(call: Call, inode: Inode, offset: number, data: Bytes, place?: NamedPlace): Op<Inode> {
   const edited = call.edit(inode, 'mtime')
   yield* writeContent(call, edited, offset, data)
-  yield* dropPowers(call, edited, place)
+  if (mayHavePowers(edited)) yield* dropPowers(call, edited, place)
   call.tellOf(inode, 'modify', place)
   return edited
 }

@@ -6,6 +6,9 @@ import type { NamedPlace } from './changes.ts'
 import { withoutSetId } from './mode.ts'
 import { dropCapability } from './xattr.ts'
 
+/** Whether `dropPowers` has anything to look at. */
+export const mayHavePowers = ({ mode, xattrs }: Inode): boolean => xattrs > 0 || withoutSetId(mode) !== mode
+
 /** Who changes a program takes its powers: set-id bits (but the superuser leaves them) and capabilities. */
 export function* dropPowers(call: Call, edited: Inode, place?: NamedPlace): Op<void> {
   const { mode, xattrs } = edited

@@ -18,6 +18,7 @@ import {
 } from './directory.ts'
 import { dropDirectory, dropLink } from './link.ts'
 import { isDirectory, isStickyBound, mayAccess, W_OK } from './mode.ts'
+
 import { assertNoBorder, assertOneTree } from './trees.ts'
 
 export interface RenameFlags {

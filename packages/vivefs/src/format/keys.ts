@@ -42,7 +42,7 @@ import {
   USER_NAME,
 } from './key-types.ts'
 import { type QuotaKind, QuotaKinds } from './quota-kind.ts'
-import { asBuffer, readU64, setU48, setU64, viewOf, writeU64 } from './row.ts'
+import { asBuffer, readU64, writeU32, writeU48, writeU64 } from './row.ts'
 
 const INODE = 0x00
 const DIRENT = 0x01
@@ -135,7 +135,7 @@ export const inodeKey = (ino: number): Buffer => nodeKey(ino, INODE, 0)
 /** `hash` is below 2^48. */
 export function direntKey(parent: number, hash: number, name: Bytes): Buffer {
   const key = nodeKey(parent, DIRENT, DIRENT_HASH_BYTES + name.length)
-  setU48(viewOf(key), key.byteOffset + NODE_KEY_BYTES, hash)
+  writeU48(key, hash, NODE_KEY_BYTES)
   key.set(name, DIRENT_PREFIX_BYTES)
   return key
 }
@@ -197,11 +197,9 @@ export const pagePart = (n: number): number => COVER_PART + 1 + n
 export function extentKey(ino: number, epoch: number, index: number, part: number): Buffer {
   const key = Buffer.allocUnsafe(EXTENT_KEY_BYTES)
   key[0] = EXTENT
-  const view = viewOf(key)
-  const at = key.byteOffset
-  setU64(view, at + 1, ino)
-  view.setUint32(at + 9, epoch)
-  setU48(view, at + 13, index)
+  writeU64(key, ino, 1)
+  writeU32(key, epoch, 9)
+  writeU48(key, index, 13)
   key[19] = part
   return key
 }

@@ -57,7 +57,11 @@ export function frame(kind: RowKind, version: number, bodyBytes: number, extra =
 
 /** Writes the checksum; the last step of every encoder. Returns the row. */
 export function seal(key: Bytes, row: Buffer): Buffer {
-  viewOf(row).setInt32(row.byteOffset + CRC_OFFSET, crcOfRow(key, row))
+  const crc = crcOfRow(key, row)
+  row[CRC_OFFSET] = crc >>> 24
+  row[CRC_OFFSET + 1] = crc >>> 16
+  row[CRC_OFFSET + 2] = crc >>> 8
+  row[CRC_OFFSET + 3] = crc
   return row
 }
 
@@ -85,11 +89,11 @@ export const asBuffer = (row: Bytes): Buffer =>
   Buffer.isBuffer(row) ? row : Buffer.from(row.buffer, row.byteOffset, row.byteLength)
 
 let viewed: ArrayBufferLike = new ArrayBuffer(0)
-let view = new DataView(viewed)
+let view: DataView = new DataView(viewed)
 
 /**
- * All memory behind these bytes, whose own begin at `byteOffset` in it: what integers are written and read by. Methods of Buffer check every
- * value in three calls each. Valid until the next call.
+ * All memory behind these bytes, whose own begin at `byteOffset` in it: what many integers are written and read by. Methods of Buffer check
+ * each value in three calls. Valid until the next call.
  */
 export function viewOf(bytes: Bytes): DataView {
   const { buffer } = bytes
@@ -100,18 +104,40 @@ export function viewOf(bytes: Bytes): DataView {
   return view
 }
 
+/** The upper half of an unsigned integer up to 2^53-1. */
+function highOf(value: number): number {
+  const high = Math.floor(value / 0x1_0000_0000)
+  invariant(high >= 0 && high < 0x20_0000, 'an unsigned integer of 53 bits')
+  return high
+}
+
+/** Writes 4 bytes. */
+export function writeU32(into: Bytes, value: number, offset: number): void {
+  into[offset] = value >>> 24
+  into[offset + 1] = value >>> 16
+  into[offset + 2] = value >>> 8
+  into[offset + 3] = value
+}
+
 /** Writes an unsigned integer up to 2^53-1 as 8 bytes. */
 export function writeU64(into: Bytes, value: number, offset: number): void {
-  setU64(viewOf(into), into.byteOffset + offset, value)
+  writeU32(into, highOf(value), offset)
+  writeU32(into, value >>> 0, offset + 4)
+}
+
+/** Writes an unsigned integer below 2^48 as 6 bytes. */
+export function writeU48(into: Bytes, value: number, offset: number): void {
+  const high = highOf(value)
+  into[offset] = high >>> 8
+  into[offset + 1] = high
+  writeU32(into, value >>> 0, offset + 2)
 }
 
 export const readU64 = (from: Bytes, offset: number): number => getU64(viewOf(from), from.byteOffset + offset)
 
 /** As `writeU64`, where the view is at hand. */
 export function setU64(into: DataView, at: number, value: number): void {
-  const high = Math.floor(value / 0x1_0000_0000)
-  invariant(high >= 0 && high < 0x20_0000, 'an unsigned integer of 53 bits')
-  into.setUint32(at, high)
+  into.setUint32(at, highOf(value))
   into.setUint32(at + 4, value >>> 0)
 }
 
@@ -121,7 +147,7 @@ export const getU64 = (from: DataView, at: number): number =>
 
 /** 48 bits. */
 export function setU48(into: DataView, at: number, value: number): void {
-  into.setUint16(at, Math.floor(value / 0x1_0000_0000))
+  into.setUint16(at, highOf(value))
   into.setUint32(at + 2, value >>> 0)
 }
 

@@ -47,6 +47,11 @@ export class ConflictSet {
     if (this.#active.delete(reads)) this.#trim()
   }
 
+  /** Whether anybody could be overtaken. */
+  get isWatched(): boolean {
+    return this.#active.size > 0
+  }
+
   /** Records a commit. */
   record(keys: Iterable<string>, seq: number): void {
     if (this.#active.size === 0) return

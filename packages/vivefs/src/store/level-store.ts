@@ -29,6 +29,7 @@ import type {
   Bytes,
   Durability,
   RowKeeper,
+  RowObserver,
   SpaceGuard,
   StoreCaps,
   StoreStatistics,
@@ -69,7 +70,7 @@ export class LevelStore implements TransactionalStore {
   readonly #cache: RowCache
   readonly #overlay: Overlay
   readonly #queue: CommitQueue
-  readonly #observers: ((key: string) => void)[] = []
+  readonly #observers: RowObserver[] = []
   #gate: Gate | undefined
   /** A commit's effects are running. */
   #ordering = false
@@ -139,15 +140,15 @@ export class LevelStore implements TransactionalStore {
       for (;;) {
         const tx = new Transaction(this.#committed, { readOnly, bytesMax: this.caps.batchBytesMax, age: this.#age })
         try {
-          const outcome = yield* this.#run(tx, body)
-          if (tx.wrote && outcome.error === undefined) {
-            yield* this.#room(tx, how)
-          }
+          this.#begin(tx, body)
+          if (tx.op !== undefined) yield* this.#goOn(tx, tx.op)
+          const { failed } = tx
+          if (tx.wrote && failed === undefined && !this.#hasRoom(tx, how)) yield* this.#room(tx, how)
           this.#assertUsable()
           if (!this.#overtaken(tx)) {
-            if (outcome.error !== undefined) throw outcome.error.thrown
-            yield* this.#commit(tx, how, options.reclaims === true)
-            return outcome.value as T
+            if (failed !== undefined) throw failed.error
+            if (!this.#commitNow(tx, how, options.reclaims === true)) yield* this.#commit(tx, how)
+            return tx.value as T
           }
         } finally {
           tx.end()
@@ -192,7 +193,7 @@ export class LevelStore implements TransactionalStore {
     this.#age++
   }
 
-  observe(listener: (key: string) => void): void {
+  observe(listener: RowObserver): void {
     this.#observers.push(listener)
   }
 
@@ -214,39 +215,68 @@ export class LevelStore implements TransactionalStore {
     return this.#closed
   }
 
-  /** Drives the body to its end; an error it throws is an outcome like another. */
-  *#run<T>(tx: Transaction, body: (tx: Tx) => Op<T>): Op<{ value?: T; error?: { thrown: unknown } }> {
-    let op: Op<T> | undefined
+  /** The body's first step, with which most are at their end; an error it throws is an outcome like another. */
+  #begin<T>(tx: Transaction, body: (tx: Tx) => Op<T>): void {
+    tx.outer = this.#body
+    this.#body = tx
     try {
-      tx.outer = this.#body
-      this.#body = tx
-      op = this.#keeper?.isActive === true ? keeping(this.#keeper, tx, body) : body(tx)
-      let step = op.next()
-      while (!step.done) {
-        this.#body = tx.outer
+      const op = this.#keeper?.isActive === true ? keeping(this.#keeper, tx, body) : body(tx)
+      const step = op.next()
+      if (step.done) tx.value = step.value
+      else {
+        tx.op = op
+        tx.awaited = step.value
+      }
+    } catch (error) {
+      tx.failed = { error }
+    } finally {
+      this.#body = tx.outer
+    }
+  }
+
+  /** Drives a body that has to wait to its end. */
+  *#goOn(tx: Transaction, op: Op<unknown>): Op<void> {
+    let isDriven = true
+    try {
+      for (;;) {
         this.#suspend(tx)
         let answer: unknown
         let thrown: { error: unknown } | undefined
         try {
-          answer = yield step.value
+          answer = yield tx.awaited as PromiseLike<unknown>
         } catch (error) {
           thrown = { error }
         }
         // Resumed by the event loop: whoever was below on the stack at first is not any more.
         tx.outer = this.#body
         this.#body = tx
-        step = thrown === undefined ? op.next(answer) : op.throw(thrown.error)
+        let step: IteratorResult<PromiseLike<unknown>, unknown>
+        try {
+          step = thrown === undefined ? op.next(answer) : op.throw(thrown.error)
+        } finally {
+          this.#body = tx.outer
+        }
+        if (step.done) {
+          isDriven = false
+          tx.value = step.value
+          return
+        }
+        tx.awaited = step.value
       }
-      op = undefined
-      return { value: step.value }
-    } catch (thrown) {
-      op = undefined
-      return { error: { thrown } }
+    } catch (error) {
+      isDriven = false
+      tx.failed = { error }
     } finally {
-      if (this.#body === tx) this.#body = tx.outer
       // Only when the driver gave up in the middle.
-      op?.return(undefined as T)
+      if (isDriven) op.return(undefined)
     }
+  }
+
+  /** Whether the commit may be ordered without waiting; otherwise `#room` says what to do. */
+  #hasRoom(tx: Transaction, how: Acknowledgement): boolean {
+    if (this.#ordering) return false
+    if (drivenSync()) return !how.wait || this.#landsNow()
+    return (this.#gate === undefined || this.#gate.owner === how) && !(tx.suspended && this.#queue.full)
   }
 
   /** Waits until the commit may be ordered. */
@@ -287,32 +317,38 @@ export class LevelStore implements TransactionalStore {
     return false
   }
 
-  *#commit(tx: Transaction, how: Acknowledgement, reclaims: boolean): Op<void> {
+  /** Orders the transaction, if nobody has to wait for that: it wrote nothing, or it lands in this same step. */
+  #commitNow(tx: Transaction, how: Acknowledgement, reclaims: boolean): boolean {
     tx.end()
     this.#conflicts.leave(tx)
     this.#openGate(how)
-    let landed: Promise<void> | undefined
     let failure: ViveError | undefined
-    if (!tx.wrote) failure = tx.effects.length === 0 ? undefined : this.#effects(tx, undefined)
-    else {
+    if (!tx.wrote) {
+      if (tx.effects.length > 0) failure = this.#effects(tx, undefined)
+    } else {
       if (reclaims) this.#space?.reclaimed?.()
       else this.#space?.admit(tx.bytes, this.#queue.pendingBytes)
       // A body that commits another transaction in the middle of its own step is overtaken by it.
       for (let body = this.#body; body !== undefined; body = body.outer) this.#suspend(body)
       const seq = ++this.#committed.seq
-      if (how.wait && this.#queue.isClear && this.#landsNow()) {
-        failure = this.#land(tx, seq, how.sync)
-        if (failure !== undefined) throw failure
-        return
-      }
-      const batch = this.#queue.append(tx.writes, tx.bytes, seq, how)
-      this.#order(tx, seq)
-      failure = this.#effects(tx, (text, row) => this.#queue.join(batch, text, row))
-      if (how.wait) {
-        if (!this.#landsNow()) landed = batch.landed.promise
-        else if (how.sync) this.#queue.barrierNow(seq)
-        else this.#queue.landNow()
-      }
+      if (!how.wait || !this.#queue.isClear || !this.#landsNow()) return false
+      failure = this.#land(tx, seq, how.sync)
+    }
+    if (failure !== undefined) throw failure
+    return true
+  }
+
+  /** The rest of `#commitNow`, for whom has to wait. */
+  *#commit(tx: Transaction, how: Acknowledgement): Op<void> {
+    const { seq } = this.#committed
+    let landed: Promise<void> | undefined
+    const batch = this.#queue.append(tx.writes, tx.bytes, seq, how)
+    this.#order(tx, seq)
+    const failure = this.#effects(tx, (text, row) => this.#queue.join(batch, text, row))
+    if (how.wait) {
+      if (!this.#landsNow()) landed = batch.landed.promise
+      else if (how.sync) this.#queue.barrierNow(seq)
+      else this.#queue.landNow()
     }
     if (landed !== undefined) yield landed
     if (failure !== undefined) throw failure
@@ -321,8 +357,8 @@ export class LevelStore implements TransactionalStore {
   /** From here on what the transaction wrote is what there is. */
   #order(tx: Transaction, seq: number): void {
     for (const [text, row] of tx.writes) this.#cache.put(text, row.value)
-    for (const observer of this.#observers) for (const text of tx.writes.keys()) observer(text)
-    this.#conflicts.record(tx.writes.keys(), seq)
+    for (const observer of this.#observers) for (const [text, { value }] of tx.writes) observer(text, value)
+    if (this.#conflicts.isWatched) this.#conflicts.record(tx.writes.keys(), seq)
   }
 
   /** Orders a transaction for which nobody has to wait, and hands it to the database in the same step. */

@@ -74,6 +74,9 @@ export interface RowKeeper {
   keep(tx: KeepTx): Op<void>
 }
 
+/** The key (one character per byte) of a row that is being committed, and its value: undefined when it is deleted, or not told. */
+export type RowObserver = (key: string, value?: Bytes) => void
+
 export interface StoreCaps {
   /** What runs without waiting: nothing, point reads, or everything. */
   readonly sync: 'none' | 'reads' | 'full'
@@ -142,8 +145,8 @@ export interface TransactionalStore {
   readonly isUsable: boolean
   /** The newest committed value of a row if it is at hand; `null`: there is no such row; `undefined`: it is not known here. */
   peek(key: Bytes): Bytes | null | undefined
-  /** `listener` is called with the key (one character per byte) of every row, in the step in which its commit is ordered. */
-  observe(listener: (key: string) => void): void
+  /** `listener` is called for every row, in the step in which its commit is ordered. */
+  observe(listener: RowObserver): void
   /** From now on every transaction that writes asks `keeper`. Called once, before the first of them. */
   keepWith(keeper: RowKeeper): void
   /** For effects: every transaction whose body has begun and is not ordered yet runs again. */

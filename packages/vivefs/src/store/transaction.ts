@@ -42,6 +42,12 @@ export class Transaction implements Tx, KeepTx, ReadSet {
   suspended = false
   /** The transaction in the middle of whose step this one runs. */
   outer: Transaction | undefined
+  /** Its body, while that has to wait for `awaited`. */
+  op: Op<unknown> | undefined = undefined
+  awaited: unknown = undefined
+  /** What its body answered, or threw. */
+  value: unknown = undefined
+  failed: { readonly error: unknown } | undefined = undefined
   readonly #committed: Committed
   readonly #readOnly: boolean
   #writes: Map<string, WriteRow> | undefined
