@@ -1,5 +1,6 @@
 /** The inner face over the core: handles in, one transaction for each call. */
 import { constants } from 'node:fs'
+import { readAtHand } from '../core/at-hand.ts'
 import { type AttributeChanges, type Attributes, attributesOf, changeAttributes } from '../core/attributes.ts'
 import type { Call } from '../core/call.ts'
 import { copyRange } from '../core/copy-range.ts'
@@ -47,6 +48,7 @@ import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
 import { done, type Op } from '../op.ts'
 import type { Bytes, TransactOptions } from '../store/store.ts'
+import { childAtHand, inodeAtHand, openToReadAtHand } from './at-hand.ts'
 import { decodeHandle, encodeHandle, type Handle } from './handle.ts'
 import { leaseOperations } from './leases.ts'
 import { lockOperations } from './locks.ts'
@@ -84,7 +86,20 @@ export function createFsal(core: Core): Fsal {
     (who: Credentials, handle: Handle, args: A): Op<T> =>
       core.run(who, (call) => onInode(call, handle, body, args), options)
 
-  function* lookup(call: Call, directory: Inode, { name }: { name: Bytes }): Op<Entry> {
+  function* getattr(who: Credentials, handle: Handle): Op<Attributes> {
+    const named = decodeHandle(volumeId, handle)
+    return attributesOf(inodeAtHand(core, named) ?? (yield* inodeOfHandle(who, handle, undefined)))
+  }
+  const inodeOfHandle = operation(READS, (_call, inode) => done(inode))
+
+  function* lookup(who: Credentials, handle: Handle, args: { name: Bytes }): Op<Entry> {
+    const inode = childAtHand(core, who, decodeHandle(volumeId, handle), args.name)
+    if (inode === null) throw new FilesystemError('ENOENT')
+    return inode === undefined ? yield* lookUp(who, handle, args) : entryOf(inode)
+  }
+  const lookUp = operation(READS, lookupIn)
+
+  function* lookupIn(call: Call, directory: Inode, { name }: { name: Bytes }): Op<Entry> {
     assertSearchable(call, directory)
     if (isDot(name)) return entryOf(directory)
     if (isDotDot(name)) return entryOf(yield* call.inode(directory.parent))
@@ -203,6 +218,8 @@ export function createFsal(core: Core): Fsal {
     handle: Handle,
     { offset, into, file }: { offset: number; into: Bytes; file?: OpenFile },
   ): Op<number> {
+    const known = file === undefined ? undefined : readAtHand(core, file, offset, into)
+    if (known !== undefined) return known
     return yield* readFile(core, who, file ?? (yield* transient(who, handle, R_OK)), offset, into)
   }
 
@@ -221,9 +238,14 @@ export function createFsal(core: Core): Fsal {
     yield* core.store.barrier()
   }
 
-  const open = (call: Call, inode: Inode, { flags }: { flags: number }): Op<OpenFile> => openInode(call, inode, flags)
-  const openToRead = operation(READS, open)
-  const openToTruncate = operation(RECLAIMS, open)
+  const openIn = (call: Call, inode: Inode, { flags }: { flags: number }): Op<OpenFile> => openInode(call, inode, flags)
+  const openToUse = operation(READS, openIn)
+  const openToTruncate = operation(RECLAIMS, openIn)
+  function* open(who: Credentials, handle: Handle, args: { flags: number }): Op<OpenFile> {
+    const file = openToReadAtHand(core, who, decodeHandle(volumeId, handle), args.flags)
+    if (file !== undefined) return file
+    return yield* ((args.flags & constants.O_TRUNC) === 0 ? openToUse : openToTruncate)(who, handle, args)
+  }
 
   return tracedFsal(core, {
     ...lockOperations({
@@ -241,8 +263,8 @@ export function createFsal(core: Core): Fsal {
     sync: core.store.caps.sync,
     listen: (listener) => core.changes.listen(listener),
     root: () => encodeHandle(volumeId, { ino: core.superblock.rootIno, generation: 1 }),
-    lookup: operation(READS, lookup),
-    getattr: operation(READS, (_call, inode) => done(attributesOf(inode))),
+    lookup,
+    getattr,
     setattr,
     access: operation(READS, (call, inode, { mask, together = false }) =>
       done(together ? (mayAccess(call.who, inode, mask) ? mask : 0) : grantedOf(call.who, inode, mask)),
@@ -267,8 +289,7 @@ export function createFsal(core: Core): Fsal {
     unlink: operation(RECLAIMS, (call, directory, { name }) => unlinkEntry(call, directory, name)),
     rmdir: operation(RECLAIMS, (call, directory, { name }) => removeDirectory(call, directory, name)),
     readdir: operation(READS, readdir),
-    open: (who, handle, args) =>
-      ((args.flags & constants.O_TRUNC) === 0 ? openToRead : openToTruncate)(who, handle, args),
+    open,
     close: (file) => closeFile(core, file),
     read,
     write,
