@@ -9,6 +9,7 @@ import type { ViveCallbacks, VivePromises } from '../face/index.ts'
 import { Calls } from './calls.ts'
 import { PortDir, PortFileHandle, type StreamMakers, Transfers } from './handle.ts'
 import type { Port, ViewOf } from './messages.ts'
+import { type AskTrees, PortForks, PortSnapshots, PortTree } from './tree-client.ts'
 
 /** Watching and globbing stay with the owner. */
 type Absent = 'watch' | 'watchFile' | 'unwatchFile' | 'glob' | 'globSync' | 'openAsBlob'
@@ -154,6 +155,10 @@ const toNumber = (value: unknown): unknown => (value instanceof PortFileHandle ?
 export class PortVolume {
   /** Acts as the volume's own identity. */
   readonly fs: PortFileSystem
+  /** As `vive.snapshots`, promised. */
+  readonly snapshots: PortSnapshots
+  /** As `vive.forks`. */
+  readonly forks: PortForks
   readonly #calls: Calls
   readonly #closed: () => Promise<unknown>
 
@@ -161,6 +166,21 @@ export class PortVolume {
     this.#calls = calls
     this.#closed = closed
     this.fs = facesOf(calls, undefined)
+    this.snapshots = new PortSnapshots(this.#askTrees)
+    this.forks = new PortForks(this.#askTrees, this.#facesOf)
+  }
+
+  #facesOf = (view: ViewOf): PortFileSystem => facesOf(this.#calls, view)
+  #askTrees: AskTrees = (name, ...args) => this.#calls.ask(undefined, 'tree', name, args)
+
+  /** The volume as it was at a snapshot; every change is EROFS. ENOENT. */
+  async snapshot(name: string): Promise<PortTree> {
+    return new PortTree(name, (await this.#askTrees('openSnapshot', name)) as number, this.#askTrees, this.#facesOf)
+  }
+
+  /** As `forks.create`: a writable copy of a snapshot, or (`from` undefined) of the volume as it is now. */
+  fork(from: string | undefined, name: string): Promise<PortTree> {
+    return this.forks.create(name, from === undefined ? {} : { from })
   }
 
   /** Another view: a umask and a current directory of its own; somebody else where the owner allows it. */

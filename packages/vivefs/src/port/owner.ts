@@ -7,11 +7,14 @@ import type { LockWait } from '../lock/types.ts'
 import type { ViveFS } from '../vivefs.ts'
 import { ServedLeases } from './lease.ts'
 import type { Port, Reply, Request, ViewOf } from './messages.ts'
+import { Trees } from './trees.ts'
 import { pack, type Transfer, unpack } from './values.ts'
 
 export interface ServeOptions {
   /** Whether the other side may act as anybody (`as`). Default false: as the volume's own identity only. */
   readonly mayImpersonate?: boolean
+  /** Whether the other side may make, delete and compare snapshots and forks, and roll back. Default false: it may look at snapshots. */
+  readonly mayManage?: boolean
   /** Whether the other side may close the volume. Default false. */
   readonly mayClose?: boolean
 }
@@ -26,6 +29,9 @@ const FACES_MAX = 64
 /** The most bytes that one message brings. */
 const READ_BYTES_MAX = 8 << 20
 
+/** What of a view says nothing of who looks. */
+const PLAIN_KEYS: ReadonlySet<string> = new Set(['cwd', 'umask', 'tree'])
+
 const refuse = (text: string): ViveError => new ViveError('ERR_VIVEFS_OPTION', text)
 
 class Owner {
@@ -38,6 +44,7 @@ class Owner {
   readonly #session: string
   readonly #faces = new Map<string, ViveFileSystem>()
   readonly #leases: ServedLeases
+  readonly #trees: Trees
   #nextDirectory = 1
   #isGone = false
 
@@ -46,6 +53,7 @@ class Owner {
     this.#port = port
     this.#options = options
     this.#session = vive.fsal.lockSession('port')
+    this.#trees = new Trees(vive, this.#session, options.mayManage === true)
     this.#leases = new ServedLeases((news) => {
       if (!this.#isGone) port.postMessage(news)
     })
@@ -56,6 +64,7 @@ class Owner {
     this.#isGone = true
     this.#faces.clear()
     this.#directories.clear()
+    await this.#trees.end()
     await this.#vive.endSession(this.#session)
   }
 
@@ -72,7 +81,7 @@ class Owner {
       reply = { id: request.id, error: pack(error, transfer) }
     }
     // What it opened while the other side went goes too.
-    if (this.#isGone) return await this.#vive.endSession(this.#session)
+    if (this.#isGone) return await this.end()
     this.#port.postMessage(reply, transfer)
   }
 
@@ -88,11 +97,13 @@ class Owner {
   }
 
   #faceOf(view: NonNullable<ViewOf>): ViveFileSystem {
-    if (this.#options.mayImpersonate !== true && Object.keys(view).some((key) => key !== 'cwd' && key !== 'umask')) {
+    if (this.#options.mayImpersonate !== true && Object.keys(view).some((key) => !PLAIN_KEYS.has(key))) {
       throw refuse('this port serves the identity of the volume only')
     }
     const { uid, gid, groups } = this.#vive.credentials
-    return this.#vive.as({ uid, gid, groups, ...view, session: this.#session }).fs
+    const { tree, ...rest } = view
+    const from = tree === undefined ? this.#vive : this.#trees.get(tree)
+    return from.as({ uid, gid, groups, ...rest, session: this.#session }).fs
   }
 
   async #run(request: Request): Promise<unknown> {
@@ -116,6 +127,10 @@ class Owner {
         return await this.#lock(request, given)
       case 'lease':
         return await this.#lease(request, given)
+      case 'tree':
+        // Faces of what is closed are forgotten.
+        if (name === 'closeTree') this.#faces.clear()
+        return await this.#trees.answer(name, given)
       case 'dir':
         return await this.#directory(name, given[0] as number)
       default:

@@ -9,7 +9,7 @@ if (port === null) throw new Error('this file is the program of a worker thread'
 try {
   const { where, options } = workerData
   const vive = await ViveFS.open(typeof where === 'string' ? where : new URL(where.href), options)
-  servePort(vive, port, { mayImpersonate: true, mayClose: true })
+  servePort(vive, port, { mayImpersonate: true, mayManage: true, mayClose: true })
   port.postMessage({ opened: true })
 } catch (error) {
   port.postMessage({ opened: false, error: pack(error, []) })

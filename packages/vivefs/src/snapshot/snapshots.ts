@@ -2,8 +2,8 @@
 import type { Core } from '../core/core.ts'
 import type { Credentials } from '../core/mode.ts'
 import { type SpaceReport, spaceReport } from '../core/space.ts'
-import { FilesystemError } from '../errors.ts'
-import { createFs, type ViveFileSystem } from '../face/index.ts'
+import { FilesystemError, ViveError } from '../errors.ts'
+import { createFs, endSession, type ViveFileSystem } from '../face/index.ts'
 import { createFsal } from '../fsal/fsal.ts'
 import type { Fsal } from '../fsal/types.ts'
 import { runFsck } from '../fsck/fsck.ts'
@@ -127,6 +127,17 @@ export class TreeView {
   get root(): View {
     this.#root ??= this.as({ uid: 0, gid: 0, groups: [] })
     return this.#root
+  }
+
+  /** As `ViveFS.endSession`, of what is open in this tree. */
+  async endSession(session: string): Promise<void> {
+    if (session === '') throw new ViveError('ERR_VIVEFS_OPTION', 'session: the name of one')
+    await runAsync(endSession(this.#core, session))
+  }
+
+  /** Tells it from every other tree: 32 hexadecimal digits, of which handles and device numbers are made. */
+  get identity(): string {
+    return this.#core.identity
   }
 
   /** Space and inodes in use, as the volume reported them. */

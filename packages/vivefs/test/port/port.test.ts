@@ -152,6 +152,8 @@ test('a volume in a worker of its own', { timeout: 60_000 }, async () => {
     await volume.fs.promises.mkdir('/a')
     await Promise.all(Array.from({ length: 200 }, (_, i) => volume.fs.promises.writeFile(`/a/${i}`, `content ${i}`)))
     expect((await volume.fs.promises.readdir('/a')).length).toBe(200)
+    await volume.snapshots.create('here')
+    expect((await (await volume.snapshot('here')).fs.promises.stat('/')).isDirectory()).toBe(true)
     await expect(openInWorker(path.join(directory, 'volume'), { workerFile })).rejects.toMatchObject({
       code: 'ERR_VIVEFS_LOCKED',
     })
