@@ -87,7 +87,8 @@ export class LsmDb {
     if (!settings.salvage) await runAsync(follower.load())
     const db = new LsmDb(settings, tree, operator, damage)
     db.#follower = follower
-    if (!settings.salvage) db.#following = new Following(() => db.#refresh(follower), settings.followMs)
+    const replayed = () => follower.replayed
+    if (!settings.salvage) db.#following = new Following(() => db.#refresh(follower), replayed, settings.followMs)
     return db
   }
 
@@ -236,7 +237,7 @@ export class LsmDb {
 
   /** Bytes that the keys at or after `from` and before `to` take in tables, about. */
   approximateBytes(from: Buffer, to: Buffer): Promise<number> {
-    return runAsync(approximateBytes(this.#view.version, this.tree.tables, from, to))
+    return runAsync(approximateBytes(this.#view, this.tree.tables, from, to))
   }
 
   /** Keeps what is visible now under a name, beyond the life of the process. Durable when it resolves. */

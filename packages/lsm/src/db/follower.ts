@@ -1,9 +1,11 @@
 import type { Separation } from '../blob/separation.ts'
 import { isLevelError, LevelError } from '../error.ts'
 import { LogReader } from '../log/log-reader.ts'
+import type { VolatileTable } from '../manifest/version-edit.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { Version } from '../version/version.ts'
+import { replayLost } from './lost-tables.ts'
 import { ReadView } from './read-view.ts'
 import { missingLogs, neededLogs, replayBytes, replayLogs } from './recovery.ts'
 import type { Tree } from './tree.ts'
@@ -20,6 +22,8 @@ export class Follower {
   readonly #tree: Tree
   readonly #separation: Separation | undefined
   #logs: Followed[] = []
+  /** Memtables in the places of tables on volatile media, which are the writer's memory. */
+  #replayed: ReadonlyMap<number, readonly Memtable[]> = new Map()
   #view: ReadView
   lastSequence: number
 
@@ -34,7 +38,9 @@ export class Follower {
     return this.#view
   }
 
-  /** Takes in what is there. The volume and the tree are refreshed by the caller before. LEVEL_CORRUPTION: a log is missing. */
+  /**
+   * Takes in what is there: what is durable. The volume and the tree are refreshed by the caller before. LEVEL_CORRUPTION: a log is missing.
+   */
   *load(): Op<void> {
     yield* this.#checkLogs()
     const { storage, versions } = this.#tree
@@ -62,9 +68,43 @@ export class Follower {
       last = log.memtable.lastSequence
       logs.push(log)
     }
+    const replayed = yield* this.#replayVolatile()
+    if (replayed === undefined) return yield* this.load()
     this.#logs = logs
+    this.#replayed = replayed
     this.lastSequence = Math.max(versions.lastSequence, last)
-    this.#view = new ReadView(logs.map(({ memtable }) => memtable).reverse(), versions.current)
+    this.#view = new ReadView(logs.map(({ memtable }) => memtable).reverse(), versions.current, replayed)
+  }
+
+  /** Tables of level 0 whose entries are read from their logs. */
+  get replayed(): number {
+    return this.#replayed.size
+  }
+
+  /** The entries of tables on volatile media, from their logs, which are durable (V2). Undefined: the writer went on meanwhile, look again. */
+  *#replayVolatile(): Op<ReadonlyMap<number, readonly Memtable[]> | undefined> {
+    const { versions } = this.#tree
+    const replayed = new Map<number, readonly Memtable[]>()
+    for (const one of versions.state.volatile.values()) {
+      const memtables = this.#replayed.get(one.table) ?? (yield* this.#replayOne(one))
+      if (memtables === undefined) return undefined
+      replayed.set(one.table, memtables)
+    }
+    return replayed
+  }
+
+  /** From new to old. Undefined: it was compacted, and its logs went, since the manifest was read. */
+  *#replayOne(one: VolatileTable): Op<readonly Memtable[] | undefined> {
+    const { storage, versions } = this.#tree
+    try {
+      const { slots } = yield* replayLost(storage, versions, one, { shared: false, separation: this.#separation })
+      return slots.map(({ memtable }) => memtable).reverse()
+    } catch (error) {
+      yield* storage.refresh()
+      yield* versions.refresh()
+      if (versions.state.volatile.has(one.table)) throw error
+      return undefined
+    }
   }
 
   /**
@@ -92,8 +132,18 @@ export class Follower {
     })
     const faults: LevelError[] = [...damage]
     const bad = new Set<number>()
+    const replayed = new Map<number, readonly Memtable[]>()
     for (const { meta } of versions.current.tables()) {
       try {
+        const volatile = versions.state.volatile.get(meta.number)
+        if (volatile !== undefined) {
+          const { slots: entries } = yield* replayLost(storage, versions, volatile, {
+            shared: false,
+            separation: this.#separation,
+          })
+          replayed.set(meta.number, entries.map(({ memtable }) => memtable).reverse())
+          continue
+        }
         const reader = yield* tables.get(meta)
         const fault = yield* reader.verify()
         if (fault === undefined) continue
@@ -106,7 +156,8 @@ export class Follower {
     }
     this.lastSequence = Math.max(versions.lastSequence, lastSequence)
     const memtables = slots.map(({ memtable }) => memtable).reverse()
-    this.#view = new ReadView(memtables, without(versions.current, bad))
+    this.#replayed = replayed
+    this.#view = new ReadView(memtables, without(versions.current, bad), replayed)
     return faults
   }
 }

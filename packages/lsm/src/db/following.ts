@@ -4,11 +4,17 @@ export interface FollowStats {
   readonly refreshes: number
   /** Why the newest one failed; undefined: it did not. The one after it tries again. */
   readonly failure: string | undefined
+  /**
+   * Tables of level 0 that lie on volatile media, which are the writer's memory: what is in them was read from their logs. So a reader sees what
+   * is durable, and needs memory for it.
+   */
+  readonly replayedTables: number
 }
 
 /** Takes in what the writer of a database has done: on demand, and by itself every so many milliseconds. One refresh runs at a time. */
 export class Following {
   readonly #refresh: () => Promise<void>
+  readonly #replayed: () => number
   readonly #everyMs: number
   #running: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -16,9 +22,13 @@ export class Following {
   #refreshes = 0
   #failure: unknown
 
-  /** @param everyMs 0: on demand only */
-  constructor(refresh: () => Promise<void>, everyMs: number) {
+  /**
+   * @param replayed tables that were read from their logs
+   * @param everyMs 0: on demand only
+   */
+  constructor(refresh: () => Promise<void>, replayed: () => number, everyMs: number) {
     this.#refresh = refresh
+    this.#replayed = replayed
     this.#everyMs = everyMs
     this.#schedule()
   }
@@ -57,7 +67,7 @@ export class Following {
   get stats(): FollowStats {
     const why = this.#failure
     const failure = why === undefined ? undefined : why instanceof Error ? why.message : String(why)
-    return { refreshes: this.#refreshes, failure }
+    return { refreshes: this.#refreshes, failure, replayedTables: this.#replayed() }
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { VolumeStorage } from '../storage/volume-storage.ts'
 import type { TableReader } from '../table/table-reader.ts'
 import type { TableMeta } from '../table-meta.ts'
 import { covers } from '../version/table-range.ts'
-import { isElsewhere } from './point-read.ts'
+import { inReplayed, isElsewhere } from './point-read.ts'
 import type { ReadView } from './read-view.ts'
 import type { Tree } from './tree.ts'
 
@@ -36,6 +36,10 @@ export function* locate(view: ReadView, tree: Tree, key: Buffer, sequence: numbe
     if (found.state !== SEARCHING) return placeOf(tree.storage, found, undefined)
   }
   for (const meta of tablesFor(view, key)) {
+    if (view.replayed?.has(meta.number)) {
+      if (inReplayed(view, meta, key, found)) return placeOf(tree.storage, found, undefined)
+      continue
+    }
     const reader = tree.tables.peek(meta.number) ?? (yield* tree.tables.get(meta))
     if (!tree.storage.answersNow('table', meta.number)) {
       if (mayHave(reader, key)) return { ...inTable(tree.storage, reader, key), bytes: 0 }

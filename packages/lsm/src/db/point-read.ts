@@ -22,6 +22,10 @@ export function lookupNow(view: ReadView, tables: TableCache, key: Buffer, looku
   const { version, deepest } = view
   for (const meta of version.levels[0]!) {
     if (!covers(meta, key)) continue
+    if (view.replayed?.has(meta.number)) {
+      if (inReplayed(view, meta, key, lookup)) return true
+      continue
+    }
     const reader = tables.peek(meta.number)
     if (reader === undefined || !reader.lookupNow(key, lookup)) return false
     if (lookup.state !== SEARCHING) return true
@@ -44,12 +48,25 @@ export function* lookup(view: ReadView, tables: TableCache, key: Buffer, lookup:
   }
   const { version, deepest } = view
   for (const meta of version.levels[0]!) {
-    if (covers(meta, key) && (yield* inTable(meta, tables, key, lookup))) return
+    if (!covers(meta, key)) continue
+    if (
+      view.replayed?.has(meta.number) ? inReplayed(view, meta, key, lookup) : yield* inTable(meta, tables, key, lookup)
+    )
+      return
   }
   for (let level = 1; level <= deepest; level++) {
     const meta = version.tableFor(level, key)
     if (meta !== undefined && (yield* inTable(meta, tables, key, lookup))) return
   }
+}
+
+/** True: what was read in the place of the table decides. */
+export function inReplayed(view: ReadView, { number }: TableMeta, key: Buffer, lookup: Lookup): boolean {
+  for (const memtable of view.replayed!.get(number)!) {
+    memtable.lookup(key, lookup)
+    if (lookup.state !== SEARCHING) return true
+  }
+  return false
 }
 
 function* inTable(meta: TableMeta, tables: TableCache, key: Buffer, lookup: Lookup): Op<boolean> {

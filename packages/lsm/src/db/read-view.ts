@@ -9,11 +9,21 @@ export class ReadView {
   readonly version: Version
   /** The deepest level that holds a table. */
   readonly deepest: number
+  /**
+   * Tables of level 0 that lie in another process's memory, by number: memtables with their entries, from new to old, are read in their places.
+   * Undefined: there are none.
+   */
+  readonly replayed: ReadonlyMap<number, readonly Memtable[]> | undefined
 
-  constructor(memtables: readonly Memtable[], version: Version) {
+  constructor(
+    memtables: readonly Memtable[],
+    version: Version,
+    replayed: ReadonlyMap<number, readonly Memtable[]> | undefined = undefined,
+  ) {
     this.memtables = memtables
     this.version = version
     this.deepest = version.deepest
+    this.replayed = replayed === undefined || replayed.size === 0 ? undefined : replayed
   }
 
   /** Tables and memtables stay until {@link release}. */
@@ -30,6 +40,6 @@ export class ReadView {
   /** What lies in these bytes may be overwritten after a release: views of it must not be given away. */
   reuses(bytes: Bytes): boolean {
     for (const memtable of this.memtables) if (memtable.owns(bytes)) return true
-    return false
+    return this.replayed !== undefined
   }
 }

@@ -116,7 +116,7 @@ export class Scan implements ValueOwner {
   }
 
   #children(): Cursor[] {
-    const { memtables, version, deepest } = this.#view
+    const { memtables, version, deepest, replayed } = this.#view
     const { tables } = this.#context
     const { bounds, fillCache, lend } = this.#options
     const options = { fillCache: fillCache !== false, lend: lend === true, readAheadBytes: READ_AHEAD_BYTES }
@@ -124,6 +124,11 @@ export class Scan implements ValueOwner {
     for (const memtable of memtables) if (memtable.entries > 0) children.push(memtable.cursor())
     for (const meta of version.levels[0]!) {
       if (isOutside(bounds, meta)) continue
+      const instead = replayed?.get(meta.number)
+      if (instead !== undefined) {
+        for (const memtable of instead) if (memtable.entries > 0) children.push(memtable.cursor())
+        continue
+      }
       const reader = tables.peek(meta.number)
       children.push(reader === undefined ? new LevelCursor([meta], tables, options) : reader.cursor(options))
     }
@@ -135,10 +140,10 @@ export class Scan implements ValueOwner {
   }
 
   *#covering(): Op<Covering | undefined> {
-    const { memtables, version } = this.#view
+    const { memtables, version, replayed } = this.#view
     const lists: RangeTombstones[] = []
     for (const { rangeTombstones } of memtables) if (rangeTombstones.size > 0) lists.push(rangeTombstones)
-    const below = yield* tombstonesOf(version, this.#context.tables)
+    const below = yield* tombstonesOf(version, this.#context.tables, replayed)
     if (below !== undefined) lists.push(below)
     if (lists.length === 0) return undefined
     const sequence = this.#sequence
