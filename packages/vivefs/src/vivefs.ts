@@ -1,8 +1,10 @@
 /** The public face of a volume. */
 
 import { Groups, Users } from './accounts.ts'
+import type { Call } from './core/call.ts'
+import { type ContentRows, contentRows } from './core/content-rows.ts'
 import type { AtimePolicy, Core } from './core/core.ts'
-import type { Credentials } from './core/mode.ts'
+import { type Credentials, superuser } from './core/mode.ts'
 import { type SpaceReport, spaceReport } from './core/space.ts'
 import type { Engine, MediaMap, RelocationReport } from './engine/engine.ts'
 import { openEngine, type Where } from './engine/open.ts'
@@ -20,14 +22,14 @@ import { createFsal } from './fsal/fsal.ts'
 import type { Fsal } from './fsal/types.ts'
 import { runFsck } from './fsck/fsck.ts'
 import type { FsckOptions, FsckReport } from './fsck/report.ts'
-import { runAsync } from './op.ts'
+import { type Op, runAsync } from './op.ts'
 import { VolumeQuotas } from './quota/volume-quotas.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SendOptions, send } from './send/send.ts'
 import type { SnapshotDirectory } from './snapshot/directory-store.ts'
 import { type Fork, Forks, openSnapshot, Snapshots, type TreeView } from './snapshot/snapshots.ts'
 import { openLevelStore } from './store/index.ts'
-import type { Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
+import type { Bytes, Durability, StoreStatistics, TransactionalStore } from './store/store.ts'
 import { Bulk, type BulkOptions } from './transaction/bulk.ts'
 import {
   type SyncTransaction,
@@ -453,14 +455,28 @@ export class ViveFS {
   }
 
   /**
-   * Where the content of a file lies, part by part, without reading it; `limit` rows of content at most. Errors: those of `stat`;
-   * ERR_VIVEFS_UNSUPPORTED as above.
+   * Where the content of a file lies, part by part, without reading it; `limit` rows of content at most. What a clone shares lies where the
+   * content of the other file does. Errors: those of `stat`; ERR_VIVEFS_UNSUPPORTED as above.
    */
   async locate(path: string, limit?: number): Promise<ContentPlace[]> {
     const { places } = this.#tiers
     if (places === undefined) throw unplaced()
     const { ino } = await this.fs.promises.stat(path)
-    return await contentPlaces(places, Number(ino), limit)
+    return await contentPlaces(places, this.#contentKeys(Number(ino)), limit)
+  }
+
+  /** Keys of the rows that an inode's content is read from, in its order. */
+  async *#contentKeys(ino: number): AsyncGenerator<Bytes> {
+    const core = this.#core
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      const index = from
+      const page = function* (call: Call): Op<ContentRows> {
+        return yield* contentRows(call, yield* call.inode(ino), index)
+      }
+      const { keys, next }: ContentRows = await runAsync(core.read(superuser, page))
+      yield* keys
+      from = next
+    }
   }
 
   /**

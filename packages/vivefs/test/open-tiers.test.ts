@@ -1,4 +1,5 @@
 /** A volume on media of the caller's, with a policy. */
+import { constants } from 'node:fs'
 import { archive, ladder } from '@vivefs/lsm'
 import { type Medium, openMemory, openSmr, openTape } from '@vivefs/media'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -121,6 +122,40 @@ describe('an archive', () => {
     expect(volume.fs.readFileSync('/3').equals(content(3))).toBe(true)
     await expect(volume.emptyMedium('floppy')).rejects.toMatchObject({ code: 'ERR_VIVEFS_ENGINE' })
     await volume.close()
+  }, 60_000)
+
+  test('what a clone shares lies where the other file has it, and what was written since lies by itself', async () => {
+    const { pass, where, vive } = await open()
+    const { promises } = vive.fs
+    for (const path of paths) await promises.writeFile(path, content(Number(path.slice(1))))
+    await promises.copyFile('/3', '/clone', constants.COPYFILE_FICLONE_FORCE)
+    await promises.copyFile('/clone', '/changed', constants.COPYFILE_FICLONE_FORCE)
+    await vive.relocate({ force: true })
+    pass(60)
+    await vive.relocate({ force: true })
+    const original = await vive.locate('/3')
+    expect(new Set(original.map(({ medium }) => medium))).toEqual(new Set(['tape']))
+    expect(await vive.locate('/clone')).toEqual(original)
+    const handle = await promises.open('/changed', 'r+')
+    await handle.write(Buffer.alloc(65_536, 'anew'), 0, 65_536, 131_072)
+    await handle.close()
+    const changed = await vive.locate('/changed')
+    expect(changed.map(({ medium }) => medium === 'tape')).toEqual([true, false, true])
+    expect(changed[0]).toMatchObject({ position: original[0]!.position })
+    const bytes = (places: readonly { readonly bytes: number }[]) => places.reduce((sum, place) => sum + place.bytes, 0)
+    expect(bytes(await vive.locate('/clone', 2))).toBeLessThan(140_000)
+    // One behind the other: the tape is where the clone is, too.
+    const order = await vive.readOrder([...paths, '/clone'].sort())
+    expect(Math.abs(order.indexOf('/3') - order.indexOf('/clone'))).toBe(1)
+    // The file goes, its content stays the clone's.
+    await promises.rm('/3')
+    await promises.truncate('/clone', 100_000)
+    expect(bytes(await vive.locate('/clone'))).toBeLessThan(140_000)
+    expect((await promises.readFile('/clone')).equals(content(3).subarray(0, 100_000))).toBe(true)
+    await vive.close()
+    const again = await ViveFS.open(where)
+    expect((await again.locate('/clone'))[0]).toMatchObject({ medium: 'tape' })
+    await again.close()
   }, 60_000)
 
   test('what is no such volume says so', async () => {

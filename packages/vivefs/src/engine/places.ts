@@ -1,6 +1,5 @@
 /** Where the content of files lies, on media of the caller's. */
 import type { ValuePlace } from '@vivefs/lsm'
-import { extentsOfInodeRange } from '../format/keys.ts'
 import type { Bytes } from '../store/store.ts'
 
 /** What a database tells of a row: see `LsmLevel.locate`. */
@@ -18,20 +17,23 @@ export interface ContentPlace {
 
 /** A database that knows where its rows lie. */
 export interface PlaceFinder {
-  /** Keys of a range, in their order. */
-  keys(range: { readonly gte: Bytes; readonly lt: Bytes; readonly limit?: number }): AsyncIterable<Bytes>
   locate(key: Bytes): Promise<RowPlace | undefined>
 }
 
 /** Parts that follow each other so closely are told as one: between them are the keys of the rows, and checksums. */
 const GAP_BYTES = 4096
 
-/** Where the rows of an inode's content lie, `limit` of them at most, in the order of the content; neighbours are one part. */
-export async function contentPlaces(finder: PlaceFinder, ino: number, limit?: number): Promise<ContentPlace[]> {
+/** Where rows of content lie, `limit` of them at most; `keys`: in the order of the content. Neighbours are one part. */
+export async function contentPlaces(
+  finder: PlaceFinder,
+  keys: AsyncIterable<Bytes>,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<ContentPlace[]> {
   const places: ContentPlace[] = []
-  const range = extentsOfInodeRange(ino, limit) as { gte: Bytes; lt: Bytes }
   let file = ''
-  for await (const key of finder.keys(range)) {
+  let rows = 0
+  for await (const key of keys) {
+    if (rows++ >= limit) break
     const place = await finder.locate(key)
     if (place === undefined) continue
     const { medium, position, bytes } = place

@@ -75,7 +75,7 @@ export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Pro
     map,
     relocate: (force) => database.relocate({ force }),
     emptyMedium: (name) => database.emptyMedium(name),
-    places: { keys: (range) => database.keys(range), locate: (key) => database.locate(Buffer.from(key)) },
+    places: { locate: (key) => database.locate(Buffer.from(key)) },
     release: async () => {},
   }
 }
