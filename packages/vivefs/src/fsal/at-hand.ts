@@ -10,9 +10,9 @@ import { mayOpen, type OpenFile, openFileOf } from '../core/open-file.ts'
 import type { Inode } from '../format/inode.ts'
 import type { Bytes } from '../store/store.ts'
 
-const { O_ACCMODE = 3, O_CREAT, O_EXCL, O_TRUNC, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
+const { O_CREAT, O_EXCL, O_TRUNC, O_WRONLY, O_RDWR, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = constants
 /** Flags that change something, or that ask more of the inode than its rights. */
-const NOT_PLAIN = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_NOFOLLOW
+const NOT_PLAIN = O_WRONLY | O_RDWR | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_NOFOLLOW
 
 interface Named {
   readonly ino: number
