@@ -69,6 +69,7 @@ export class BatchEncoder {
   #outside: Outside[] = []
   #outsideBytes = 0
   #count = 0
+  #grows = false
   readonly #separation: Separation | undefined
   #separated: Separated[] = []
   #separatedBytes = 0
@@ -83,6 +84,11 @@ export class BatchEncoder {
   /** Entries, range tombstones included: every one takes a sequence number. */
   get count(): number {
     return this.#count
+  }
+
+  /** Something is added: there are not only deletions. */
+  get grows(): boolean {
+    return this.#grows
   }
 
   /** Of the whole record, header included. */
@@ -175,6 +181,7 @@ export class BatchEncoder {
   clear(): void {
     this.#at = BATCH_HEADER_BYTES
     this.#count = 0
+    this.#grows = false
     if (this.#outside.length > 0) {
       this.#outside = []
       this.#outsideBytes = 0
@@ -252,6 +259,7 @@ export class BatchEncoder {
       this.#outside.push(valueOutside)
       this.#outsideBytes += valueBytes
     }
+    if (value !== undefined && kind !== RANGE_DELETE) this.#grows = true
     this.#count++
   }
 

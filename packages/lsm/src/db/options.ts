@@ -62,6 +62,11 @@ export interface DbOptions {
   readonly spaceSoft?: number | undefined
   /** Before values take so many times what is alive, logs included, writers wait; default 2. Small databases may take 32 MiB more. */
   readonly spaceHard?: number | undefined
+  /**
+   * Space that only deletions, flushes and compaction may use, so that full media can be emptied; 0: none. Default two memtables and two
+   * tables, at most 1/16 of the media.
+   */
+  readonly reserveBytes?: number | undefined
   /** The operator of the database's merge operands, or where workers find it. */
   readonly mergeOperator?: MergeOperator | MergeOperatorReference | undefined
   /** Where the worker's code is; false: compaction runs on this thread. */
@@ -101,6 +106,7 @@ export interface DbSettings {
   readonly memtableBytes: number
   readonly cacheBytes: number
   readonly logBytes: number
+  readonly reserveBytes: number
   readonly mergeOperator: MergeOperator | MergeOperatorReference | undefined
   readonly compaction: CompactionOptions
   readonly relocation: RelocationSettings | undefined
@@ -136,6 +142,8 @@ export function settingsOf(o: DbOptions): DbSettings {
   const work = Math.min(WORK_BYTES_MAX, memoryBytes / WORK_PART)
   const others = Math.ceil((1 + IMMUTABLE_MAX) * memtableBytes + memoryBytes / PLACES_PART + work)
   const readOnly = o.readOnly === true || o.salvage === true
+  const compaction = compactionOf(o)
+  const reserveBytes = o.reserveBytes ?? 2 * (memtableBytes + compaction.tableBytesMax)
   return {
     createIfMissing: o.createIfMissing !== false && !readOnly,
     errorIfExists: o.errorIfExists === true,
@@ -152,8 +160,9 @@ export function settingsOf(o: DbOptions): DbSettings {
     memtableBytes,
     cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - others), 'cacheBytes', 0, 2 ** 40),
     logBytes: logBytesOf(o),
+    reserveBytes: whole(reserveBytes, 'reserveBytes', 0, 2 ** 45),
     mergeOperator: o.mergeOperator,
-    compaction: compactionOf(o),
+    compaction,
     relocation: o.relocation === false ? undefined : relocationOf(o.relocation),
     now: o.now ?? Date.now,
   }

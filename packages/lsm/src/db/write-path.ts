@@ -13,6 +13,7 @@ import type { LogSet } from './log-set.ts'
 import type { MemtableList } from './memtable-list.ts'
 import type { Durability } from './options.ts'
 import { RelaxedBuffer } from './relaxed-buffer.ts'
+import type { SpaceReserve } from './reserve.ts'
 
 /** Writes that may wait for room. */
 const WAITING_MAX = 1 << 20
@@ -33,6 +34,8 @@ export interface Pressure {
   readonly pressure: 'none' | 'slow' | 'stop'
   /** Files with values. */
   readonly valueSpace: ValueSpace
+  /** A flush or compaction is under way. */
+  readonly busy: boolean
   /** Does on the spot what can be done for a synchronous writer; false: nothing is under way. */
   relieveNow(): boolean
   /** Space is short, and what of the values in the active memtable's logs is alive is known when they are flushed. */
@@ -52,6 +55,8 @@ interface Waiting {
   /** What it takes in a memtable, and of the values that stay in the log. */
   readonly memoryBytes: number
   readonly separatedBytes: number
+  /** It adds something, and was not admitted yet. */
+  readonly grows: boolean
   readonly sync: boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -81,6 +86,7 @@ export class WritePath {
   readonly #memtables: MemtableList
   readonly #versions: VersionSet
   readonly #pressure: Pressure
+  readonly #reserve: SpaceReserve
   readonly #strict: boolean
   readonly #relaxed: RelaxedBuffer | undefined
   readonly #encoder: BatchEncoder
@@ -107,6 +113,7 @@ export class WritePath {
     memtables: MemtableList
     versions: VersionSet
     pressure: Pressure
+    reserve: SpaceReserve
     separation: Separation | undefined
     /** A log is ended when it would grow beyond. */
     logBytes: number
@@ -119,6 +126,7 @@ export class WritePath {
     this.#memtables = o.memtables
     this.#versions = o.versions
     this.#pressure = o.pressure
+    this.#reserve = o.reserve
     this.#separation = o.separation
     this.#logBytes = o.logBytes
     this.#encoder = new BatchEncoder(undefined, o.separation)
@@ -157,11 +165,12 @@ export class WritePath {
     this.#checkWritable()
     const durable = sync || this.#strict
     if (batch.count === 0) return durable ? this.sync() : undefined
-    if (this.#waiting.length > 0 || !this.#hasRoom(batch)) return this.#wait(batch, durable)
+    const refused = batch.grows && !this.#reserve.admits(batch.bytes)
+    if (refused || this.#waiting.length > 0 || !this.#hasRoom(batch)) return this.#wait(batch, durable, refused)
     try {
       this.#write(batch)
     } catch (error) {
-      if (isUnavailable(error) || isNoSpace(error)) return this.#wait(batch, durable)
+      if (isUnavailable(error) || isNoSpace(error)) return this.#wait(batch, durable, false)
       throw error
     }
     return durable ? this.sync() : undefined
@@ -173,6 +182,7 @@ export class WritePath {
     if (batch.count > 0) {
       if (this.#appending !== undefined)
         throw new LevelError('LEVEL_BUSY', 'an asynchronous write is under way, and the medium is slow: try again')
+      if (batch.grows) this.#admitNow(batch.bytes)
       this.#makeRoomNow(batch)
       this.#write(batch)
     }
@@ -320,7 +330,7 @@ export class WritePath {
     }
   }
 
-  #wait(batch: BatchEncoder, sync: boolean): Promise<void> {
+  #wait(batch: BatchEncoder, sync: boolean, grows: boolean): Promise<void> {
     if (this.#waiting.length >= WAITING_MAX || this.#waitingBytes + batch.bytes > WAITING_BYTES_MAX)
       throw new LevelError('LEVEL_BUSY', `${this.#waiting.length} writes of ${this.#waitingBytes} bytes wait already`)
     const record = Buffer.concat(batch.parts(1))
@@ -328,7 +338,7 @@ export class WritePath {
     this.stalls++
     const { count, memoryBytes, separatedBytes } = batch
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, count, memoryBytes, separatedBytes, sync, resolve, reject })
+      this.#waiting.push({ record, count, memoryBytes, separatedBytes, grows, sync, resolve, reject })
       this.#draining ??= this.#drain()
     })
   }
@@ -343,7 +353,8 @@ export class WritePath {
           await delay(SLOW_MS)
         }
         if (grace > 0) grace--
-        const { record, memoryBytes, separatedBytes, count } = next
+        const { record, memoryBytes, separatedBytes, count, grows } = next
+        if (grows) await this.#admit(record.length)
         await this.#makeRoom({ bytes: record.length, memoryBytes, separatedBytes, count })
         await this.#writeLater(next)
         this.#done()
@@ -356,6 +367,22 @@ export class WritePath {
     }
     // In the step that saw nobody waiting: whoever comes next starts anew.
     this.#draining = undefined
+  }
+
+  /** What is under way may free space; after that the batch is refused. */
+  async #admit(bytes: number): Promise<void> {
+    while (!this.#reserve.admits(bytes)) {
+      if (this.#poison !== undefined) throw this.#poisoned()
+      if (this.#pressure.busy) await this.#pressure.relieved()
+      else if (!(await this.#pressure.makeRoom()) || !this.#reserve.admits(bytes)) throw this.#reserve.refusal()
+    }
+  }
+
+  #admitNow(bytes: number): void {
+    while (!this.#reserve.admits(bytes)) {
+      this.#checkWritable()
+      if (!this.#pressure.relieveNow()) throw this.#reserve.refusal()
+    }
   }
 
   #done(): void {

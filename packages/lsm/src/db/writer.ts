@@ -12,6 +12,7 @@ import { MemtableList, type MemtableSlot } from './memtable-list.ts'
 import type { LoadedOperator } from './merge-operators.ts'
 import type { DbSettings } from './options.ts'
 import { type Replayed, replayLogs } from './recovery.ts'
+import { SpaceReserve } from './reserve.ts'
 import type { Tree } from './tree.ts'
 import { type Pressure, WritePath } from './write-path.ts'
 
@@ -130,10 +131,20 @@ export class Writer implements Pressure {
       immutable: () => this.#flush(),
     })
     const { logs: logSet, memtables } = this
+    const reserve = new SpaceReserve(o.tree.storage, o.settings.reserveBytes)
     const durable = { durability, relaxedBytes, relaxedMs }
     const separation = separationOf(o.settings.compaction.separation)
     const limits = { separation, logBytes: this.#logBytes }
-    this.path = new WritePath({ logs: logSet, memtables, versions, pressure: this, ...durable, ...limits, failed })
+    this.path = new WritePath({
+      logs: logSet,
+      memtables,
+      versions,
+      pressure: this,
+      reserve,
+      ...durable,
+      ...limits,
+      failed,
+    })
   }
 
   get pressure(): 'none' | 'slow' | 'stop' {
@@ -150,6 +161,10 @@ export class Writer implements Pressure {
     const { memtables, logs, compactor } = this
     const bytes = logs.valueBytesFrom(memtables.activeLog)
     return bytes > 0 && (!compactor.busy || bytes >= unitBytesMin(this.#logBytes) / 2)
+  }
+
+  get busy(): boolean {
+    return this.compactor.busy
   }
 
   relieveNow(): boolean {

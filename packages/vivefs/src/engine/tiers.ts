@@ -49,6 +49,7 @@ export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Pro
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     memoryBytes: MEMORY_BYTES,
+    reserveBytes: 0, // what may grow is the store's to say
     memtableBytes: MEMTABLE_BYTES,
     createIfMissing: options.create,
     readOnly: options.readOnly,
