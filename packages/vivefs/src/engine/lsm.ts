@@ -20,6 +20,7 @@ export async function openLsmEngine(place: VolumeDirectory, options: EngineOptio
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     memoryBytes: MEMORY_BYTES,
+    reserveBytes: 0, // what may grow is the store's to say
     memtableBytes: bufferBytes,
   })
   const compact = () => database.compactRange()
