@@ -2,10 +2,13 @@
 import { FilesystemError } from '../errors.ts'
 import type { Segments } from '../format/extent.ts'
 import type { Inode } from '../format/inode.ts'
+import type { QuotaRow } from '../format/quota.ts'
+import type { QuotaKind } from '../format/quota-kind.ts'
 import type { Op } from '../op.ts'
 import type { Call } from './call.ts'
 import { FILE_BYTES_MAX, punch, readExtent } from './content.ts'
 import type { Core } from './core.ts'
+import type { Credentials } from './mode.ts'
 import { nextExtent } from './next-extent.ts'
 import { dropPowers } from './powers.ts'
 import { collapseRange, insertRange } from './shift.ts'
@@ -84,7 +87,7 @@ export function* fallocate(
   return edited
 }
 
-/** What statfs shows. Bytes and counts; `freeBytes` is what the place below the volume can still take. */
+/** What statfs shows. Bytes and counts; `freeBytes` is what whoever asks can still write. */
 export interface SpaceReport {
   readonly usedBytes: number
   /** Undefined when the store cannot tell. */
@@ -95,18 +98,31 @@ export interface SpaceReport {
   readonly extentBytes: number
 }
 
-/** Of the volume, or, within a project that has limits, of what the project may use: the lower limit counts, as on XFS. */
-export function spaceReport(core: Core, inode?: Inode): SpaceReport {
-  const whole = wholeSpace(core)
-  if (inode === undefined || inode.projectId === 0 || !core.quotas.isOn) return whole
-  const { bytes, inodes, bytesSoft, bytesHard, inodesSoft, inodesHard } = core.quotas.of('project', inode.projectId)
+/**
+ * Of the volume; or, where limits bind `who` at the inode, of what they leave: those of the project that it is in, of the user and of the
+ * group, the one that leaves least. A soft limit counts before a hard one, as on XFS.
+ */
+export function spaceReport(core: Core, inode?: Inode, who?: Credentials): SpaceReport {
+  let report = wholeSpace(core)
+  if (!core.quotas.isOn) return report
+  const owners: (readonly [QuotaKind, number])[] = inode?.projectId ? [['project', inode.projectId]] : []
+  if (who !== undefined && who.uid !== 0) owners.push(['user', who.uid], ['group', who.gid])
+  for (const [kind, id] of owners) report = within(report, core.quotas.of(kind, id))
+  return report
+}
+
+/** A report under a limit; that under the tighter one of two stays. */
+function within(report: SpaceReport, quota: QuotaRow): SpaceReport {
+  const { bytes, inodes, bytesSoft, bytesHard, inodesSoft, inodesHard } = quota
   const bytesMax = bytesSoft || bytesHard
   const inodesMax = inodesSoft || inodesHard
   const left = Math.max(0, bytesMax - bytes)
+  const isTighter = bytesMax > 0 && left < (report.freeBytes ?? Number.POSITIVE_INFINITY)
+  const isFewer = inodesMax > 0 && inodesMax - inodes < report.inodesMax - report.inodes
   return {
-    ...whole,
-    ...(bytesMax === 0 ? {} : { usedBytes: bytes, freeBytes: Math.min(left, whole.freeBytes ?? left) }),
-    ...(inodesMax === 0 ? {} : { inodes, inodesMax: Math.max(inodesMax, inodes) }),
+    ...report,
+    ...(isTighter && { usedBytes: bytes, freeBytes: left }),
+    ...(isFewer && { inodes, inodesMax: Math.max(inodesMax, inodes) }),
   }
 }
 

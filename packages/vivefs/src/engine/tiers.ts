@@ -2,10 +2,11 @@
  * A volume on media that the caller opened, on `@vivefs/lsm`: a policy says where each file of the database lies. The package is loaded only
  * when such a volume is opened.
  */
-import type { LsmLevel, LsmLevelOptions, MediaMap } from '@vivefs/lsm'
+import type { LsmLevel, LsmLevelOptions } from '@vivefs/lsm'
 import { ViveError } from '../errors.ts'
 import { DATA_FORK, DATA_HISTORY, EXTENT } from '../format/key-types.ts'
 import { assertNotFollowed, type Engine, type EngineOptions } from './engine.ts'
+import { freeBytesForNew } from './free-space.ts'
 
 const MEMTABLE_BYTES = 8 * 1024 * 1024
 const MEMORY_BYTES = 64 * 1024 * 1024
@@ -35,9 +36,6 @@ const SEPARATION = [EXTENT, DATA_HISTORY, DATA_FORK].map((type) => ({
 
 export const isTiers = (where: unknown): where is Tiers =>
   typeof where === 'object' && where !== null && 'media' in where && !('batch' in where)
-
-/** Bytes that the media which are not full can still take. */
-const freeBytes = ({ media }: MediaMap): number => media.reduce((sum, one) => sum + one.availableBytes, 0)
 
 /** ERR_VIVEFS_LOCKED, ERR_VIVEFS_NOT_A_VOLUME, ERR_VIVEFS_ENGINE, ERR_VIVEFS_OPTION. */
 export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Promise<Engine> {
@@ -72,7 +70,7 @@ export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Pro
     database,
     ownsDatabase: true,
     volumeId: undefined,
-    freeBytes: () => freeBytes(map()),
+    freeBytes: () => freeBytesForNew(policy, map()),
     map,
     relocate: (force) => database.relocate({ force }),
     emptyMedium: (name) => database.emptyMedium(name),

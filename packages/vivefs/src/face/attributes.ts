@@ -182,7 +182,8 @@ export function access(face: Face, path: unknown, mode?: unknown): Op<void> {
   return inspectPath(face, at, 'follow', 'access', (who, inode) => {
     if (!mayAccess(who, inode, mask)) throw new FilesystemError('EACCES')
     const isStored = isFile(inode) || isDirectory(inode)
-    if ((mask & W_OK) !== 0 && isStored && (face.core.options.readOnly || isShown(inode.ino))) throw new FilesystemError('EROFS')
+    if ((mask & W_OK) !== 0 && isStored && (face.core.options.readOnly || isShown(inode.ino)))
+      throw new FilesystemError('EROFS')
   })
 }
 
@@ -318,8 +319,8 @@ function showsFragments(): boolean {
 export function statfs(face: Face, path: unknown, options?: BigOption | null): Op<StatsFs | BigIntStatsFs> {
   const at = toPath(path)
   const isBig = wantsBig(options)
-  return inspectPath(face, at, 'follow', 'statfs', (_who, inode) => {
-    const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core, inode)
+  return inspectPath(face, at, 'follow', 'statfs', (who, inode) => {
+    const { usedBytes, freeBytes, inodes, inodesMax } = spaceReport(face.core, inode, who)
     const free = freeBytes === undefined ? BLOCKS_UNKNOWN : Math.floor(freeBytes / BLOCK_BYTES)
     const numbers = {
       type: FILESYSTEM_TYPE,

@@ -311,7 +311,7 @@ export function createFsal(core: Core): Fsal {
     ),
     listxattr: operation(READS, (call, inode) => listXattrs(call, inode)),
     removexattr: operation(WRITES, (call, inode, { name }) => removeXattr(call, inode, name)),
-    statfs: operation(READS, (_call, inode) => done(spaceReport(core, inode))),
+    statfs: operation(READS, (call, inode) => done(spaceReport(core, inode, call.who))),
   })
 }
 
