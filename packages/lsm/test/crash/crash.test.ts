@@ -1,20 +1,30 @@
 /**
- * Power cuts on fixed and random traces: a sample of points by default (some seconds); with VIVEFS_DEEP=1 every point of the fixed ones, and
- * of every opening after each. VIVEFS_SEED: the first seed of the random ones.
+ * Power cuts on fixed and random traces: a sample of points by default (some seconds), which the printed seed chooses; with VIVEFS_DEEP=1 every
+ * point of the fixed ones, and of every opening after each: after a power cut, and after the process was killed. VIVEFS_SEED: the first seed of
+ * the random ones, and of the sample.
  */
 import { describe, expect, test } from 'vitest'
 import { CONFIGURATIONS, type Configuration, configurationsOf } from '../configurations.ts'
 import { CUTS, closeAll, Powered } from '../tree/power.ts'
-import { judge, lives, optionsOf, runTrace, statesOf, tryCut, tryRecovery } from './harness.ts'
+import { judge, lives, optionsOf, runTrace, statesOf, tryCut, tryKill, tryRecovery } from './harness.ts'
 import { TRACES } from './traces.ts'
 
 const DEEP = process.env.VIVEFS_DEEP === '1'
 /** By default every so manyth point, from the seed's on. */
 const STRIDE = DEEP ? 1 : 23
 
+/** With values in the tree, and apart from it. */
+const THOROUGH: ReadonlySet<string> = new Set(['default', 'everything separated'])
 /** Cuts during openings: every change that opening makes, at every so manyth point of the trace; fewer where the configuration is beside. */
-const recoveryStrides = ({ crash }: Configuration): { points: number; changes: number } =>
-  DEEP ? { points: crash === 'default' ? 2 : 8, changes: 1 } : { points: 61, changes: 7 }
+const recoveryStrides = (name: string, { crash }: Configuration): { points: number; changes: number } => {
+  if (!DEEP) return { points: 61, changes: 7 }
+  return { points: THOROUGH.has(name) ? 1 : crash === 'default' ? 4 : 16, changes: 1 }
+}
+
+const SEED = Number(process.env.VIVEFS_SEED ?? 1)
+/** The first point of a sample of every so manyth. */
+const firstOf = (name: string, stride: number): number => 1 + ((SEED + name.length) % stride)
+if (!DEEP) console.log(`crash: the points of seed ${SEED}`)
 
 const CYCLES = DEEP ? 10_000 : 30
 /** Cycles that one database goes through. */
@@ -26,7 +36,7 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
   test.each(Object.entries(TRACES))('%s', { timeout: 3_600_000 }, async (title, trace) => {
     const states = statesOf(trace)
     let points = 0
-    for (let cutAt = 1 + (name.length % STRIDE); ; cutAt += STRIDE) {
+    for (let cutAt = firstOf(name, STRIDE); ; cutAt += STRIDE) {
       const { cut, complaints } = await tryCut(trace, states, { cutAt, seed: cutAt, cuts: CUTS, configuration })
       expect(complaints).toEqual([])
       if (!cut) break
@@ -42,8 +52,8 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
     async (title, trace) => {
       const states = statesOf(trace)
       let seconds = 0
-      const { points, changes } = recoveryStrides(configuration)
-      for (let cutAt = 1 + (name.length % points); ; cutAt += points) {
+      const { points, changes } = recoveryStrides(name, configuration)
+      for (let cutAt = firstOf(name, points); ; cutAt += points) {
         const o = { cutAt, stride: changes, configuration }
         const { cut, recoveries, complaints } = await tryRecovery(trace, states, o)
         expect(complaints).toEqual([])
@@ -54,10 +64,34 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
       if (DEEP) console.log(`crash in recovery, ${name}, ${title}: ${seconds} points`)
     },
   )
+
+  test.each(Object.entries(TRACES))(
+    '%s, after the process was killed',
+    { timeout: 3_600_000 },
+    async (title, trace) => {
+      const states = statesOf(trace)
+      let kills = 0
+      let seconds = 0
+      const { points, changes } = recoveryStrides(name, configuration)
+      for (let killAt = firstOf(name, points); ; killAt += points) {
+        const { killed, recoveries, complaints } = await tryKill(trace, states, {
+          killAt,
+          stride: changes,
+          configuration,
+        })
+        expect(complaints).toEqual([])
+        if (!killed) break
+        kills++
+        seconds += recoveries
+      }
+      expect(kills).toBeGreaterThan(0)
+      if (DEEP) console.log(`kill, ${name}, ${title}: ${kills} points, ${seconds} points in recovery`)
+    },
+  )
 })
 
 test(`${CYCLES} cycles of random steps, cut anywhere`, { timeout: 3_600_000 }, async () => {
-  const first = Number(process.env.VIVEFS_SEED ?? 1)
+  const first = SEED
   let cuts = 0
   let seed = first
   for (let cycles = 0; cycles < CYCLES; cycles += LIFE_CYCLES, seed++) {

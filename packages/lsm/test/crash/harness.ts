@@ -6,7 +6,7 @@ import { type Medium, SeededRandom } from '@vivefs/media'
 import { LsmLevel } from '../../src/index.ts'
 import { type Configuration, type Options, TINY } from '../configurations.ts'
 import { APPEND, SortedMap, type Step } from '../model/oracle.ts'
-import { CUTS, type Cut, closeAll, Powered } from '../tree/power.ts'
+import { CUTS, type Cut, closeAll, Powered, type Stage } from '../tree/power.ts'
 import { randomTrace } from './traces.ts'
 
 export type TraceStep =
@@ -84,12 +84,12 @@ function promises(step: TraceStep, options: Options): boolean {
 /** Runs a trace until its end or the power cut; `opened` may look at the database before. Any other failure is thrown. */
 export async function runTrace(
   trace: readonly TraceStep[],
-  powered: Powered,
+  stage: Stage,
   options: Options,
   opened: (level: LsmLevel) => Promise<void> = async () => {},
 ): Promise<Reached> {
   const open = async (): Promise<LsmLevel> => {
-    const level = new LsmLevel('crash', { ...options, media: powered.media })
+    const level = new LsmLevel('crash', { ...options, media: stage.media })
     await level.open()
     return level
   }
@@ -108,9 +108,9 @@ export async function runTrace(
       if (promises(step, options)) reached.durable = reached.acknowledged
     }
     await level.close()
-    return { ...reached, durable: reached.acknowledged, cut: powered.powerCut }
+    return { ...reached, durable: reached.acknowledged, cut: stage.ended }
   } catch (error) {
-    if (!powered.powerCut) throw error
+    if (!stage.ended) throw error
     await level?.close().catch(() => {})
     return { ...reached, cut: true }
   }
@@ -207,6 +207,39 @@ export async function tryRecovery(
     return { cut: reached.cut, recoveries, complaints }
   } finally {
     await powered.close()
+  }
+}
+
+/**
+ * The process is killed at one point, and the power goes at every so manyth change that opening makes after it: what recovery read out of
+ * caches may not be relied on before it is durable. Where opening comes to its end, everything acknowledged is there: nothing was lost by the kill.
+ */
+export async function tryKill(
+  trace: readonly TraceStep[],
+  states: readonly string[],
+  o: { killAt: number; stride: number; configuration: Configuration },
+): Promise<{ killed: boolean; recoveries: number; complaints: string[] }> {
+  const options = optionsOf(o.configuration)
+  const holdsBack = options.durability === 'relaxed'
+  const complaints: string[] = []
+  for (let point = 1, recoveries = 0; ; point += o.stride, recoveries++) {
+    const powered = Powered.empty(o.killAt, 0, o.configuration.media)
+    try {
+      const reached = await runTrace(trace, powered.mortal(o.killAt), options)
+      if (!reached.cut) return { killed: false, recoveries, complaints }
+      powered.cutAfter(point)
+      const { cut } = await runTrace([], powered, options)
+      const kind = CUTS[(o.killAt + point) % CUTS.length]!
+      const media = await powered.after(kind, point)
+      const promised = cut || holdsBack ? reached : { ...reached, durable: reached.acknowledged }
+      const complaint = await judge(media, states, promised, options)
+      await closeAll(media)
+      if (complaint !== undefined)
+        complaints.push(`killed at ${o.killAt}, then cut at ${point} ${JSON.stringify(kind)}: ${complaint}`)
+      if (!cut) return { killed: true, recoveries, complaints }
+    } finally {
+      await powered.close()
+    }
   }
 }
 

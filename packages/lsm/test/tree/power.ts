@@ -3,6 +3,7 @@ import {
   type Imageable,
   isImageable,
   type Medium,
+  MediumError,
   type MemoryOptions,
   openFault,
 } from '@vivefs/media'
@@ -26,11 +27,18 @@ const CHANGES = ['append', 'appendSync', 'flush', 'flushSync', 'finish', 'finish
 
 const SHAPE: MemoryOptions = { zoneBytes: 64 << 10, zoneCount: 64, durability: 'flush' }
 
+/** Media that a process writes to until something ends it. */
+export interface Stage {
+  readonly media: Readonly<Record<string, Medium>>
+  /** It was ended. */
+  readonly ended: boolean
+}
+
 /** The media of one machine, by name, whose power goes at the nth operation that changes any of them. */
-export class Powered {
+export class Powered implements Stage {
   readonly #inner: Record<string, Medium & Imageable> = {}
   readonly media: Record<string, FaultMedium> = {}
-  readonly #cutAt: number
+  #cutAt: number
   operations = 0
 
   constructor(media: Readonly<Record<string, Medium>>, seed: number, cutAt: number) {
@@ -63,6 +71,45 @@ export class Powered {
 
   cut(): void {
     for (const medium of Object.values(this.media)) medium.cutPower()
+  }
+
+  /** The power goes at the nth operation from now on. */
+  cutAfter(operations: number): void {
+    this.#cutAt = this.operations + operations
+  }
+
+  /**
+   * The media as one process sees them, which is killed at its nth operation that changes any: from then on it does nothing to them, though
+   * it may try. What it wrote stays, and loss of power can still take what it did not flush.
+   */
+  mortal(killAt: number): Stage {
+    const changes: ReadonlySet<unknown> = new Set(CHANGES)
+    let left = killAt
+    const dead = (): boolean => left <= 0
+    const media: Record<string, Medium> = {}
+    for (const [name, medium] of Object.entries(this.media)) {
+      media[name] = new Proxy<Medium>(medium, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target)
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]) => {
+            if (changes.has(key)) left--
+            if (dead()) throw new MediumError('MEDIA_IO', 'the process was killed')
+            return (value as (...all: unknown[]) => unknown).apply(target, args)
+          }
+        },
+      })
+    }
+    return {
+      media,
+      get ended() {
+        return dead()
+      },
+    }
+  }
+
+  get ended(): boolean {
+    return this.powerCut
   }
 
   get powerCut(): boolean {
