@@ -15,16 +15,16 @@ export interface Runtime {
  */
 export function systemRuntime(): Runtime {
   let baseMs = 0
-  let baseTick = process.hrtime.bigint()
+  let baseTick = performance.now()
   return {
     now() {
       const ms = Date.now()
-      const tick = process.hrtime.bigint()
-      let nsec = Number(tick - baseTick) - (ms - baseMs) * 1_000_000
+      const tick = performance.now()
+      let nsec = Math.floor((tick - baseTick - (ms - baseMs)) * 1_000_000)
       if (nsec < 0 || nsec > 999_999) {
         nsec = nsec > 999_999 && nsec < 2_000_000 ? 999_999 : 0
         baseMs = ms
-        baseTick = tick - BigInt(nsec)
+        baseTick = tick - nsec / 1_000_000
       }
       const sec = Math.floor(ms / 1000)
       return { sec, nsec: (ms - sec * 1000) * 1_000_000 + nsec }

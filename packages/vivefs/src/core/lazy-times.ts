@@ -15,9 +15,16 @@ const DAY_S = 86_400
 
 const isAfter = (a: Timespec, b: Timespec): boolean => a.sec > b.sec || (a.sec === b.sec && a.nsec > b.nsec)
 
+/** An access time that waits, and the inode that was last shown with it: whoever reads a file reads it again and again. */
+interface Pending {
+  readonly atime: Timespec
+  of: Inode | undefined
+  shown: Inode | undefined
+}
+
 export class LazyTimes {
   readonly #core: Core
-  readonly #pending = new Map<number, Timespec>()
+  readonly #pending = new Map<number, Pending>()
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
 
@@ -33,7 +40,7 @@ export class LazyTimes {
       const isFresh = isAfter(inode.atime, inode.mtime) && isAfter(inode.atime, inode.ctime)
       if (isFresh && now.sec - inode.atime.sec < DAY_S) return
     }
-    this.#pending.set(inode.ino, now)
+    this.#pending.set(inode.ino, { atime: now, of: undefined, shown: undefined })
     if (this.#pending.size >= PENDING_MAX) void this.flush()
     else this.#timer ??= setTimeout(() => void this.flush(), DELAY_MS).unref()
   }
@@ -41,11 +48,14 @@ export class LazyTimes {
   /** The inode with the access time that waits for it. */
   apply(inode: Inode): Inode {
     if (this.#pending.size === 0) return inode
-    const atime = this.#pending.get(inode.ino)
-    if (atime === undefined) return inode
-    const copy = copyInode(inode)
-    copy.atime = atime
-    return copy
+    const pending = this.#pending.get(inode.ino)
+    if (pending === undefined) return inode
+    if (pending.of === inode && pending.shown !== undefined) return pending.shown
+    const shown = copyInode(inode)
+    shown.atime = pending.atime
+    pending.of = inode
+    pending.shown = shown
+    return shown
   }
 
   /** Whether an access time waits for it. */

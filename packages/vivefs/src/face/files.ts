@@ -11,7 +11,8 @@ import { prepareOpen, WRITE_BYTES_MAX, writeInode } from '../core/open-file.ts'
 import { isOneTree } from '../core/trees.ts'
 import { FilesystemError } from '../errors.ts'
 import type { Inode } from '../format/inode.ts'
-import { drivenSync, type Op } from '../op.ts'
+import { done, drivenSync, type Op } from '../op.ts'
+import { QuotaExceeded } from '../quota/quotas.ts'
 import {
   assertBoolean,
   assertNotAborted,
@@ -23,7 +24,7 @@ import {
   toOptions,
   wrongType,
 } from './arguments.ts'
-import { type Face, located, rooted, walkPath } from './context.ts'
+import { type Face, locate, located, rooted, walkPath } from './context.ts'
 import { Description } from './descriptors.ts'
 import { toFlags } from './flags.ts'
 import { FILE_MODE, readOn, writeOn } from './io.ts'
@@ -64,7 +65,7 @@ export function readFile(face: Face, file: unknown, options?: unknown, usual?: s
   const flags = toFlags(flag || (usual ?? flag), 'options.flag')
   if (flags === O_RDONLY && !signal?.aborted) {
     const bytes = readWholeAtHand(face.core, face.who, rooted(face, target), READ_BYTES_MAX)
-    if (bytes !== undefined) return decoded(bytes, encoding, undefined)
+    if (bytes !== undefined) return encoding ? decoded(bytes, encoding, undefined) : done(bytes)
   }
   return decoded(readPath(face, target, flags, signal), encoding, signal)
 }
@@ -214,8 +215,7 @@ export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<v
   assertNotAborted(how.signal)
   if (target instanceof Description) return yield* writeOpen(face, target, data, how)
   const isWritable = (how.flags & (O_WRONLY | O_RDWR)) !== 0
-  if (isWritable && data.length <= WRITE_BYTES_MAX)
-    return yield* located('open', target, writeAtOnce(face, target, how, data))
+  if (isWritable && data.length <= WRITE_BYTES_MAX) return yield* writeAtOnce(face, target, how, data)
   const description = yield* openDescription(face, target, how.flags, how.mode)
   try {
     yield* writeOpen(face, description, data, how)
@@ -224,14 +224,19 @@ export function* writeWhole(face: Face, how: WholeWrite, data: Uint8Array): Op<v
   }
 }
 
-function writeAtOnce(face: Face, path: Path, how: WholeWrite, data: Uint8Array): Op<void> {
+function* writeAtOnce(face: Face, path: Path, how: WholeWrite, data: Uint8Array): Op<void> {
   const isDurable = how.flush || (how.flags & (O_SYNC | O_DSYNC)) !== 0
-  return face.core.run(
-    face.who,
-    (call) => openAndWrite(call, face, path, how, data),
-    isDurable ? { durable: true } : {},
-  )
+  const body = (call: Call): Op<void> => openAndWrite(call, face, path, how, data)
+  try {
+    yield* face.core.run(face.who, body, isDurable ? { durable: true } : {})
+  } catch (error) {
+    throw data.length > 0 && isOfContent(error) ? locate(error, 'write') : locate(error, 'open', path.shown)
+  }
 }
+
+/** Whether it is for want of room for content, which node meets when it writes. */
+const isOfContent = (error: unknown): boolean =>
+  FilesystemError.is(error) && (error.code === 'ENOSPC' || (error instanceof QuotaExceeded && error.of === 'bytes'))
 
 function* openAndWrite(call: Call, face: Face, path: Path, { flags, mode }: WholeWrite, data: Uint8Array): Op<void> {
   const { inode, isNew } = yield* openPath(call, face, path, flags, mode)

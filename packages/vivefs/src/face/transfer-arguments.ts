@@ -16,6 +16,10 @@ import {
 
 export type View = NodeJS.ArrayBufferView
 
+/** The bytes themselves where that is all of them. */
+const part = (bytes: Uint8Array, offset: number, length: number): Uint8Array =>
+  offset === 0 && length === bytes.length ? bytes : bytes.subarray(offset, offset + length)
+
 /** Where a read puts its bytes; without a position it is the file's own. */
 export interface ReadInto {
   readonly buffer: View
@@ -91,7 +95,7 @@ function spanOfCallback(args: readonly unknown[]): Span {
     return { buffer: first, offset: second ?? 0, length, position }
   }
   let [buffer, options] = [first, second]
-  if (args.length === 2 && options !== undefined && options !== null) assertObject(options, 'options')
+  if (args.length === 2 && options !== null) assertObject(options, 'options')
   if (args.length < 2 && !isView(buffer)) {
     if (args.length === 1 && buffer !== undefined && buffer !== null) assertObject(buffer, 'options')
     options = buffer
@@ -132,7 +136,7 @@ export function toReadInto(form: TransferForm, args: readonly unknown[]): ReadIn
   if (offset + bytes > byteLength) throw outOfRange('length', `<= ${byteLength - offset}`, bytes)
   const isLoose = form === 'promises' && nodeMajor < 22
   const from = isLoose ? toLoosePosition(position) : toPosition(position, bytes)
-  return { buffer, into: into.subarray(offset, offset + bytes), position: from }
+  return { buffer, into: part(into, offset, bytes), position: from }
 }
 
 /** What is no encoding means UTF-8. */
@@ -160,14 +164,15 @@ export function toWriteFrom(form: TransferForm, args: readonly unknown[]): Write
   let [offset, length, position] = [second, third, fourth]
   if (typeof offset === 'object') ({ offset, length, position } = spanOf(first, offset))
   const { byteLength } = first
-  const start = offset === undefined || offset === null || typeof offset === 'function' ? 0 : offset
+  const isNone = offset === undefined || offset === null || (form === 'callback' && typeof offset === 'function')
+  const start = isNone ? 0 : offset
   assertInteger(start, 'offset', 0)
   const bytes = typeof length === 'number' ? length : byteLength - start
   if (start > byteLength) throw outOfRange('offset', `<= ${byteLength}`, start)
   if (bytes > byteLength - start) throw outOfRange('length', `<= ${byteLength - start}`, bytes)
   if (bytes < 0) throw outOfRange('length', '>= 0', bytes)
   assertInt32(bytes, 'length')
-  return { data: bytesOfView(first).subarray(start, start + bytes), position: toLoosePosition(position) }
+  return { data: part(bytesOfView(first), start, bytes), position: toLoosePosition(position) }
 }
 
 /** ERR_INVALID_ARG_TYPE. */
