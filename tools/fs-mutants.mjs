@@ -3,8 +3,8 @@
  * `npm run fs:mutants`: how many faults put into the face (`--of reflinks`: into the bookkeeping of shared extents) do its tests catch? Takes seeded choices of small changes
  * (operators, constants, conditions, texts of options) in a copy of the sources, runs the differential suite on each and
  * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--list` (prints the
- * faults without running). A fault that makes the tests hang is caught: they have five minutes, or ten times what they
- * take without a fault, and 4 GiB of memory. Writes evidence/mutants.json (`--of reflinks`: evidence/mutants-reflinks.json).
+ * faults without running). A fault that makes the tests hang is caught: they have three times the processor time and
+ * ten times the time that they take without a fault, and 4 GiB of memory. Writes, fault by fault, evidence/mutants.json (`--of reflinks`: evidence/mutants-reflinks.json).
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -114,8 +114,8 @@ while (chosen.length < Math.min(count, all.length)) {
 
 function describe({ file, from, to, replacement }) {
   const text = readFileSync(file, 'utf8')
-  const line = text.slice(0, from).split('\n').length
-  return `${relative(source, file)}:${line} ${text.slice(from, to).split('\n')[0].slice(0, 40)} -> ${replacement}`
+  const above = text.slice(0, from).split('\n')
+  return `${relative(source, file)}:${above.length}:${above.at(-1).length + 1} ${text.slice(from, to).split('\n')[0].slice(0, 40)} -> ${replacement}`
 }
 
 const shown = chosen.map(describe)
@@ -163,26 +163,30 @@ const env = { ...process.env, VIVEFS_FIRST_DIFFERENCE: '1', ...(of === 'face' ? 
 
 const MEMORY_MAX = 4 * 2 ** 30
 const PAGE_BYTES = 4096
+const TICK_MS = 10
 
-/** Resident bytes of all processes of a group, as /proc tells (proc(5)); 0 where there is none. */
-function memoryOf(group) {
+/** Resident bytes and processor time of all processes of a group, as /proc tells (proc(5)); 0 where there is none. */
+function useOf(group) {
   let pages = 0
+  let ticks = 0
   for (const name of existsSync('/proc/self/stat') ? readdirSync('/proc') : []) {
     if (!/^\d+$/.test(name)) continue
     try {
       const fields = readFileSync(`/proc/${name}/stat`, 'utf8')
         .replace(/^.*\) /s, '')
         .split(' ')
-      if (Number(fields[2]) === group) pages += Number(fields[21])
+      if (Number(fields[2]) !== group) continue
+      pages += Number(fields[21])
+      ticks += Number(fields[11]) + Number(fields[12])
     } catch {
       // It ended meanwhile.
     }
   }
-  return pages * PAGE_BYTES
+  return { memory: pages * PAGE_BYTES, cpuMs: ticks * TICK_MS }
 }
 
 /** How the tests end on a copy: 'passed', 'failed', or 'stopped': the whole group of processes is killed when it takes too much. */
-function outcomeOf(copy, timeoutMs) {
+function outcomeOf(copy, limits) {
   return new Promise((resolve) => {
     const args = [vitest, 'run', '--config', join(copy, 'vitest.config.mjs')]
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'ignore', env, detached: true })
@@ -191,26 +195,40 @@ function outcomeOf(copy, timeoutMs) {
       stopped = true
       process.kill(-child.pid, 'SIGKILL')
     }
-    const timer = setTimeout(stop, timeoutMs)
+    const timer = setTimeout(stop, limits.ms)
+    let cpuMs = 0
     // A loop that a fault made endless may fill memory long before its time is over.
-    const watch = setInterval(() => memoryOf(child.pid) > MEMORY_MAX && stop(), 1000)
+    const watch = setInterval(() => {
+      const use = useOf(child.pid)
+      cpuMs = use.cpuMs
+      if (use.memory > MEMORY_MAX || use.cpuMs > limits.cpuMs) stop()
+    }, 1000)
     child.on('exit', (code) => {
       clearTimeout(timer)
       clearInterval(watch)
-      resolve(stopped ? 'stopped' : code === 0 ? 'passed' : 'failed')
+      resolve({ end: stopped ? 'stopped' : code === 0 ? 'passed' : 'failed', cpuMs })
     })
   })
 }
 
+const evidence = join(root, `evidence/mutants${of === 'face' ? '' : `-${of}`}.json`)
+function writeEvidence() {
+  const caught = tried - survivors.length
+  const figures = { of, seed, possible: all.length, tried, caught, stopped, survivors: [...survivors].sort() }
+  writeFileSync(evidence, `${JSON.stringify(figures, null, 2)}\n`)
+}
+
 const copies = Array.from({ length: workers }, (_, number) => makeCopy(number))
 const begin = performance.now()
-if ((await outcomeOf(copies[0], 1_800_000)) !== 'passed') {
+const usual = await outcomeOf(copies[0], { ms: 1_800_000, cpuMs: Number.POSITIVE_INFINITY })
+if (usual.end !== 'passed') {
   console.error('the tests fail without any fault: no score')
   process.exit(2)
 }
-const timeoutMs = Math.max(300_000, (performance.now() - begin) * 10)
+const limits = { ms: Math.max(300_000, (performance.now() - begin) * 10), cpuMs: Math.max(60_000, usual.cpuMs * 3) }
 const survivors = []
 let stopped = 0
+let tried = 0
 let next = 0
 await Promise.all(
   copies.map(async (copy) => {
@@ -221,10 +239,12 @@ await Promise.all(
       const changed = join(copy, 'src', relative(source, file))
       const original = readFileSync(changed, 'utf8')
       writeFileSync(changed, original.slice(0, from) + replacement + original.slice(to))
-      const outcome = await outcomeOf(copy, timeoutMs)
+      const { end: outcome } = await outcomeOf(copy, limits)
+      tried++
       if (outcome === 'passed') survivors.push(shown[index])
       if (outcome === 'stopped') stopped++
       writeFileSync(changed, original)
+      writeEvidence()
       console.log(
         `${outcome === 'passed' ? 'SURVIVED' : outcome === 'stopped' ? 'caught (stopped)' : 'caught  '} ${index + 1}/${chosen.length} ${shown[index]}`,
       )
@@ -232,9 +252,6 @@ await Promise.all(
   }),
 )
 rmSync(folder, { recursive: true, force: true })
-const caught = chosen.length - survivors.length
-const evidence = join(root, `evidence/mutants${of === 'face' ? '' : `-${of}`}.json`)
-const figures = { of, seed, possible: all.length, tried: chosen.length, caught, stopped, survivors: survivors.sort() }
-writeFileSync(evidence, `${JSON.stringify(figures, null, 2)}\n`)
+const caught = tried - survivors.length
 console.log(`\n${caught} of ${chosen.length} caught (seed ${seed})`)
 process.exit(caught >= 0.9 * chosen.length ? 0 : 1)

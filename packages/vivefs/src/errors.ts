@@ -27,21 +27,18 @@ export interface ErrorContext {
   cause?: unknown
 }
 
-/** A refusal by the rules of the filesystem, shaped like the errors of node:fs. */
+/** A refusal by the rules of the filesystem; like the errors of node:fs it is an `Error` with `errno, code, syscall, path, dest` as far as it has them. */
 export class FilesystemError extends Error {
-  readonly code: ErrnoCode
-  readonly errno: number
-  syscall?: string
-  path?: string | Buffer
-  dest?: string | Buffer
-  readonly [brand] = true
+  declare readonly errno: number
+  declare readonly code: ErrnoCode
+  declare syscall?: string
+  declare path?: string | Buffer
+  declare dest?: string | Buffer
 
   constructor(code: ErrnoCode, context: ErrorContext = {}) {
     super(describe(code, context), context.cause === undefined ? undefined : { cause: context.cause })
-    this.name = 'Error'
-    this.code = code
     this.errno = -constants.errno[code]
-    Object.defineProperty(this, 'name', { value: 'Error', enumerable: false, configurable: true, writable: true })
+    this.code = code
     if (context.syscall !== undefined) this.syscall = context.syscall
     if (context.path !== undefined) this.path = context.path
     if (context.dest !== undefined) this.dest = context.dest
@@ -61,6 +58,12 @@ export class FilesystemError extends Error {
     return typeof error === 'object' && error !== null && brand in error
   }
 }
+
+// What `console.log` and `error.constructor` show is what they show of node's: a plain Error.
+Object.defineProperties(FilesystemError.prototype, {
+  constructor: { value: Error, configurable: true, writable: true },
+  [brand]: { value: true },
+})
 
 function describe(code: ErrnoCode, { syscall, path, dest }: ErrorContext): string {
   let text = `${code}: ${messages.get(code) ?? ownMessages[code] ?? code}`

@@ -94,14 +94,15 @@ export function write(face: Face, of: Description, { data, position }: WriteFrom
 /** Writes at `position`, or where O_APPEND says. */
 function* writeThere(face: Face, of: Description, position: number | undefined, data: Uint8Array): Op<number> {
   const { bytes, end } = yield* writeAt(face.core, face.who, of.file, position ?? null, data)
-  if (position === undefined) of.position = end
+  // Where nothing was written O_APPEND moves nothing.
+  if (position === undefined && bytes > 0) of.position = end
   return bytes
 }
 
 /** Writes at the file's own position; only for the one whose turn it is. */
 export function* writeOn(face: Face, of: Description, data: Uint8Array): Op<number> {
   const { bytes, end } = yield* writeAt(face.core, face.who, of.file, of.file.append ? null : of.position, data)
-  of.position = end
+  if (bytes > 0) of.position = end
   return bytes
 }
 

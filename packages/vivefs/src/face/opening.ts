@@ -33,6 +33,8 @@ export interface Opening {
 export function* openPath(call: Call, face: Face, path: Path, flags: number, mode: number): Op<Opening> {
   if (isTemporary(flags)) return yield* makeTemporary(call, face, path, flags, mode)
   const creates = (flags & O_CREAT) !== 0
+  // As Linux does since 6.4.
+  if (creates && (flags & O_DIRECTORY) !== 0) throw new FilesystemError('EINVAL')
   const isExclusive = creates && (flags & O_EXCL) !== 0
   const follows = !isExclusive && (flags & O_NOFOLLOW) === 0
   const slash = endsWithSlash(path)
@@ -43,7 +45,6 @@ export function* openPath(call: Call, face: Face, path: Path, flags: number, mod
     if (inode !== undefined && isExclusive) throw new FilesystemError('EEXIST')
     if (inode !== undefined && isDirectory(inode)) throw new FilesystemError('EISDIR')
     if (inode === undefined && place.trailingSlash) throw new FilesystemError('EISDIR')
-    if ((flags & O_DIRECTORY) !== 0) throw new FilesystemError(inode === undefined ? 'EINVAL' : 'ENOTDIR')
     if (inode === undefined) {
       inode = yield* createEntry(call, place.directory, place.name, { mode: S_IFREG | (mode & PERMISSIONS) })
       return { inode, isNew: true }
