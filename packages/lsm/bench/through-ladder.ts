@@ -236,7 +236,7 @@ class Ladder {
 
 /** All levels are in use, and level 0 is all where the policy has it: it is not moved, but compacted. */
 function isSpread(map: MediaMap): boolean {
-  const wanted = map.policy.startsWith('ladder') ? RUNGS[0] : 'ssd'
+  const wanted = map.policy?.startsWith('ladder') === true ? RUNGS[0] : 'ssd'
   const inPlace = map.files.every(({ kind, level, media }) => kind !== 'table' || level !== 0 || media[0] === wanted)
   return inPlace && String(levelsOf(map)) === String(LEVELS)
 }

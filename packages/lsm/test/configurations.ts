@@ -144,7 +144,7 @@ export const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     waits: true,
     abstract: 'deep',
     model: 'default',
-    crash: 'deep',
+    crash: 'default',
   },
 }
 

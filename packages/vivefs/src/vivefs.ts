@@ -430,7 +430,7 @@ export class ViveFS {
     return spaceReport(this.#core)
   }
 
-  /** Where the files of a volume on media of your own lie: levels, sizes, garbage, age, heat. Undefined for other volumes. */
+  /** Where the files of a volume on lsm lie: levels, media, sizes, garbage, age, heat. Undefined for volumes on something else. */
   mediaMap(): MediaMap | undefined {
     return this.#tiers.map?.()
   }

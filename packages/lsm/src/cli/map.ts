@@ -4,13 +4,11 @@ import Table from 'cli-table3'
 import { cellOf, rowsOf } from '../media-map/grid.ts'
 import type { MediaMap } from '../media-map/media-map.ts'
 import { mapPage } from '../media-map/page.ts'
-import { withLevel } from './open-level.ts'
+import { type OpenOptions, withLevel } from './open-level.ts'
 import type { CommonOptions, Output } from './program.ts'
 import { sizeText } from './text.ts'
 
-export interface MapOptions extends CommonOptions {
-  /** A file that describes the media. */
-  readonly media?: string
+export interface MapOptions extends CommonOptions, OpenOptions {
   /** Where the page goes. */
   readonly html?: string
 }
@@ -35,12 +33,13 @@ export function mapText(map: MediaMap): string {
     })
     table.push([row.title, ...cells])
   }
-  return `policy ${map.policy}\n${table.toString()}`
+  const policy = map.policy ?? 'not told: which one places files is known to who writes, --policy tells it here'
+  return `policy ${policy}\n${table.toString()}`
 }
 
 /** Prints where everything is, or makes a page of it. */
 export function map(location: string, o: MapOptions, output: Output): Promise<void> {
-  return withLevel(location, o.media, async (level) => {
+  return withLevel(location, o, async (level) => {
     const view = level.map()
     if (o.html !== undefined) {
       writeFileSync(o.html, mapPage(view, location))
@@ -63,7 +62,7 @@ export function watch(location: string, o: WatchOptions, output: Output): Promis
   const seconds = Number(o.every)
   const count = o.count === undefined ? Number.POSITIVE_INFINITY : Number(o.count)
   if (!(seconds > 0) || !(count >= 1)) throw new Error('--every and --count are numbers above 0')
-  return withLevel(location, o.media, async (level) => {
+  return withLevel(location, o, async (level) => {
     for (let i = 0; i < count; i++) {
       if (i > 0) {
         await delay(seconds * 1000)

@@ -67,7 +67,11 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   program
     .command('map <location>')
     .description('where everything is: levels by media')
-    .option('--media <file>', 'JSON: { "media": { name: spec }, "home": [name] }, for a database on media of its own')
+    .option(
+      '--media <file>',
+      'JSON: { "media": { name: spec }, "home": [name], "policy": "ladder:a,b" }, for a database on media of its own',
+    )
+    .option('--policy <name>', 'the policy that its writer has, as for simulate; default: as the file of media says')
     .option('--html <file>', 'writes a page with a picture: files by size, garbage, age and heat')
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nExample:\n  vivelsm map ./db --html map.html')
@@ -78,6 +82,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     .command('watch <location>')
     .description('the map again and again, while somebody writes')
     .option('--media <file>', 'as for map')
+    .option('--policy <name>', 'as for map')
     .option('--every <seconds>', 'time between two looks', '2')
     .option('--count <looks>', 'ends after so many')
     .option('--json', 'one JSON object for every look')

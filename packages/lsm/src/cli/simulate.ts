@@ -1,15 +1,10 @@
-import { resolve } from 'node:path'
 import type { MediumSpec } from '@vivefs/media'
 import Table from 'cli-table3'
-import { archive } from '../policy/archive.ts'
-import { ladder } from '../policy/ladder.ts'
-import { loadPolicy } from '../policy/load-policy.ts'
-import type { MediaPolicy } from '../policy/media-policy.ts'
-import { single } from '../policy/single.ts'
+import { namedPolicy } from '../policy/named-policy.ts'
 import { type SimulationReport, simulate } from '../simulate/simulate.ts'
 import { readTrace, TRACE_HEADER, WORKLOADS } from '../simulate/trace.ts'
+import { closeMedia, type MediaFile, mediaFileOf, openMedia } from '../storage/media-file.ts'
 import { mapText } from './map.ts'
-import { closeMedia, type MediaFile, mediaFileOf, openMedia } from './open-level.ts'
 import type { CommonOptions, Output } from './program.ts'
 import { sizeText } from './text.ts'
 
@@ -48,21 +43,6 @@ const PRICES: Readonly<Record<string, number>> = {
   object: 0.023,
 }
 
-const BUILT_IN: Readonly<Record<string, (names: string[]) => MediaPolicy>> = {
-  single: ([name = '']) => single(name),
-  ladder,
-  archive: ([hot = '', cold = '', tape]) =>
-    archive({ hot: [hot], cold: [cold], ...(tape === undefined ? {} : { tape: [tape] as const }) }),
-}
-
-/** A built-in policy, `ladder:dram,nvme,smr`, or the default export of a module. */
-async function policyOf(given: string): Promise<MediaPolicy | undefined> {
-  const [name, names] = given.split(':')
-  const builtIn = BUILT_IN[name!]
-  if (builtIn !== undefined && names !== undefined) return builtIn(names.split(','))
-  return await loadPolicy({ module: resolve(given) })
-}
-
 function priceOf(name: string, { media }: MediaFile): number {
   const spec: MediumSpec | undefined = media[name]
   const own = spec?.pricePerGiB
@@ -71,7 +51,7 @@ function priceOf(name: string, { media }: MediaFile): number {
 
 /** Replays a trace on simulated media under a policy, and prints what it cost. */
 export async function simulateCommand(o: SimulateCommandOptions, output: Output): Promise<void> {
-  const policy = await policyOf(o.policy)
+  const policy = await namedPolicy(o.policy)
   const file = o.media === undefined ? MEDIA : mediaFileOf(o.media)
   const media = await openMedia(file, false)
   try {

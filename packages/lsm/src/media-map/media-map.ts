@@ -34,7 +34,8 @@ export interface FileView {
 
 /** Where everything is: levels by media. */
 export interface MediaMap {
-  readonly policy: string
+  /** Undefined: several media, opened read only and without a policy: which one places files is its writer's to say. */
+  readonly policy: string | undefined
   readonly levels: number
   readonly media: readonly MediumView[]
   readonly files: readonly FileView[]
@@ -72,5 +73,8 @@ export function mapOf(tree: Tree, nowMs: number): MediaMap {
       volatile: storage.forgets(kind, number),
     }
   })
-  return { policy: storage.placer.policy.name, levels: LEVELS, media: mediaOf(tree), files }
+  const media = mediaOf(tree)
+  const { policy, hasPolicy } = storage.placer
+  const isKnown = hasPolicy || !storage.readOnly || media.length === 1
+  return { policy: isKnown ? policy.name : undefined, levels: LEVELS, media, files }
 }

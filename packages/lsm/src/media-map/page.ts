@@ -112,7 +112,7 @@ export function mapPage(map: MediaMap, what: string): string {
 <style>body{font-family:system-ui,sans-serif;margin:24px;color:#1c2733}h1{font-size:20px}h2{font-size:15px}
 table{border-collapse:collapse;font-size:13px}td,th{padding:3px 14px 3px 0;text-align:left}.key{color:#5a6875;font-size:13px}</style></head>
 <body><h1>${escaped(what)}</h1>
-<p>${map.files.length} files, ${sizeOf(bytes)}; policy <b>${escaped(map.policy)}</b></p>
+<p>${map.files.length} files, ${sizeOf(bytes)}; policy <b>${escaped(map.policy ?? 'not told')}</b></p>
 <p class="key">A box is a file: its width grows with its size, its colour goes from cold blue to hot red, what is hatched is garbage, a broken edge
 is volatile, a white one is the copy of an index. Point at one for more.</p>
 ${mapSvg(map)}

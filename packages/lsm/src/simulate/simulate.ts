@@ -201,7 +201,7 @@ function reportOf(
   })
   const written = media.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
   return {
-    policy: map.policy,
+    policy: map.policy ?? '',
     operations,
     elapsedMs: clock.nowMs - START_MS,
     bytesPut,

@@ -8,6 +8,7 @@ import { convert } from './commands/convert.ts'
 import { find } from './commands/find.ts'
 import { fsck } from './commands/fsck.ts'
 import { ls, stat, tree } from './commands/list.ts'
+import { map, media } from './commands/media.ts'
 import { mkfs } from './commands/mkfs.ts'
 import { mount } from './commands/mount.ts'
 import { quota } from './commands/quota.ts'
@@ -79,6 +80,8 @@ export async function run(
     quota,
     du,
     df,
+    map,
+    media,
     find,
     changes,
     snapshot,

@@ -24,7 +24,8 @@ export async function openLsmEngine(place: VolumeDirectory, options: EngineOptio
     memtableBytes: bufferBytes,
   })
   const compact = () => database.compactRange()
-  return await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes, compact })
+  const engine = await openDirectoryDatabase(place, { name: 'lsm', database, bufferBytes, compact })
+  return { ...engine, map: () => database.map() }
 }
 
 /** A database for binary rows at a place of its own, made if it is not there. */
@@ -53,6 +54,7 @@ async function openBeside(place: VolumeDirectory, salvage: boolean): Promise<Eng
   return {
     name: 'lsm',
     database,
+    map: () => database.map(),
     ownsDatabase: true,
     volumeId: place.description.volumeId,
     ...(salvage ? { lost: database.stats().damage } : { refresh: () => database.refresh() }),
