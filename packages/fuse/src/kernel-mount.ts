@@ -16,6 +16,7 @@ import {
 import { endianness } from 'node:os'
 import { promisify } from 'node:util'
 import { FuseError } from './error.ts'
+import { givenDescriptor, placeOfGiven } from './given-device.ts'
 import type { MountOptions } from './mount-options.ts'
 
 const DEVICE = '/dev/fuse'
@@ -34,6 +35,8 @@ export interface MountedDevice {
   readonly device: number
   /** The mount point without symbolic links, as the system's table names it. */
   readonly at: string
+  /** Somebody else has made the mount, and takes it away. */
+  readonly isGiven: boolean
 }
 
 function optionsOf(options: MountOptions, mode: number): string {
@@ -53,10 +56,15 @@ function optionsOf(options: MountOptions, mode: number): string {
   return list.join(',')
 }
 
-/** Mounts; the descriptor of the device is the caller's. FUSE_UNSUPPORTED, FUSE_ARGUMENT, FUSE_PERMISSION, FUSE_MOUNT. */
+/**
+ * Mounts, or takes over the mount that a directory of the form `/dev/fd/N` stands for (given-device.ts). The descriptor of the device is the caller's.
+ * FUSE_UNSUPPORTED, FUSE_ARGUMENT, FUSE_PERMISSION, FUSE_MOUNT.
+ */
 export function mountDevice(directory: string, options: MountOptions): MountedDevice {
   const obstacle = mountObstacle()
   if (obstacle !== undefined) throw new FuseError('FUSE_UNSUPPORTED', obstacle)
+  const given = givenDescriptor(directory)
+  if (given !== undefined) return { device: given, at: placeOfGiven(given), isGiven: true }
   const at = directoryOf(directory)
   let device: number
   try {
@@ -68,7 +76,7 @@ export function mountDevice(directory: string, options: MountOptions): MountedDe
   const done = spawnSync('mount', type, { stdio: ['ignore', 'pipe', 'pipe', device], encoding: 'utf8' })
   if (done.status === 0) {
     setReadAhead(at, options.readAheadBytes)
-    return { device, at }
+    return { device, at, isGiven: false }
   }
   closeSync(device)
   const words = done.error?.message ?? (done.stderr.trim() || `mount ended with ${done.status}`)

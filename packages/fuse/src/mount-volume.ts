@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import type { OpenOptions } from 'vivefs'
 import { Pace } from './channel/serve.ts'
 import { FuseError } from './error.ts'
-import { type MountedDevice, mountDevice } from './kernel-mount.ts'
+import { type MountedDevice, mountDevice, unmountDirectory } from './kernel-mount.ts'
 import { handleOf, type Mount, type WorkerOption } from './mount.ts'
 import { completeOptions, type MountOptions } from './mount-options.ts'
 import type { SessionCounts } from './session.ts'
@@ -22,7 +22,8 @@ export interface VolumeMountOptions extends Partial<Omit<MountOptions, 'mapUid' 
 const WATCH_MS = 25
 
 /**
- * Opens a volume in a worker thread and mounts it: the thread that reads a request answers it. `where` is a directory or `memory://`.
+ * Opens a volume in a worker thread and mounts it: the thread that reads a request answers it. `where` is a directory or `memory://`; `directory` may be
+ * `/dev/fd/N` of a mount that somebody else has made.
  * Errors: those of `ViveFS.open`, and FUSE_*.
  */
 export async function mountVolume(where: string, directory: string, options: VolumeMountOptions = {}): Promise<Mount> {
@@ -49,7 +50,7 @@ export async function mountVolume(where: string, directory: string, options: Vol
     throw error
   }
 
-  const { device, at } = mounted
+  const { device, at, isGiven } = mounted
   server.postMessage({ kind: 'serve', device } satisfies ToServer)
   const watch = setInterval(watcher(pace, at), WATCH_MS).unref()
   const closed = new Promise<void>((resolve, reject) => {
@@ -63,7 +64,12 @@ export async function mountVolume(where: string, directory: string, options: Vol
     closeSync(device)
   })
   closed.catch(() => {})
-  return handleOf(at, closed, () => countsOf(server, at))
+  const end = async (o: { lazy?: boolean }): Promise<void> => {
+    if (!isGiven) return await unmountDirectory(at, o)
+    server.postMessage({ kind: 'close' } satisfies ToServer)
+    wake(at)
+  }
+  return handleOf(at, closed, end, () => countsOf(server, at))
 }
 
 const failureOf = ({ code, message }: Extract<FromServer, { kind: 'failed' }>): Error =>
@@ -79,6 +85,9 @@ function ready(server: Worker): Promise<void> {
   })
 }
 
+/** Makes a request that reaches the server: an answer about space is never cached by the kernel. */
+const wake = (directory: string): void => statfs(directory, () => {})
+
 /** Wakes the server by a request when it has blocked in one read since the last look. */
 function watcher(pace: Pace, directory: string): () => void {
   let last = 0
@@ -87,8 +96,7 @@ function watcher(pace: Pace, directory: string): () => void {
     const { count } = pace
     if (count === last && count % 2 === 1 && count !== woken) {
       woken = count
-      // An answer about space is never cached by the kernel, so this reaches the server.
-      statfs(directory, () => {})
+      wake(directory)
     }
     last = count
   }
@@ -104,6 +112,6 @@ function countsOf(server: Worker, directory: string): Promise<SessionCounts> {
     server.on('message', listen)
     server.once('exit', () => reject(new FuseError('FUSE_CONNECTION', 'the mount is gone')))
     server.postMessage({ kind: 'counts' } satisfies ToServer)
-    statfs(directory, () => {})
+    wake(directory)
   })
 }

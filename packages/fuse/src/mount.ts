@@ -6,6 +6,7 @@ import { type Credentials, type Fsal, runAsync } from 'vivefs/fsal'
 import { writeAnswer } from './channel/device.ts'
 import { Notifier } from './channel/notifier.ts'
 import { FuseError } from './error.ts'
+import { givenDescriptor } from './given-device.ts'
 import { mountDevice, unmountDirectory } from './kernel-mount.ts'
 import { completeOptions, type MountOptions } from './mount-options.ts'
 import { Session, type SessionCounts } from './session.ts'
@@ -18,7 +19,10 @@ export interface Mount {
   readonly closed: Promise<void>
   /** What was asked so far. */
   counts(): Promise<SessionCounts>
-  /** Takes the mount away. FUSE_BUSY while files in it are open, unless `lazy`. Does nothing the second time. */
+  /**
+   * Takes the mount away. FUSE_BUSY while files in it are open, unless `lazy`. Does nothing the second time. A mount that somebody else has made
+   * (`/dev/fd/N`) is no longer served; it is his to take away.
+   */
   unmount(o?: { lazy?: boolean }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -45,6 +49,9 @@ export async function mount(
   directory: string,
   options: Partial<MountOptions> & WorkerOption = {},
 ): Promise<Mount> {
+  if (givenDescriptor(directory) !== undefined) {
+    throw new FuseError('FUSE_ARGUMENT', `${directory}: a descriptor is served by mountVolume only`)
+  }
   const { worker: workerOption, ...given } = options
   const whole = completeOptions(given)
   const file = workerFile(workerOption)
@@ -70,10 +77,21 @@ export async function mount(
     closeSync(device)
   })
   closed.catch(() => {})
-  return handleOf(at, closed, async () => session.counts)
+  return handleOf(
+    at,
+    closed,
+    (o) => unmountDirectory(at, o),
+    async () => session.counts,
+  )
 }
 
-export function handleOf(directory: string, closed: Promise<void>, counts: () => Promise<SessionCounts>): Mount {
+/** `end` begins the end of the mount, which `closed` tells. */
+export function handleOf(
+  directory: string,
+  closed: Promise<void>,
+  end: (o: { lazy?: boolean }) => Promise<void>,
+  counts: () => Promise<SessionCounts>,
+): Mount {
   let gone = false
   closed.then(
     () => {
@@ -84,7 +102,7 @@ export function handleOf(directory: string, closed: Promise<void>, counts: () =>
     },
   )
   const unmount = async (o: { lazy?: boolean } = {}): Promise<void> => {
-    if (!gone) await unmountDirectory(directory, o)
+    if (!gone) await end(o)
     await closed
   }
   return { directory, closed, counts, unmount, [Symbol.asyncDispose]: () => unmount() }

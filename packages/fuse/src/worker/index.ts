@@ -41,6 +41,7 @@ async function own(data: Extract<WorkerRole, { role: 'server' }>): Promise<void>
     })
     port.on('message', ({ kind }: ToServer) => {
       if (kind === 'counts') port.postMessage({ kind, counts: session.counts } satisfies FromServer)
+      if (kind === 'close') session.ended = true
     })
     try {
       await serve(session, device, pace)
