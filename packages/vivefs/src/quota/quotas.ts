@@ -108,7 +108,10 @@ export class Quotas {
     const { who, tx } = call
     if (charges.some(({ bytes, inodes }) => bytes > 0 || inodes > 0)) {
       const fits = (): boolean => this.fits(who, charges, nowMs)
-      if (!fits()) throw new FilesystemError('EDQUOT')
+      if (!fits()) {
+        const inodesOnly = charges.map((charge) => ({ ...charge, bytes: 0 }))
+        throw new QuotaExceeded(this.fits(who, inodesOnly, nowMs) ? 'bytes' : 'inodes')
+      }
       // Whoever is ordered in between may have taken what is left.
       tx.relyOn(fits)
     }
@@ -186,6 +189,16 @@ export class Quotas {
       call.tx.onCommit(() => this.put(kind, id, stamped({ ...this.of(kind, id), bytes, inodes }, nowMs)))
       this.#writeLate(call.tx, kind, id)
     }
+  }
+}
+
+/** EDQUOT, and what there would be too much of. */
+export class QuotaExceeded extends FilesystemError {
+  readonly of: 'bytes' | 'inodes'
+
+  constructor(of: 'bytes' | 'inodes') {
+    super('EDQUOT')
+    this.of = of
   }
 }
 

@@ -252,3 +252,21 @@ test('many at once never pass a limit', async () => {
   expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(30)
   await clean(vive)
 })
+
+test('a refusal names the call that node would meet it in', async () => {
+  await using vive = await ViveFS.open('memory://', { credentials: { uid: 0, gid: 0, groups: [] } })
+  await vive.fs.promises.mkdir('/d')
+  await vive.fs.promises.chmod('/d', 0o777)
+  await vive.quotas.set('user', 7, { bytesHard: 10_000, inodesHard: 2 })
+  const { promises } = vive.as({ uid: 7, gid: 7 }).fs
+  const written = promises.writeFile('/d/f', Buffer.alloc(20_000, 1))
+  await expect(written).rejects.toMatchObject({ code: 'EDQUOT', message: 'EDQUOT: disk quota exceeded, write' })
+  await promises.writeFile('/d/f', Buffer.alloc(9000, 1))
+  const appended = promises.appendFile('/d/f', Buffer.alloc(9000, 1))
+  await expect(appended).rejects.toMatchObject({ syscall: 'write', message: 'EDQUOT: disk quota exceeded, write' })
+  await promises.writeFile('/d/g', '')
+  const third = promises.writeFile('/d/h', 'x')
+  await expect(third).rejects.toMatchObject({ code: 'EDQUOT', syscall: 'open', path: '/d/h' })
+  const missing = promises.writeFile('/none/h', 'x')
+  await expect(missing).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: '/none/h' })
+})
