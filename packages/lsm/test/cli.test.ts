@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDirectory } from '@vivefs/media'
 import { runAsync, Volume } from '@vivefs/pfaof'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../src/cli/program.ts'
-import { LsmLevel } from '../src/index.ts'
+import { LsmLevel, repair } from '../src/index.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -37,6 +37,36 @@ test('help shows examples, and wrong use ends with 2', async () => {
   expect((await cli('frobnicate')).code).toBe(2)
   expect((await cli('dump', directory, 'table')).code).toBe(2)
   expect((await cli('dump', directory, 'table', 'x')).code).toBe(2)
+})
+
+test.each(['stats', 'dump', 'map', 'watch', 'trace', 'simulate', 'verify', 'repair'])(
+  '%s has help with an example, and takes --json',
+  async (command) => {
+    const help = await cli(command, '--help')
+    const text = help.out.join('\n')
+    expect(help.code).toBe(0)
+    expect(text).toMatch(/Examples?:\n {2}vivelsm/)
+    expect(text).toContain('--json')
+    expect((await cli(command, '--frobnicate')).code).toBe(2)
+  },
+)
+
+test('a database on media of its own is described in a file', async () => {
+  const [first, second, described] = ['first', 'second', 'media.json'].map((name) => join(directory, name)) as string[]
+  const specs = { first: { kind: 'directory', path: first }, second: { kind: 'directory', path: second } }
+  writeFileSync(described!, JSON.stringify({ media: specs }))
+  const media = { first: openDirectory({ path: first! }), second: openDirectory({ path: second! }) }
+  const level = new LsmLevel('two media', { worker: false, media })
+  await level.put('a', 'one', { sync: true } as never)
+  await level.close()
+  for (const medium of Object.values(media)) await medium.close()
+  const on = ['anywhere', '--media', described!]
+  expect(JSON.parse((await cli('stats', ...on, '--json')).out[0]!).lastSequence).toBe(1)
+  expect((await cli('dump', ...on)).out.join()).toMatch(/log-\d+/)
+  expect(await cli('verify', ...on, '--json')).toMatchObject({ code: 0, out: [] })
+  const repaired = await cli('repair', ...on, '--json')
+  expect(JSON.parse(repaired.out[0]!)).toMatchObject({ logs: 1, entries: 1, damaged: [], dryRun: false })
+  expect((await cli('stats', 'anywhere', '--media', join(directory, 'absent'))).code).toBe(1)
 })
 
 test('stats, as a table and as JSON', async () => {
@@ -74,6 +104,7 @@ test('verify finds damage, and repair brings back what a lost manifest held', as
   expect(lost.out[0]).toContain('manifest')
   await expect(new LsmLevel(db).open()).rejects.toMatchObject({ cause: { code: 'LEVEL_CORRUPTION' } })
   expect((await cli('repair', db, '--dry-run')).out.at(-1)).toBe('nothing was changed')
+  expect(await repair(db, { dryRun: true })).toMatchObject({ damaged: [], entries: 0 })
   expect((await cli('repair', db, '--json')).code).toBe(0)
   expect((await cli('verify', db)).code).toBe(0)
   const level = new LsmLevel(db, { worker: false })

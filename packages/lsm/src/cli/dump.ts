@@ -21,7 +21,7 @@ export function dump(
   output: Output,
 ): Promise<number> {
   const json = o.json === true
-  return withStorage(location, true, async (storage) => {
+  return withStorage(location, o.media, async (storage) => {
     if (file === undefined) return list(storage, json, output)
     if (file.kind === 'manifest') return await runAsync(manifest(storage, file.number, json, output))
     if (file.kind === 'blob') return await runAsync(blob(storage, file.number, json, output))

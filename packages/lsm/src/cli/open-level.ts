@@ -1,3 +1,4 @@
+import type { Medium } from '@vivefs/media'
 import { LsmLevel } from '../level/level.ts'
 import { namedPolicy } from '../policy/named-policy.ts'
 import { openMediaFile } from '../storage/media-file.ts'
@@ -7,6 +8,21 @@ export interface OpenOptions {
   readonly media?: string
   /** Instead of the one that the file names. */
   readonly policy?: string
+}
+
+/** Opens the media of a file where one is given, and closes them whatever happens. */
+export async function withMedia<T>(
+  path: string | undefined,
+  readOnly: boolean,
+  use: (media: Record<string, Medium> | undefined) => Promise<T>,
+): Promise<T> {
+  if (path === undefined) return await use(undefined)
+  const file = await openMediaFile(path, { readOnly })
+  try {
+    return await use(file.media)
+  } finally {
+    await file.close()
+  }
 }
 
 /** Opens a database read only, on the media of a file where one is given, and closes it whatever happens. */

@@ -15,7 +15,12 @@ export interface Output {
 
 export interface CommonOptions {
   readonly json?: boolean
+  /** A file that describes the media of the database. */
+  readonly media?: string
 }
+
+const MEDIA =
+  'JSON: { "media": { name: spec }, "home": [name], "policy": "ladder:a,b" }, for a database on media of its own'
 
 const EXAMPLES = `
 Examples:
@@ -53,24 +58,25 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   program
     .command('stats <location>')
     .description('levels, sizes, numbers')
+    .option('--media <file>', MEDIA)
     .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  vivelsm stats ./db --json')
     .action(async (location: string, o: CommonOptions) => {
       await stats(location, o, output)
     })
   program
     .command('dump <location> [kind] [number]')
     .description('the files; or what is in one: log, manifest, table or blob')
+    .option('--media <file>', 'as for stats')
     .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExamples:\n  vivelsm dump ./db\n  vivelsm dump ./db manifest 3')
     .action(async (location: string, kind: string | undefined, number: string | undefined, o: CommonOptions) => {
       code = await dump(location, kind === undefined ? undefined : fileOf(kind, number), o, output)
     })
   program
     .command('map <location>')
     .description('where everything is: levels by media')
-    .option(
-      '--media <file>',
-      'JSON: { "media": { name: spec }, "home": [name], "policy": "ladder:a,b" }, for a database on media of its own',
-    )
+    .option('--media <file>', 'as for stats')
     .option('--policy <name>', 'the policy that its writer has, as for simulate; default: as the file of media says')
     .option('--html <file>', 'writes a page with a picture: files by size, garbage, age and heat')
     .option('--json', 'one JSON object')
@@ -81,7 +87,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   program
     .command('watch <location>')
     .description('the map again and again, while somebody writes')
-    .option('--media <file>', 'as for map')
+    .option('--media <file>', 'as for stats')
     .option('--policy <name>', 'as for map')
     .option('--every <seconds>', 'time between two looks', '2')
     .option('--count <looks>', 'ends after so many')
@@ -97,6 +103,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     .option('--count <n>', 'operations, about', '20000')
     .option('--value <bytes>', 'bytes of a value', '400')
     .option('--seed <n>', 'another one, another trace', '1')
+    .option('--json', 'as without it')
     .addHelpText('after', '\nExample:\n  vivelsm trace --workload archive > archive.jsonl')
     .action((o: TraceCommandOptions) => traceCommand(o, output))
   program
@@ -119,7 +126,9 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   program
     .command('verify <location>')
     .description('reads everything and says what is not as it was written')
-    .option('--json', 'one JSON object a line')
+    .option('--media <file>', 'as for stats')
+    .option('--json', 'one JSON object for every finding, a line each')
+    .addHelpText('after', '\nExample:\n  vivelsm verify ./db && echo sound')
     .action(async (location: string, o: CommonOptions) => {
       code = await verify(location, o, output)
     })
@@ -127,7 +136,9 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     .command('repair <location>')
     .description('rebuilds a lost manifest from the tables and logs that are there')
     .option('--dry-run', 'says what would be done')
+    .option('--media <file>', 'as for stats')
     .option('--json', 'one JSON object')
+    .addHelpText('after', '\nKept snapshots are forgotten.\n\nExample:\n  vivelsm repair ./db --dry-run')
     .action(async (location: string, o: CommonOptions & { dryRun?: boolean }) => {
       code = await repairCommand(location, o, output)
     })

@@ -1,15 +1,11 @@
 import Table from 'cli-table3'
-import { LsmLevel } from '../level/level.ts'
+import { withLevel } from './open-level.ts'
 import type { CommonOptions, Output } from './program.ts'
 import { sizeText } from './text.ts'
 
 /** Prints how a database stands. */
 export async function stats(location: string, o: CommonOptions, output: Output): Promise<void> {
-  const level = new LsmLevel(location, { readOnly: true })
-  try {
-    await level.open().catch((error) => {
-      throw (error as { cause?: unknown }).cause ?? error
-    })
+  await withLevel(location, o, async (level) => {
     const { levels, tables, blobs, space, lastSequence, keptSnapshots } = level.stats()
     if (o.json === true) {
       output.line(JSON.stringify({ levels, tables, blobs, space, lastSequence, keptSnapshots: level.keptSnapshots() }))
@@ -29,7 +25,5 @@ export async function stats(location: string, o: CommonOptions, output: Output):
     const alive = `${sizeText(liveBytesMin)} alive at the least${times}`
     output.line(`${sizeText(bytes)} in all files, ${sizeText(logBytes)} of it logs not in tables yet; ${alive}`)
     output.line(`${keptSnapshots} kept snapshots`)
-  } finally {
-    await level.close()
-  }
+  })
 }

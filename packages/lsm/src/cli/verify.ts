@@ -21,7 +21,7 @@ interface Finding {
 
 /** Reads the whole database. Answers with the exit code. */
 export function verify(location: string, o: CommonOptions, output: Output): Promise<number> {
-  return withStorage(location, true, async (storage) => {
+  return withStorage(location, o.media, async (storage) => {
     let findings = 0
     for (const finding of await runAsync(verifyStorage(storage))) {
       findings++
@@ -73,7 +73,7 @@ function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
     if (kind === 'blob') yield* look(fileName(kind, number), verifyBlobHeader(storage, number))
   }
   for (const { kind, number } of storage.list()) {
-    if (kind !== 'log' || number < versions.logNumber) continue
+    if (kind !== 'log' || !versions.needsLog(number)) continue
     yield* look(
       fileName('log', number),
       (function* () {
