@@ -42,44 +42,57 @@ export async function runFsck(core: Core, options: FsckOptions = {}): Promise<Fs
   const { readOnly } = core.options
   if (options.repair === true && readOnly) throw new FilesystemError('EROFS')
   options.signal?.throwIfAborted()
-  if (!readOnly) {
-    // A job that failed left its row, which the check accounts for.
-    await core.jobs.idle().catch(() => {})
-    await core.lazyTimes.flush()
-    await core.freeze()
-  }
+  // Rows of forks lie among those of the volume: what one of them changes would be a change of all.
+  const forks = await forksOf(core)
+  const frozen: Core[] = []
   try {
-    const findings: Finding[] = []
-    let findingsTotal = 0
-    for (let pass = 1; ; pass++) {
-      const census = await checkOnce(core, options)
-      findingsTotal += census.findings.total
-      findings.push(...census.findings.kept.slice(0, FINDINGS_KEPT - findings.length))
-      for (const { name, view } of options.snapshots === false ? [] : viewsOf(core)) {
-        const kept = (await checkOnce(view, { signal: options.signal })).findings.kept.filter(isOfView)
-        findingsTotal += kept.length
-        const room = FINDINGS_KEPT - findings.length
-        findings.push(...kept.slice(0, room).map((each) => named(each, name)))
-      }
-      const isRepaired = options.repair === true && (await repair(core, census.findings, options))
-      if (!isRepaired || pass === PASSES_MAX) {
-        for (const { name, fork } of options.snapshots === false ? [] : await forksOf(core)) {
-          const report = await runFsck(fork, { repair: options.repair, signal: options.signal })
-          findingsTotal += report.findingsTotal
-          const room = FINDINGS_KEPT - findings.length
-          findings.push(...report.findings.slice(0, room).map((each) => named(each, name)))
-        }
-        return {
-          clean: findingsTotal === 0,
-          findings,
-          findingsTotal,
-          counts: census.counts,
-          seconds: (performance.now() - started) / 1000,
-        }
-      }
+    for (const each of readOnly ? [] : [core, ...forks.map(({ fork }) => fork)]) {
+      await quiesce(each)
+      frozen.push(each)
     }
+    const outcome = await check(core, options)
+    for (const { name, fork } of options.snapshots === false ? [] : forks) {
+      const { findings, findingsTotal } = await check(fork, { repair: options.repair, signal: options.signal })
+      outcome.findingsTotal += findingsTotal
+      const room = FINDINGS_KEPT - outcome.findings.length
+      outcome.findings.push(...findings.slice(0, room).map((each) => named(each, name)))
+    }
+    return { clean: outcome.findingsTotal === 0, ...outcome, seconds: (performance.now() - started) / 1000 }
   } finally {
-    if (!readOnly) core.thaw()
+    for (const each of frozen) each.thaw()
+  }
+}
+
+/** Makes changes of a tree wait, when those under way and its background work are over. */
+async function quiesce(core: Core): Promise<void> {
+  // A job that failed left its row, which the check accounts for.
+  await core.jobs.idle().catch(() => {})
+  await core.lazyTimes.flush()
+  await core.freeze()
+}
+
+interface Outcome {
+  readonly findings: Finding[]
+  findingsTotal: number
+  readonly counts: Census['counts']
+}
+
+/** Passes over a tree that nobody changes, and over what its snapshots show. */
+async function check(core: Core, options: FsckOptions): Promise<Outcome> {
+  const findings: Finding[] = []
+  let findingsTotal = 0
+  for (let pass = 1; ; pass++) {
+    const census = await checkOnce(core, options)
+    findingsTotal += census.findings.total
+    findings.push(...census.findings.kept.slice(0, FINDINGS_KEPT - findings.length))
+    for (const { name, view } of options.snapshots === false ? [] : viewsOf(core)) {
+      const kept = (await checkOnce(view, { signal: options.signal })).findings.kept.filter(isOfView)
+      findingsTotal += kept.length
+      const room = FINDINGS_KEPT - findings.length
+      findings.push(...kept.slice(0, room).map((each) => named(each, name)))
+    }
+    const isRepaired = options.repair === true && (await repair(core, census.findings, options))
+    if (!isRepaired || pass === PASSES_MAX) return { findings, findingsTotal, counts: census.counts }
   }
 }
 
