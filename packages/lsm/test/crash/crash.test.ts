@@ -43,7 +43,7 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
       points++
     }
     expect(points).toBeGreaterThan(0)
-    if (DEEP) console.log(`crash, ${name}, ${title}: ${points} points, ${CUTS.length} kinds of cut at each`)
+    if (DEEP) console.log(`power cuts, ${name}: ${title}, ${points} points, ${points * CUTS.length} cuts`)
   })
 
   test.each(Object.entries(TRACES))(
@@ -61,7 +61,7 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
         seconds += recoveries
       }
       expect(seconds).toBeGreaterThan(0)
-      if (DEEP) console.log(`crash in recovery, ${name}, ${title}: ${seconds} points`)
+      if (DEEP) console.log(`power cuts in recovery, ${name}: ${title}, ${seconds} points`)
     },
   )
 
@@ -85,7 +85,10 @@ describe.each(configurations)('power cuts, %s', (name, configuration) => {
         seconds += recoveries
       }
       expect(kills).toBeGreaterThan(0)
-      if (DEEP) console.log(`kill, ${name}, ${title}: ${kills} points, ${seconds} points in recovery`)
+      if (DEEP)
+        console.log(
+          `kills and power cuts in recovery, ${name}: ${title}, ${kills} points, ${seconds} points in recovery`,
+        )
     },
   )
 })
@@ -97,11 +100,10 @@ test(`${CYCLES} cycles of random steps, cut anywhere`, { timeout: 3_600_000 }, a
   for (let cycles = 0; cycles < CYCLES; cycles += LIFE_CYCLES, seed++) {
     const [, configuration] = configurations[seed % configurations.length]!
     cuts += await lives(seed, LIFE_CYCLES, configuration)
-    if (cycles % 1000 === 0)
-      console.log(`crash: seed ${seed} done, ${cycles + LIFE_CYCLES} cycles, ${cuts} of them cut`)
+    if (cycles % 1000 === 0) console.log(`on the way: ${cycles + LIFE_CYCLES} of ${CYCLES}, at ${seed}`)
   }
   expect(cuts).toBeGreaterThan(CYCLES / 2)
-  console.log(`crash: seeds ${first} to ${seed - 1}, ${CYCLES} cycles, ${cuts} of them cut`)
+  console.log(`cycles: seeds ${first} to ${seed - 1}, ${CYCLES} cycles, ${cuts} of them cut`)
 })
 
 test('a promise that is not kept is seen', async () => {

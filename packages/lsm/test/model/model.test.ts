@@ -38,7 +38,7 @@ describe('one trace', () => {
       first ??= rows
       expect(rows, name).toEqual(first)
     }
-    console.log(`model: seed 7, ${operations} operations, equal in ${configurations.length} configurations`)
+    console.log(`model, one trace: seed 7, ${operations} operations, equal in ${configurations.length} configurations`)
   })
 })
 
