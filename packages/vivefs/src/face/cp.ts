@@ -5,7 +5,15 @@ import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { FilesystemError } from '../errors.ts'
 import { drivenSync, type Op, pending } from '../op.ts'
-import { assertBoolean, assertFunction, assertInteger, assertObject, coded, systemError } from './arguments.ts'
+import {
+  assertBoolean,
+  assertFunction,
+  assertInteger,
+  assertObject,
+  coded,
+  nodeMajor,
+  systemError,
+} from './arguments.ts'
 import { chmod, lstat, stat, utimes } from './attributes.ts'
 import { cwdOf, type Face } from './context.ts'
 import { readdir } from './directories.ts'
@@ -229,7 +237,10 @@ class Copier {
       throw error
     }
     if (!posix.isAbsolute(before)) before = this.#resolve(posix.dirname(to), before)
-    if (this.#isWithin(leads, before)) throw invalid(`cannot copy ${leads} to a subdirectory of self ${before}`, to)
+    // Node 24 lets a link to a file take the place of one to the same file.
+    const mayHold = nodeMajor < 24 || (yield* stat(this.#face, from)).isDirectory()
+    if (mayHold && this.#isWithin(leads, before))
+      throw invalid(`cannot copy ${leads} to a subdirectory of self ${before}`, to)
     const reached = yield* stat(this.#face, from)
     if (reached.isDirectory() && this.#isWithin(before, leads)) {
       const text = 'Cannot overwrite symlink in subdirectory of self'

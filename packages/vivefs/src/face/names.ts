@@ -1,5 +1,7 @@
 /** Operations on names: mkdir, rmdir, unlink, rename, link, symlink, readlink, mknod, mkdtemp. */
+
 import { constants } from 'node:fs'
+import { inspect } from 'node:util'
 import type { Call } from '../core/call.ts'
 import { createEntry } from '../core/create.ts'
 import { linkInode, unlinkEntry } from '../core/link.ts'
@@ -215,7 +217,7 @@ export function symlink(face: Face, target: unknown, path: unknown, type?: unkno
   const at = toPath(path)
   const isChecked = nodeMajor >= 23 ? type !== undefined && type !== null : typeof type === 'string'
   if (isChecked && !linkTypes.includes(type as string)) {
-    const text = `Symlink type must be one of "dir", "file", or "junction". Received "${String(type)}"`
+    const text = `Symlink type must be one of "dir", "file", or "junction". Received "${typeof type === 'object' ? inspect(type) : String(type)}"`
     throw coded(Error, 'ERR_FS_INVALID_SYMLINK_TYPE', text)
   }
   const make = face.core.run(face.who, function* (call) {
