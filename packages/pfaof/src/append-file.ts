@@ -76,6 +76,16 @@ export class VolumeFile implements AppendFile {
   #size: number
   syncedSize: number
   #ordinal = 0
+  /** Of a record that is one chunk, and of the chunk that is written next: one object each, filled anew, since records come by the million. */
+  readonly #whole: Part = { flags: FIRST | LAST, bytes: 0, index: 0, fileOffset: 0 }
+  readonly #fields: ChunkFields = {
+    flags: 0,
+    payloadBytes: 0,
+    fileId: 0,
+    ordinal: 0,
+    fileOffset: 0,
+    syncedOffset: 0,
+  }
   /** Ends of the record's extents while it is unsealed. */
   ends: ExtentEnd[] = []
   #writer: ZoneWriter | undefined
@@ -143,12 +153,22 @@ export class VolumeFile implements AppendFile {
     const writer = this.#writer
     if (writer === undefined || this.#turn.held || !this.#takesNow(writer, bytes)) return undefined
     const offset = this.#size
+    const part = this.#whole
+    part.bytes = bytes
+    part.fileOffset = offset
+    let at: number
     try {
-      this.#accept(this.#putNow(writer, { flags: FIRST | LAST, bytes, index: 0, fileOffset: offset }, parts))
+      at = writer.appendNow(this.#fieldsOf(part), parts)
     } catch (error) {
+      this.#core.pool.failed(writer)
       this.#writer = undefined
       throw error
     }
+    const { maps } = this.layout
+    const end = this.ends[this.ends.length - 1]!
+    this.#took(writer)
+    grow(end, writer.at, writer.at - at, bytes)
+    maps[maps.length - 1]!.add(at, bytes, placeIn(writer, part, at))
     this.#appended(1, bytes)
     return offset
   }
@@ -205,29 +225,34 @@ export class VolumeFile implements AppendFile {
   }
 
   #accept(chunk: Written): void {
-    const { end } = chunk
-    end.end = chunk.at + chunk.span
-    end.bytes += chunk.bytes
-    end.liveBytes += chunk.span
+    grow(chunk.end, chunk.at + chunk.span, chunk.span, chunk.bytes)
     chunk.map.add(chunk.at, chunk.bytes, chunk.place)
   }
 
+  /** Good until it is asked for again: it is the same object. */
   #fieldsOf(part: Part): ChunkFields {
-    const { id: fileId, syncedSize: syncedOffset } = this
-    const { flags, bytes: payloadBytes, index, fileOffset } = part
-    return { flags, payloadBytes, fileId, ordinal: this.#ordinal + index, fileOffset, syncedOffset }
+    const fields = this.#fields
+    fields.flags = part.flags
+    fields.payloadBytes = part.bytes
+    fields.fileId = this.record.id
+    fields.ordinal = this.#ordinal + part.index
+    fields.fileOffset = part.fileOffset
+    fields.syncedOffset = this.syncedSize
+    return fields
+  }
+
+  /** The writer's medium has to be flushed before the file is durable. */
+  #took({ medium }: ZoneWriter): void {
+    this.#dirty.set(medium.number, medium.gate.written)
   }
 
   /** What is known of a chunk that was just written, to be accepted when its whole record is. */
   #written(writer: ZoneWriter, part: Part, at: number): Written {
-    const { medium } = writer
-    this.#dirty.set(medium.number, medium.gate.written)
+    this.#took(writer)
     const { maps } = this.layout
     const map = maps[maps.length - 1]!
     const end = this.ends[this.ends.length - 1]!
-    const { bytes } = part
-    const place = bytes >= PAGE_BYTES ? placeOf(part.fileOffset, bytes, writer.lastHead, at) : undefined
-    return { map, end, at, span: writer.at - at, bytes, place }
+    return { map, end, at, span: writer.at - at, bytes: part.bytes, place: placeIn(writer, part, at) }
   }
 
   #putNow(writer: ZoneWriter, part: Part, parts: readonly Uint8Array[]): Written {
@@ -381,4 +406,15 @@ export class VolumeFile implements AppendFile {
       this.#turn.release()
     }
   }
+}
+
+function grow(end: ExtentEnd, at: number, span: number, bytes: number): void {
+  end.end = at
+  end.bytes += bytes
+  end.liveBytes += span
+}
+
+/** Where a chunk that was just written at `at` lies; undefined: its header is read again when somebody wants to know. */
+function placeIn(writer: ZoneWriter, { bytes, fileOffset }: Part, at: number): ChunkPlace | undefined {
+  return bytes >= PAGE_BYTES ? placeOf(fileOffset, bytes, writer.lastHead, at) : undefined
 }

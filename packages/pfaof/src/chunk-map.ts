@@ -91,7 +91,7 @@ export class ChunkMap {
   readonly #segments: (ChunkPlace | undefined)[] = []
   #lastLarge = false
   /** Walked up to here. */
-  #frontier: { at: number; fileOffset: number; ordinal: number }
+  readonly #frontier: { at: number; fileOffset: number; ordinal: number }
   /** Where the walk ends: the end of the extent, or of what a follower has seen of it. */
   end: number
 
@@ -117,9 +117,10 @@ export class ChunkMap {
       if (large && place !== undefined) this.#keep(count, place)
     } else if (this.#segments[count - 1] !== undefined) this.drop(count - 1)
     this.#lastLarge = large
-    const { fileOffset, ordinal } = this.#frontier
-    const end = at + spanBytes(payloadBytes, alignBytes)
-    this.#frontier = { at: end, fileOffset: fileOffset + payloadBytes, ordinal: ordinal + 1 }
+    const frontier = this.#frontier
+    frontier.at = at + spanBytes(payloadBytes, alignBytes)
+    frontier.fileOffset += payloadBytes
+    frontier.ordinal++
   }
 
   /** The chunk that holds `offset`, if it is in memory. */

@@ -92,6 +92,9 @@ export function isImageFit(payloadBytes: number, span: number): boolean {
   return span - headBytes(payloadBytes) - payloadBytes <= PADDING_BYTES_MAX
 }
 
+/** The last one that was made: chunks of one length after the other need no new views. */
+let image: Buffer = Buffer.alloc(0)
+
 /**
  * The whole chunk as it goes to the medium: head, payload, zeros up to `span` ({@link isImageFit} says whether it can). A view of the
  * kernel's staging area: write or copy it before anything else computes a CRC. `parts` are the payload, in order; they are only read.
@@ -128,7 +131,9 @@ export function encodeChunk(
   view.setUint32(at + 52, 0, true)
   view.setUint32(at + 4, maskCrc(kernel.crc(at + 8, PAYLOAD_AT - at - 8, seed)), true)
   if (at + span > end) memory.fill(0, end, at + span)
-  return memory.subarray(at, at + span)
+  if (image.length !== span || image.byteOffset !== memory.byteOffset + at || image.buffer !== memory.buffer)
+    image = memory.subarray(at, at + span)
+  return image
 }
 
 /**

@@ -42,6 +42,8 @@ export class ZoneWriter implements HeldZone {
   readonly #salted: boolean
   /** Filled anew for every chunk. */
   readonly #header: ChunkHeader
+  /** Of a chunk that goes to the medium on the spot. */
+  readonly #pieces: [Uint8Array] = [NOTHING]
   #held: Buffer[] | undefined
   /** Starts with the head of the chunk appended last; may be gone as soon as anything else computes a CRC. */
   lastHead: Buffer = NOTHING
@@ -103,7 +105,8 @@ export class ZoneWriter implements HeldZone {
     if (this.appendsNow && isImageFit(chunk.payloadBytes, span)) {
       const image = encodeChunk(header, parts, seed, span)
       this.lastHead = image
-      return [image]
+      this.#pieces[0] = image
+      return this.#pieces
     }
     const head = Buffer.allocUnsafe(headBytes(chunk.payloadBytes))
     encodeChunkHead(head, header, parts, seed)

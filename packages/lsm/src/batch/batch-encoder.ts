@@ -66,6 +66,7 @@ export class BatchEncoder {
   /** Made last, of the scratch from its start on and behind the header: batches of one length after the other need no new ones. */
   #whole: Buffer = NOTHING
   #entries: Buffer = NOTHING
+  readonly #one: Bytes[] = [NOTHING]
   #outside: Outside[] = []
   #outsideBytes = 0
   #count = 0
@@ -124,13 +125,14 @@ export class BatchEncoder {
   }
 
   /**
-   * The record, as views of the scratch and of long values: good until the next change of the encoder. The entries get the
+   * The record, as views of the scratch and of long values: good until the next change of the encoder, the list too. The entries get the
    * sequence numbers from `firstSequence` on.
    */
   parts(firstSequence: number): Bytes[] {
     writeBatchHeader(this.#scratch, this.bytes - BATCH_HEADER_BYTES, this.#count, firstSequence)
-    if (this.#outside.length === 0) return [this.#wholeView()]
-    return this.#split()
+    if (this.#outside.length > 0) return this.#split()
+    this.#one[0] = this.#wholeView()
+    return this.#one
   }
 
   /**

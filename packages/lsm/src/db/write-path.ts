@@ -297,8 +297,11 @@ export class WritePath {
     let place: LogPlace | undefined
     if (!held) {
       const { current } = this.#logs
-      place = { log: current.number, offset: current.appendNow(parts) ?? runSync(current.append(parts)) }
-      current.valueBytes += separatedBytes
+      const offset = current.appendNow(parts) ?? runSync(current.append(parts))
+      if (separatedBytes > 0) {
+        place = { log: current.number, offset }
+        current.valueBytes += separatedBytes
+      }
     }
     this.#memtables.active.addEncoded(batch, first, place)
     this.#versions.lastSequence = first + batch.count - 1
