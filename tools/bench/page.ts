@@ -13,6 +13,7 @@ const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 780px; margin: 2rem auto; padding: 0 1rem }
 h2 { font-size: 1.05rem; margin: 2rem 0 .2rem; border-top: 1px solid var(--line); padding-top: 1rem }
 p { margin: .2rem 0 } svg { width: 100%; height: auto } text { font: 13px system-ui, sans-serif; fill: currentColor }
+table { border-collapse: collapse; margin: .6rem 0 } th { text-align: left; font-weight: 600 } td, th { padding: .1rem 1rem .1rem 0; vertical-align: top; overflow-wrap: anywhere }
 .met { color: #2b8a3e } .missed { color: #c92a2a } .note { opacity: .75 }
 `
 
@@ -50,6 +51,17 @@ ${standing('ship', ship, targetText(shipTarget))}${standing('moonshot', moonshot
 ${reason === undefined ? '' : `<p>Reason: ${escapeHtml(reason)}</p>`}`
 }
 
+/** What was measured and on what, line by line; of what has parts each part. */
+function facts(about: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(about).flatMap(([name, value]): [string, unknown][] => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]]
+    return Object.entries(value).map(([part, each]) => [`${name}: ${part}`, each])
+  })
+  const shown = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : String(value))
+  const rows = lines.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(shown(value))}</td></tr>`)
+  return `<table class="note">${rows.join('\n')}</table>`
+}
+
 export function page(
   title: string,
   ours: string,
@@ -57,15 +69,12 @@ export function page(
   summary: Summary,
   about: Readonly<Record<string, unknown>>,
 ): string {
-  const facts = Object.entries(about).map(
-    ([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title>
 <style>${STYLE}</style></head><body>
 <h1>${escapeHtml(title)}</h1>
 <p>Ship: ${summary.met} of ${summary.judged} rows. Moonshot: ${summary.moonshots} rows.</p>
-<p class="note">${escapeHtml(facts.join('; '))}</p>
+${facts(about)}
 <p class="note">Bars are medians, marks the single rounds. Every round of a peer ran in a process of its own, in turns.</p>
 ${verdicts.map((row) => section(ours, row)).join('\n')}
 </body></html>
