@@ -118,6 +118,16 @@ describe('the log of a database', () => {
   })
 })
 
+test('writes that are synced on the spot go on for ever, without a turn of the event loop', async () => {
+  const level = new LsmLevel(place(), { ...options, level0Slowdown: 3, level0Stop: 4 })
+  await level.open()
+  for (let i = 0; i < 1500; i++) level.putSync(`k${(i * 7919) % 500}`, `${i}`.padEnd(200, 'x'), { sync: i % 20 === 0 })
+  expect(level.stats().writes!.poisoned).toBeUndefined()
+  expect((await level.keys().all()).length).toBe(500)
+  await level.close()
+  expect(await rowsOf(level.location)).toHaveLength(500)
+})
+
 /** A medium on which two logs are needed: one full of what could not be flushed, and the next. */
 async function twoLogs(): Promise<{ medium: Medium; numbers: readonly number[]; versions: VersionSet }> {
   const medium: Medium = openMemory({ zoneCount: 64, zoneBytes: 1 << 18, durability: 'flush' })
