@@ -24,6 +24,7 @@ const phases: Record<string, (ask: Ask) => void> = {
     closeSync(file)
   }),
   stat: eachFile((path) => void statSync(path)),
+  'stat again': eachFile((path) => void statSync(path)),
   'open+read+close': eachFile((path) => {
     const file = openSync(path, 'r')
     if (readSync(file, small) !== small.length) throw new Error('a read came short')
