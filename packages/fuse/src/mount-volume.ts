@@ -65,9 +65,14 @@ export async function mountVolume(where: string, directory: string, options: Vol
   })
   closed.catch(() => {})
   const end = async (o: { lazy?: boolean }): Promise<void> => {
-    if (!isGiven) return await unmountDirectory(at, o)
-    server.postMessage({ kind: 'close' } satisfies ToServer)
-    wake(at)
+    try {
+      await unmountDirectory(at, o)
+    } catch (error) {
+      if (!isGiven || (error as FuseError).code === 'FUSE_BUSY') throw error
+      // Not ours to take away.
+      server.postMessage({ kind: 'close' } satisfies ToServer)
+      wake(at)
+    }
   }
   return handleOf(at, closed, end, () => countsOf(server, at))
 }

@@ -21,7 +21,7 @@ export interface Mount {
   counts(): Promise<SessionCounts>
   /**
    * Takes the mount away. FUSE_BUSY while files in it are open, unless `lazy`. Does nothing the second time. A mount that somebody else has made
-   * (`/dev/fd/N`) is no longer served; it is his to take away.
+   * (`/dev/fd/N`) and that only he may take away is no longer served.
    */
   unmount(o?: { lazy?: boolean }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -1,6 +1,7 @@
 /** Ordinary users serve mounts: each of the ways that docs/mount.md names. */
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { placeOfGiven } from '../src/given-device.ts'
 import { Bench, obstacle, run, sh } from './server.ts'
@@ -10,6 +11,11 @@ const NOBODY = { uid: 65534, gid: 65534 }
 
 const lacks = async (script: string): Promise<boolean> => (await run('sh', ['-c', script])).status !== 0
 const helper = why === undefined && (await lacks('command -v mount.fuse3')) ? 'there is no mount.fuse3' : why
+const fusermount =
+  why ??
+  ((await lacks('[ -u "$(command -v fusermount3)" ] && python3 -c "import socket; socket.recv_fds"'))
+    ? 'there is no fusermount3 with its set-user-id bit, or no python3 from 3.9 on'
+    : undefined)
 const spaces =
   why === undefined && (await lacks('[ -w /dev/fuse ] && setpriv --reuid 65534 --clear-groups unshare -Urm true'))
     ? 'ordinary users make no user namespaces here'
@@ -59,6 +65,30 @@ describe.skipIf(why !== undefined)(`ordinary users${why === undefined ? '' : ` (
       expect((await run('cat', [`${directory}/f`])).stderr).toMatch(/not connected|abort/)
       await sh(`umount '${directory}'`)
       expect(await run(process.execPath, [cli, 'cat', `${volume}:/f`], NOBODY)).toMatchObject({ stdout: 'hi\n' })
+      expect(await run(process.execPath, [cli, 'fsck', volume], NOBODY)).toMatchObject({ status: 0 })
+    },
+  )
+
+  test.skipIf(fusermount !== undefined)(
+    `fusermount3 mounts in the name of nobody, and a program of ten lines hands the descriptor on${fusermount === undefined ? '' : ` (skipped: ${fusermount})`}`,
+    async () => {
+      const { at, volume, directory, cli } = await home()
+      writeFileSync(`${at}/vivefs`, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`, { mode: 0o755 })
+      const program = fileURLToPath(new URL('./programs/fusermount.py', import.meta.url))
+      const env = { ...process.env, PATH: `${at}:${process.env.PATH}` }
+      const child = spawn('python3', [program, volume, directory], {
+        ...NOBODY,
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      expect(
+        await Promise.race([new Promise((resolve) => child.stdout.once('data', (text) => resolve(`${text}`))), ended]),
+      ).toBe(`mounted ${volume} on ${directory}\n`)
+      expect(await sh(`cd '${directory}'; echo hi > f; cat f; stat -c %u f`, NOBODY)).toBe('hi\n65534')
+      child.kill('SIGTERM')
+      expect(await ended).toBe(0)
+      expect(await sh(`mountpoint -q '${directory}' || echo free`)).toBe('free')
       expect(await run(process.execPath, [cli, 'fsck', volume], NOBODY)).toMatchObject({ status: 0 })
     },
   )
