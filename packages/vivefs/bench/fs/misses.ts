@@ -4,7 +4,7 @@ const COMMIT =
   'the memtable and its flushes), the rest three to five rows, each looked up, encoded and summed up; no cost stands out in a profile'
 const BIG_WRITE =
   'three checksums (row, pages of the value, chunk of the log) and two copies of the 64 KiB: 130 to 180 us once the code is compiled, after some ' +
-  '4,000 calls; in the 512 of a round two thirds of the CPU time are the optimizing compiler'
+  '4,000 calls; in the 512 of a round the compiler takes half of the CPU time, and code that is not compiled yet much of the rest'
 const KERNEL =
   'about what a call costs in JavaScript with arguments checked as node checks them; the kernel answers as fast here'
 const COMPILER =
