@@ -1,7 +1,7 @@
 /**
  * A mount that somebody else has made, with its device open here already: `mount.fuse3 LAUNCHER#VOLUME DIR -o drop_privileges,setuid=USER` mounts
- * as the superuser and starts LAUNCHER as USER with `/dev/fd/N` in the place of the directory; newer ones do it for ordinary users too
- * (`-o pass_fuse_fd`). Source: mount.fuse3(8).
+ * as the superuser and starts LAUNCHER as USER with `/dev/fd/N` in the place of the directory. fusermount3 mounts for an ordinary user, and whoever
+ * called it hands the descriptor on in the same way. Source: mount.fuse3(8).
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { FuseError } from './error.ts'
