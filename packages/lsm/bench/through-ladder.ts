@@ -249,7 +249,7 @@ function levelsOf({ files }: MediaMap): number[] {
 /** Sizes with which the tree has three levels below level 0, each of several tables. */
 function sizesOf(bytes: number, longFiles: boolean) {
   const baseBytes = Math.max(MIB / 8, Math.floor(bytes / 32))
-  const tableBytes = Math.ceil(baseBytes / (longFiles ? 8 : 32))
+  const tableBytes = Math.ceil(baseBytes / (longFiles ? 2 : 32))
   const memtableBytes = Math.min(8 * MIB, Math.ceil(baseBytes / (longFiles ? 1 : 4)))
   return { baseBytes, tableBytes, tableBytesMax: 4 * tableBytes, memtableBytes, logBytes: Math.max(MIB, memtableBytes) }
 }
