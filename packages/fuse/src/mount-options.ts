@@ -5,7 +5,7 @@ import { TRANSFER_BYTES_MAX } from './protocol/init.ts'
 export interface MountOptions {
   /** How long the kernel may trust a name, seconds. */
   readonly entrySeconds: number
-  /** How long the kernel may trust attributes, seconds. */
+  /** How long the kernel may trust attributes, seconds. 0: no longer than the call takes that asked for them, or two ticks of the kernel's clock. */
   readonly attributeSeconds: number
   /** The kernel collects writes and hands them over later; `fsync` and `close` hand over at once. */
   readonly writeback: boolean
