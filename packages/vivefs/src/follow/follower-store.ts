@@ -47,8 +47,9 @@ export class FollowerStore implements TransactionalStore {
     return undefined
   }
 
-  observe(): void {
+  observe(): () => void {
     // Nobody here remembers rows: see peek.
+    return () => {}
   }
 
   keepWith(): void {

@@ -24,6 +24,7 @@ import type {
   KeyRange,
   Row,
   RowKeeper,
+  RowObserver,
   StoreCaps,
   StoreStatistics,
   TransactionalStore,
@@ -151,6 +152,7 @@ class Shown {
     }
     let reader = this.#readers.get(tag)
     if (reader === undefined) {
+      for (const known of this.#readers.keys()) if (!this.#keeper.has(known)) this.#readers.delete(known)
       reader = new SnapshotReader(info, this.#keeper)
       this.#readers.set(tag, reader)
     }
@@ -322,8 +324,8 @@ export class DirectoryStore implements TransactionalStore {
     return this.#store.peek(key)
   }
 
-  observe(listener: (key: string) => void): void {
-    this.#store.observe(listener)
+  observe(listener: RowObserver): () => void {
+    return this.#store.observe(listener)
   }
 
   keepWith(keeper: RowKeeper): void {

@@ -24,6 +24,7 @@ import type {
   Bytes,
   KeyRange,
   Row,
+  RowObserver,
   StoreCaps,
   StoreStatistics,
   TransactionalStore,
@@ -229,6 +230,7 @@ export class ForkStore implements TransactionalStore {
   readonly #base: SnapshotReader
   readonly #tag: number
   readonly #stands: () => boolean
+  readonly #ends: (() => void)[] = []
   #isClosed = false
 
   constructor(volume: TransactionalStore, base: SnapshotReader, tag: number, stands: () => boolean) {
@@ -264,13 +266,16 @@ export class ForkStore implements TransactionalStore {
     return inoOfVersioned(key) < this.#base.info.nextIno ? this.#base.peek(keyText(key)) : null
   }
 
-  observe(listener: (key: string) => void): void {
+  observe(listener: RowObserver): () => void {
     const [meta, data] = [forkedKey(this.#tag, Buffer.of(0)), forkedKey(this.#tag, Buffer.of(EXTENT))].map((key) =>
       keyText(key.subarray(0, FORK_PREFIX_BYTES)),
     )
-    this.#volume.observe((key) => {
+    const end = this.#volume.observe((key) => {
       if (key.startsWith(meta!) || key.startsWith(data!)) listener(key.slice(FORK_PREFIX_BYTES))
     })
+    // The volume outlives its forks: what it told them keeps nothing of them alive.
+    this.#ends.push(end)
+    return end
   }
 
   keepWith(): void {
@@ -292,6 +297,7 @@ export class ForkStore implements TransactionalStore {
   /** The volume stays open. */
   async close(): Promise<void> {
     this.#isClosed = true
+    for (const end of this.#ends.splice(0)) end()
   }
 
   #assertThere(): void {

@@ -132,7 +132,12 @@ function* remove(call: Call, name: string): Op<void> {
   call.addJob({ kind: 'unfork', fork: info.tag })
   tx.onCommit(() => {
     registry.forks = registry.forks.filter(({ tag }) => tag !== info.tag)
+    const open = registry.openForks.get(info.tag)
     registry.openForks.delete(info.tag)
+    void open?.then(
+      (fork) => fork.store.close(),
+      () => {},
+    )
   })
   const base = registry.keeper.snapshots.find(({ tag }) => tag === info.base)
   if (base?.isHidden) removeRow(call, base.tag)

@@ -240,8 +240,9 @@ export class ViewStore implements TransactionalStore {
     return this.reader.peek(keyText(key))
   }
 
-  observe(): void {
+  observe(): () => void {
     // I1: there is nothing to hear of.
+    return () => {}
   }
 
   keepWith(): void {

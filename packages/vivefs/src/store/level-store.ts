@@ -193,8 +193,12 @@ export class LevelStore implements TransactionalStore {
     this.#age++
   }
 
-  observe(listener: RowObserver): void {
+  observe(listener: RowObserver): () => void {
     this.#observers.push(listener)
+    return () => {
+      const at = this.#observers.indexOf(listener)
+      if (at >= 0) this.#observers.splice(at, 1)
+    }
   }
 
   statistics(): StoreStatistics {

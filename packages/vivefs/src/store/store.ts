@@ -145,8 +145,8 @@ export interface TransactionalStore {
   readonly isUsable: boolean
   /** The newest committed value of a row if it is at hand; `null`: there is no such row; `undefined`: it is not known here. */
   peek(key: Bytes): Bytes | null | undefined
-  /** `listener` is called for every row, in the step in which its commit is ordered. */
-  observe(listener: RowObserver): void
+  /** `listener` is called for every row, in the step in which its commit is ordered. The answer ends it. */
+  observe(listener: RowObserver): () => void
   /** From now on every transaction that writes asks `keeper`. Called once, before the first of them. */
   keepWith(keeper: RowKeeper): void
   /** For effects: every transaction whose body has begun and is not ordered yet runs again. */

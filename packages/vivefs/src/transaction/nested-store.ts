@@ -146,8 +146,9 @@ export class NestedStore implements TransactionalStore {
     return undefined
   }
 
-  observe(): void {
+  observe(): () => void {
     // Nobody here remembers rows: see peek.
+    return () => {}
   }
 
   /** Whoever keeps what is replaced does so when the volume's transaction is ordered. */

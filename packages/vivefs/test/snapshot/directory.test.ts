@@ -198,6 +198,9 @@ test('the name must be free, and a name', async () => {
   for (const name of ['', '.', '..', 'a/b', 'x'.repeat(256)]) {
     expect(await codeOf(ViveFS.open('memory://', { snapshotDirectory: name }))).toBe('ERR_VIVEFS_OPTION')
   }
+})
+
+test('in a directory, over restarts', { timeout: 120_000 }, async () => {
   const place = mkdtempSync(join(tmpdir(), 'vivefs-snapshot-directory-'))
   try {
     const first = await ViveFS.open(place, root)
