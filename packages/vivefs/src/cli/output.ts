@@ -49,23 +49,33 @@ export class Output {
     return this.line(this.json ? JSON.stringify(item) : text)
   }
 
-  /** An error in one line, with its code; with `--json` as `{"error":{...}}`. */
-  error(error: unknown): void {
+  /** An error in one line, with its code, why, and what may help; with `--json` as `{"error":{...}}`. */
+  error(error: unknown, hint?: string): void {
     const code = codeOf(error) ?? 'ERR'
-    const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+    const message = oneLine(error)
     const { stderr } = this.streams
     if (this.json) {
       const { syscall, path, dest, holder, found, supported } = error as Record<string, unknown>
-      const details = { syscall, path: textOf(path), dest: textOf(dest), holder, found, supported }
+      const details = { syscall, path: textOf(path), dest: textOf(dest), holder, found, supported, hint }
       stderr.write(`${JSON.stringify({ error: { code, message, ...details } })}\n`)
     } else {
-      stderr.write(`vivefs: ${message.startsWith(code) ? message : `${code}: ${message}`}\n`)
+      const help = hint === undefined ? '' : ` (${hint})`
+      stderr.write(`vivefs: ${message.startsWith(code) ? message : `${code}: ${message}`}${help}\n`)
     }
   }
 
   note(text: string): void {
     if (!this.json) this.streams.stderr.write(`vivefs: ${text}\n`)
   }
+}
+
+/** The message, with those of its causes that say more. */
+function oneLine(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+  const cause = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof Error)) return text
+  const why = oneLine(cause)
+  return text.includes(why) ? text : `${text}: ${why}`
 }
 
 const textOf = (path: unknown): unknown => (Buffer.isBuffer(path) ? path.toString('utf8') : path)

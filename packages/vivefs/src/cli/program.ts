@@ -19,6 +19,7 @@ import { df, du } from './commands/space.ts'
 import { exportCommand, importCommand, verifyCommand } from './commands/transfer.ts'
 import { umount } from './commands/umount.ts'
 import type { Cli } from './context.ts'
+import { hintFor } from './hint.ts'
 import { Output, PipeClosed, type Streams } from './output.ts'
 import { UsageError } from './usage.ts'
 import { version } from './version.ts'
@@ -95,6 +96,12 @@ export async function run(
   ]) {
     declare(cli)
   }
+  const named = cli.program.commands.find((each) => each.name() === argv[0])
+  const about = {
+    name: named?.name() ?? '',
+    overwrites: named?.options.some(({ long }) => long === '--overwrite') === true,
+  }
+  const say = (error: unknown): void => output.error(error, hintFor(error, about))
   try {
     if (argv.length === 0) {
       cli.program.outputHelp({ error: true })
@@ -105,11 +112,11 @@ export async function run(
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT_OK
-      output.error(new UsageError(error.message.replace(/^error: /, '')))
+      say(new UsageError(error.message.replace(/^error: /, '')))
       return EXIT_USAGE
     }
     if (error instanceof UsageError) {
-      output.error(error)
+      say(error)
       return EXIT_USAGE
     }
     if (error instanceof PipeClosed) return EXIT_OK
@@ -117,7 +124,7 @@ export async function run(
       output.note('interrupted; the volume is sound')
       return EXIT_INTERRUPTED
     }
-    output.error(error)
+    say(error)
     return EXIT_FAILED
   } finally {
     streams.stdout.off('error', onError)

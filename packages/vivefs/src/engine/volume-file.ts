@@ -23,14 +23,20 @@ export interface VolumeFile {
   readonly volumeId: string
 }
 
-/** Undefined when there is no such file. Errors: ERR_VIVEFS_FORMAT for content that this version does not know. */
+/** Undefined when there is no such file. Errors: ERR_VIVEFS_FORMAT for content that this version does not know; ERR_VIVEFS_NOT_A_VOLUME (a file). */
 export async function readVolumeFile(directory: string): Promise<VolumeFile | undefined> {
   const path = join(directory, VOLUME_FILE)
   let text: string
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'ENOTDIR') {
+      throw new ViveError('ERR_VIVEFS_NOT_A_VOLUME', `${directory} is a file; a volume is a directory`, {
+        cause: error,
+      })
+    }
     throw error
   }
   const found = parse(text)

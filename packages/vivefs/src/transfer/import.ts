@@ -156,6 +156,8 @@ class ImportTask {
     try {
       await this.#importLeaf(parent, target.name, hostPath, path, stat.isFile())
       await this.#batch.flush()
+    } catch (error) {
+      throw FilesystemError.is(error) ? error.locate({ syscall: 'import', path: volumePath }) : error
     } finally {
       await this.#pipeline.drain()
     }

@@ -23,12 +23,12 @@ export const pathBytes = (path: string | Uint8Array): Buffer =>
   typeof path === 'string' ? Buffer.from(path, 'utf8') : Buffer.from(path)
 
 /** The inode at an absolute path. ENOENT and the rest of path resolution. */
-export function inodeAt(core: Core, path: Buffer, who: Credentials = superuser): Promise<Inode> {
-  return runAsync(
-    core.read(who, function* (call) {
-      return yield* resolve(call, core.superblock.rootIno, path, 'follow')
-    }),
-  )
+export async function inodeAt(core: Core, path: Buffer, who: Credentials = superuser): Promise<Inode> {
+  try {
+    return await runAsync(core.read(who, (call) => resolve(call, core.superblock.rootIno, path, 'follow')))
+  } catch (error) {
+    throw FilesystemError.is(error) ? error.locate({ syscall: 'open', path }) : error
+  }
 }
 
 /** The inode by number; ESTALE when it is gone. */

@@ -230,6 +230,27 @@ describe('errors', () => {
     expect(JSON.parse((await vivefs('ls', '--json')).err)).toMatchObject({ error: { code: 'USAGE' } })
   })
 
+  it('says where, why and what may help, in one line', async () => {
+    const file = join(source, 'single')
+    writeFileSync(file, 'single')
+    expect((await vivefs('import', file, `${volume}:/d/`)).code).toBe(0)
+    const said = async (...args: string[]): Promise<string> => {
+      const { code, err } = await vivefs(...args)
+      expect([code > 0, err.split('\n').length]).toEqual([true, 2])
+      return err
+    }
+    expect(await said('nosuch')).toMatch(/unknown command 'nosuch' .*vivefs --help/)
+    expect(await said('ls', volume, '--nosuch')).toMatch(/'--nosuch' .*vivefs ls --help/)
+    expect(await said('ls', join(source, 'none'))).toMatch(/no ViveFS volume at .*none .*vivefs mkfs/)
+    expect(await said('ls', file)).toMatch(/ERR_VIVEFS_NOT_A_VOLUME: .*single is a file/)
+    expect(await said('import', file, `${volume}:/d/`)).toMatch(/^vivefs: EEXIST: .*'\/d\/' .*--overwrite/)
+    expect(await said('import', join(source, 'none'), volume)).toMatch(/ENOENT: .*none'/)
+    expect(await said('cat', `${volume}:/d`)).toMatch(/EISDIR: .*read '\/d'/)
+    expect(await said('export', `${volume}:/nope`, join(source, 'out'))).toMatch(/ENOENT: .*'\/nope'/)
+    const { error } = JSON.parse((await vivefs('import', file, `${volume}:/d/`, '--json')).err) as never
+    expect(error).toMatchObject({ code: 'EEXIST', path: '/d/', hint: expect.stringContaining('--overwrite') })
+  })
+
   it('a volume that somebody has open', async () => {
     const vive = await ViveFS.open(volume)
     try {

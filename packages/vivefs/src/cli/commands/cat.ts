@@ -1,3 +1,4 @@
+import { FilesystemError } from '../../errors.ts'
 import { type Cli, command, SNAPSHOT, withVolume } from '../context.ts'
 import { pathInSameVolume, volumePathOf } from '../volume-path.ts'
 
@@ -33,6 +34,8 @@ export function cat(cli: Cli): void {
             }
             const file = await fs.open(each, 'r')
             try {
+              if ((await file.stat()).isDirectory())
+                throw new FilesystemError('EISDIR', { syscall: 'read', path: each })
               for (;;) {
                 cli.signal.throwIfAborted()
                 // A fresh buffer each time: stdout keeps what it was given until it is written.
