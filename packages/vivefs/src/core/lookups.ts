@@ -5,7 +5,7 @@
  *     writes its row (the store tells of every row in the step in which it orders a commit).
  * I2: rights are asked at every step of a resolution, of whoever asks now.
  * I3: whatever is not plain (links, dots, no right, not at hand) has no answer here; the walk of the core gives it.
- * I4: of a path that is remembered as text, every name is among the entries and every directory on the way among the inodes, with the
+ * I4: of a path, or the directory part of one, that is remembered as text, every name is among the entries and every directory on the way among the inodes, with the
  *     rights that its caller had: when one of them changes or is forgotten, all such paths are.
  *
  * A resolution is one synchronous step, so it is as of one instant. It joins no conflict set: an operation that goes on
@@ -31,6 +31,9 @@ const REMEMBERED_MAX = 16_384
 const LISTED_MAX = 65_536
 /** Paths remembered as text. */
 const PATHS_MAX = 8192
+const DIRECTORIES_MAX = 1024
+/** In UTF-8 no more than a path may have. */
+const PLACE_CHARACTERS_MAX = 1024
 /** Types of rows in keys (format/keys.ts). */
 const NODE = 0x10
 const KIND_AT = 9
@@ -89,6 +92,8 @@ export class Lookups {
   #listings = new Map<number, readonly ListedName[]>()
   #listed = 0
   #paths = new Map<string, KnownPath>()
+  /** Where the directory part of a path leads. */
+  #directories = new Map<string, Pick<KnownPath, 'who' | 'ino'>>()
   /** How often inodes and entries were all forgotten. */
   #clearings = 0
 
@@ -175,6 +180,26 @@ export class Lookups {
       ino = inner
       at = next
     }
+  }
+
+  /** As `parent`, of a path whose directory may be known by its text; with the bytes of the last name. */
+  place(who: Credentials, text: string): { readonly ino: number; readonly name: Buffer } | undefined {
+    const slash = text.lastIndexOf('/')
+    // A long path is measured, a last name of dots or with a slash behind it is walked.
+    if (slash <= 0 || slash >= text.length - 3 || text.length > PLACE_CHARACTERS_MAX) return undefined
+    const directory = text.slice(0, slash)
+    const known = this.#directories.get(directory)
+    if (known?.who === who && this.#isUsable) return { ino: known.ino, name: Buffer.from(text.slice(slash + 1)) }
+    const bytes = Buffer.from(text)
+    const clearings = this.#clearings
+    const parent = this.parent(who, bytes)
+    if (parent === undefined) return undefined
+    // What was met on the way must still be remembered (I4).
+    if (clearings === this.#clearings) {
+      if (this.#directories.size >= DIRECTORIES_MAX) this.#directories = new Map()
+      this.#directories.set(directory, { who, ino: parent.ino })
+    }
+    return { ino: parent.ino, name: bytes.subarray(parent.offset) }
   }
 
   /** What a directory holds, in the order in which it was given to `rememberNames`. */
@@ -282,6 +307,7 @@ export class Lookups {
 
   #forgetPaths(): void {
     if (this.#paths.size > 0) this.#paths = new Map()
+    if (this.#directories.size > 0) this.#directories = new Map()
   }
 
   /** A row is being committed. */

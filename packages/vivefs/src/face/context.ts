@@ -56,6 +56,10 @@ export const rooted = (face: Pick<Face, 'cwd'>, path: Path): RootedPath =>
   face.cwd === undefined || path.text?.charCodeAt(0) === SLASH ? path : { bytes: absolute(face, path.bytes) }
 
 export function walkPath(call: Call, face: Face, path: Path, mode: LastComponent): Op<Place> {
+  if (path.text?.charCodeAt(0) === SLASH) {
+    const place = face.core.lookups.place(call.who, path.text)
+    if (place !== undefined) return walk(call, place.ino, place.name, mode)
+  }
   const bytes = absolute(face, path.bytes)
   const parent = face.core.lookups.parent(call.who, bytes)
   if (parent === undefined) return walk(call, face.core.superblock.rootIno, bytes, mode)

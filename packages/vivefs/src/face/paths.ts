@@ -61,4 +61,7 @@ const nulByte = (name: string, value: unknown): Error =>
 
 const SLASH = 0x2f
 
-export const endsWithSlash = (path: Path): boolean => path.bytes[path.bytes.length - 1] === SLASH
+export const endsWithSlash = (path: Path): boolean =>
+  path.text === undefined
+    ? path.bytes[path.bytes.length - 1] === SLASH
+    : path.text.charCodeAt(path.text.length - 1) === SLASH

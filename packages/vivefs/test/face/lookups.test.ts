@@ -38,12 +38,42 @@ test('rights on the way, renames, removals and links are seen at once', async ()
   expect([look(), codeOf(() => fs.statSync('/a'))]).toEqual(['ERR_VIVEFS_CLOSED', 'ERR_VIVEFS_CLOSED'])
 })
 
+test('names are made where their directory is now, whatever its path led to before', async () => {
+  const vive = await ViveFS.open('memory://', { durability: 'relaxed', owner: { uid: 0, gid: 0 } })
+  const { fs } = vive.root
+  const other = vive.as({ uid: 12_345, gid: 12_345, umask: 0 }).fs
+  const write = (view: typeof fs, path: string): unknown => codeOf(() => view.writeFileSync(path, 'x'))
+  fs.mkdirSync('/a/b', { recursive: true })
+  fs.chmodSync('/a/b', 0o777)
+  expect([write(other, '/a/b/first'), write(other, '/a/b/second')]).toEqual(['done', 'done'])
+  fs.renameSync('/a/b', '/a/moved')
+  expect([write(other, '/a/b/third'), fs.mkdirSync('/a/b', 0o777), write(fs, '/a/b/third')]).toEqual([
+    'ENOENT',
+    undefined,
+    'done',
+  ])
+  const list = async (path: string) => (await fs.promises.readdir(path)).sort()
+  expect([await list('/a/b'), await list('/a/moved')]).toEqual([['third'], ['first', 'second']])
+  fs.chmodSync('/a/b', 0o777)
+  expect(write(other, '/a/b/fourth')).toBe('done')
+  fs.chmodSync('/a', 0o700)
+  expect([write(other, '/a/b/fifth'), write(fs, '/a/b/fifth')]).toEqual(['EACCES', 'done'])
+  fs.chmodSync('/a', 0o755)
+  await fs.promises.rm('/a/b', { recursive: true })
+  fs.symlinkSync('moved', '/a/b')
+  expect([write(other, '/a/b/sixth'), await list('/a/moved')]).toEqual(['done', ['first', 'second', 'sixth']])
+  fs.unlinkSync('/a/b')
+  expect(codeOf(() => fs.renameSync('/a/b/sixth', '/a/b/seventh'))).toBe('ENOENT')
+  expect(codeOf(() => fs.unlinkSync('/a/b/sixth'))).toBe('ENOENT')
+  await vive.close()
+})
+
 test('random changes: what is remembered is what a walk finds', async () => {
   const seed = seedOf(6)
   await withSeed(seed, async (random) => {
     const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
     const { fs } = vive
-    const names = ['a', 'b', 'c', 'é']
+    const names = ['a', 'bcd', 'efgh', 'ééé']
     const path = (): string => `/${Array.from({ length: 1 + random.upTo(3) }, () => random.pick(names)).join('/')}`
     for (let i = 0; i < 1500; i++) {
       const [from, to] = [path(), path()]
