@@ -38,10 +38,12 @@ export function toTime(value: unknown, name = 'time'): Timespec {
   return timespec(seconds)
 }
 
-/** Microseconds are what a double of seconds holds and what libuv passes on. */
+/** What libuv passes on of a double of seconds: microseconds, since Node 24 all that it holds. */
+const UNIT_NS = nodeMajor < 24 ? 1000 : 1
+
 function timespec(seconds: number): Timespec {
   let sec = Math.floor(seconds)
-  let nsec = Math.floor((seconds - sec) * 1_000_000) * 1000
+  let nsec = Math.floor((seconds - sec) * (1e9 / UNIT_NS)) * UNIT_NS
   if (nsec >= 1_000_000_000) {
     sec++
     nsec = 0

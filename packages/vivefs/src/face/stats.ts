@@ -61,6 +61,44 @@ function defineDates(prototype: object): void {
   }
 }
 
+/** What JavaScript calls its module of exact times, where the running Node's stats know it (26). */
+interface ExactTimes {
+  readonly Instant: { fromEpochNanoseconds(ns: bigint): unknown }
+}
+
+const Exact = 'atimeInstant' in fs.Stats.prototype ? (globalThis as { Temporal?: ExactTimes }).Temporal : undefined
+/** Where Stats, whose times are doubles, keep what they were made of. */
+const source = Symbol('attributes')
+
+/** The exact times of stats, made when they are asked for. */
+function defineInstants(prototype: object): void {
+  if (Exact === undefined) return
+  for (const name of ['atime', 'mtime', 'ctime', 'birthtime'] as const) {
+    const key = `${name}Instant`
+    const keep = (stats: object, value: unknown): void => {
+      Object.defineProperty(stats, key, { value, enumerable: true, configurable: true, writable: true })
+    }
+    Object.defineProperty(prototype, key, {
+      enumerable: true,
+      configurable: true,
+      get(this: { readonly [source]?: Attributes } & Record<string, unknown>) {
+        const exact = this[`${name}Ns`] as bigint | undefined
+        const of = this[source]
+        // On the other side of a port only the double is left.
+        const rounded = (): bigint => BigInt(Math.round((this[`${name}Ms`] as number) * 1e6))
+        const value = Exact.Instant.fromEpochNanoseconds(
+          exact ?? (of === undefined ? rounded() : nanoseconds(of[name])),
+        )
+        keep(this, value)
+        return value
+      },
+      set(this: object, value: unknown) {
+        keep(this, value)
+      },
+    })
+  }
+}
+
 // Declared, not defined: each field is written once, in the constructor.
 class Stats extends FileType {
   declare readonly dev: number
@@ -94,6 +132,7 @@ class Stats extends FileType {
     this.mtimeMs = milliseconds(of.mtime)
     this.ctimeMs = milliseconds(of.ctime)
     this.birthtimeMs = milliseconds(of.birthtime)
+    if (Exact !== undefined) Object.defineProperty(this, source, { value: of })
   }
 }
 
@@ -143,6 +182,8 @@ class BigIntStats extends FileType {
 
 defineDates(Stats.prototype)
 defineDates(BigIntStats.prototype)
+defineInstants(Stats.prototype)
+defineInstants(BigIntStats.prototype)
 // `instanceof fs.Stats` holds, without calling node's deprecated constructor; as in node it does not for BigIntStats.
 for (const [name, method] of Object.entries(Object.getOwnPropertyDescriptors(FileType.prototype))) {
   if (name !== 'constructor') Object.defineProperty(Stats.prototype, name, method)

@@ -396,6 +396,70 @@ test('the rest of an open file, of every length and from every place', () =>
     }
   }))
 
+test('beyond 4 GiB', () =>
+  same(async ({ fs, root }, seen) => {
+    const path = `${root}/f`
+    const far = 2 ** 32 + 7
+    const handle = await fs.promises.open(path, 'w+')
+    seen((await handle.write(Buffer.from('far'), 0, 3, far)).bytesWritten)
+    seen((await handle.write('text', far + 10)).bytesWritten)
+    seen((await handle.stat()).size)
+    seen([(await handle.stat({ bigint: true })).size, fs.statSync(path).size])
+    for (const position of [far - 2, BigInt(far) + 1n, 2 ** 32 - 1, 2 ** 33, far + 13]) {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(6), 0, 6, position as never)
+      seen([bytesRead, buffer])
+      const into = Buffer.alloc(6)
+      seen([fs.readSync(handle.fd, into, 0, 6, position), into])
+      seen(await called(fs, 'read', [handle.fd, Buffer.alloc(6), 0, 6, position]))
+    }
+    for await (const piece of fs.createReadStream(path, { start: far - 1, end: far + 20 })) seen(piece)
+    for await (const piece of handle.createReadStream({ start: far + 9, autoClose: false })) seen(piece)
+    const writer = fs.createWriteStream(path, { flags: 'r+', start: 2 ** 32 + 1 })
+    await new Promise((resolve) => writer.end('stream', resolve as () => void))
+    await handle.truncate(far + 2)
+    seen([(await handle.stat()).size, fs.readSync(handle.fd, Buffer.alloc(9), 0, 9, far)])
+    fs.ftruncateSync(handle.fd, 2 ** 40)
+    seen(fs.statSync(path).size)
+    seen(await said(root, () => fs.readFileSync(path)))
+    seen(await said(root, () => fs.promises.readFile(path)))
+    fs.appendFileSync(path, 'end')
+    seen([fs.statSync(path).size, fs.readSync(handle.fd, Buffer.alloc(9), 0, 9, 2 ** 40 - 2)])
+    await handle.close()
+    fs.truncateSync(path, 5)
+    seen(fs.readFileSync(path))
+  }))
+
+test('times to the last digit', () =>
+  same(async ({ fs, root }, seen) => {
+    fs.writeFileSync(`${root}/f`, '')
+    for (const time of [
+      0,
+      1.5,
+      1.0000001,
+      1_700_000_000.123,
+      1_700_000_000.75,
+      '12.25',
+      new Date(1234567890123),
+    ]) {
+      fs.utimesSync(`${root}/f`, time, time)
+      const { atimeNs, mtimeNs, mtimeMs } = fs.statSync(`${root}/f`, { bigint: true })
+      seen([atimeNs, mtimeNs, mtimeMs, fs.statSync(`${root}/f`).mtimeMs])
+      await fs.promises.utimes(`${root}/f`, time, 7)
+      seen([fs.statSync(`${root}/f`, { bigint: true }).atimeNs])
+    }
+  }))
+
+test.runIf('Temporal' in globalThis)('exact times', () =>
+  same(({ fs, root }, seen) => {
+    fs.writeFileSync(`${root}/f`, '')
+    fs.utimesSync(`${root}/f`, 1.25, 1_700_000_000.123)
+    for (const bigint of [true, false]) {
+      const stats = fs.statSync(`${root}/f`, { bigint }) as unknown as Record<string, unknown>
+      seen([`${stats.atimeInstant}`, `${stats.mtimeInstant}`, typeof stats.ctimeInstant, 'birthtimeInstant' in stats])
+    }
+  }),
+)
+
 test('callbacks that are none', () =>
   same(async ({ fs, root }, seen) => {
     fs.writeFileSync(`${root}/f`, '')
