@@ -168,6 +168,7 @@ export class Writer implements Pressure {
   }
 
   relieveNow(): boolean {
+    this.compactor.schedule()
     return this.compactor.drainNow(true)
   }
 
