@@ -400,7 +400,7 @@ class ImportTask {
     return true
   }
 
-  #attributesOf(stat: BigIntStats): AttributeChanges & { mode: number } {
+  #attributesOf(stat: BigIntStats): Pick<WholeInode, 'mode' | 'uid' | 'gid' | 'atime' | 'mtime'> {
     const host = { mode: Number(stat.mode), uid: Number(stat.uid), gid: Number(stat.gid) }
     const { mode, uid, gid } = this.#attributesFor === undefined ? host : { ...host, ...this.#attributesFor(host) }
     return {
