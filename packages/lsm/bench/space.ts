@@ -90,7 +90,7 @@ async function main(): Promise<void> {
     while (level.stats().compaction!.running > 0)
     const { space, media, writes } = level.stats()
     const alive = count * (valueBytes + KEY_BYTES)
-    const written = Object.values(media[0]!.traffic).reduce((sum, row) => sum + row.written, 0)
+    const written = Object.values(media[0]!.traffic).reduce((sum, row) => sum + (row?.written ?? 0), 0)
     const found = {
       mib,
       valueBytes,
