@@ -2,8 +2,8 @@
 /**
  * `npm run fs:mutants`: how many faults put into the face (`--of reflinks`: into the bookkeeping of shared extents) do its tests catch? Takes seeded choices of small changes
  * (operators, constants, conditions, texts of options) in a copy of the sources, runs the differential suite on each and
- * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--list` (prints the
- * faults without running). A fault that makes the tests hang is caught: they have three times the processor time and
+ * prints the score. `--count N` (100), `--seed S`, `--workers N` (2: as many faults at a time), `--only N,N` (of these, those with these
+ * numbers), `--list` (prints the faults without running). A fault that makes the tests hang is caught: they have three times the processor time and
  * ten times the time that they take without a fault, and 4 GiB of memory. Writes, fault by fault, evidence/mutants.json (`--of reflinks`: evidence/mutants-reflinks.json).
  */
 import { spawn } from 'node:child_process'
@@ -118,6 +118,8 @@ function describe({ file, from, to, replacement }) {
   return `${relative(source, file)}:${above.length}:${above.at(-1).length + 1} ${text.slice(from, to).split('\n')[0].slice(0, 40)} -> ${replacement}`
 }
 
+const at = process.argv.indexOf('--only')
+if (at >= 0) chosen.splice(0, chosen.length, ...process.argv[at + 1].split(',').map((number) => chosen[number - 1]))
 const shown = chosen.map(describe)
 console.log(`seed ${seed}: ${chosen.length} of ${all.length} possible faults`)
 if (process.argv.includes('--list')) {
@@ -215,7 +217,7 @@ const evidence = join(root, `evidence/mutants${of === 'face' ? '' : `-${of}`}.js
 function writeEvidence() {
   const caught = tried - survivors.length
   const figures = { of, seed, possible: all.length, tried, caught, stopped, survivors: [...survivors].sort() }
-  writeFileSync(evidence, `${JSON.stringify(figures, null, 2)}\n`)
+  if (at < 0) writeFileSync(evidence, `${JSON.stringify(figures, null, 2)}\n`)
 }
 
 const copies = Array.from({ length: workers }, (_, number) => makeCopy(number))

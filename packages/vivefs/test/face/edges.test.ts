@@ -270,6 +270,10 @@ const readShapes: readonly (() => unknown[])[] = [
   () => [{ buffer: Buffer.alloc(4), position: 2 }],
   () => [{ buffer: Buffer.alloc(0) }],
   () => [{ position: 3 }],
+  () => [{}, {}],
+  () => [null, null],
+  () => [5, {}],
+  () => [{ buffer: Buffer.alloc(4) }, { position: 3 }],
   () => [Buffer.alloc(4)],
   () => [Buffer.alloc(4), undefined],
   () => [Buffer.alloc(4), null],
@@ -523,6 +527,99 @@ test('blobs: type, length, a directory, none', () =>
       )
     }
   }))
+
+test('every mode of copyFile, onto nothing and onto a file', () =>
+  same(async ({ fs, root, isReal }, seen) => {
+    fs.writeFileSync(`${root}/f`, 'content')
+    for (const mode of [0, 1, 2, 3, 5, 6, 7, 8, 9, -1]) {
+      // A volume shares what it copies; the host of the tests may not.
+      const asked = isReal && (mode & constants.COPYFILE_FICLONE_FORCE) !== 0 && mode > 0 && mode < 8 ? mode & 1 : mode
+      for (const _ of ['nothing', 'a file']) {
+        seen([mode, await said(root, () => fs.copyFileSync(`${root}/f`, `${root}/to`, asked))])
+        seen(await said(root, () => fs.readFileSync(`${root}/to`, 'latin1')))
+      }
+      fs.rmSync(`${root}/to`, { force: true })
+    }
+  }))
+
+test('names that are none: dots, roots and slashes', () =>
+  same(async ({ fs, root }, seen) => {
+    for (const name of ['d/.', 'd/..', 'd/', '.', '..', 'd/./', 'none/.', 'f/.', 'f/']) {
+      for (const other of ['x', 'd/x', 'd', 'd/.', '.']) {
+        fs.rmSync(root, { recursive: true })
+        fs.mkdirSync(`${root}/d`, { recursive: true })
+        fs.writeFileSync(`${root}/f`, '')
+        const at = `${root}/${name}`
+        for (const [from, to] of [
+          [at, `${root}/${other}`],
+          [`${root}/${other}`, at],
+        ]) {
+          for (const call of ['rename', 'link', 'symlink']) {
+            seen([call, from, to, await said(root, () => namesOf(fs)[`${call}Sync`](from, to))])
+          }
+        }
+        for (const call of ['unlink', 'rmdir', 'mkdir', 'readlink', 'truncate', 'lstat', 'opendir']) {
+          const answer = await said(root, () => namesOf(fs)[`${call}Sync`](at))
+          seen([call, name, Array.isArray(answer) ? answer : 'done'])
+        }
+      }
+      fs.rmSync(root, { recursive: true, force: true })
+      fs.mkdirSync(root)
+    }
+  }))
+
+test('owners at their bounds', () =>
+  same(async ({ fs, root }, seen) => {
+    fs.writeFileSync(`${root}/f`, '')
+    const isSuperuser = process.getuid?.() === 0
+    for (const id of [-3, -2, -1, ...(isSuperuser ? [2 ** 32 - 2, 2 ** 32 - 1] : []), 2 ** 32]) {
+      seen([id, await said(root, () => fs.chownSync(`${root}/f`, id, id))])
+      const { uid, gid } = fs.statSync(`${root}/f`)
+      seen([uid, gid])
+    }
+  }))
+
+test('a view with a current directory', async () => {
+  const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
+  const { fs } = vive.root
+  await fs.promises.mkdir('/d/in', { recursive: true })
+  await fs.promises.writeFile('/d/f', 'in d')
+  await fs.promises.writeFile('/f', 'at the root')
+  for (const cwd of ['/d', '/d/', '/d/in/..']) {
+    const view = vive.as({ uid: 0, gid: 0, cwd }).fs
+    expect(view.readFileSync('f', 'utf8')).toBe('in d')
+    expect(view.readFileSync('./in/../f', 'utf8')).toBe('in d')
+    expect(view.readFileSync('../f', 'utf8')).toBe('at the root')
+    expect(view.readFileSync('/f', 'utf8')).toBe('at the root')
+    expect(view.readFileSync('//d/f', 'utf8')).toBe('in d')
+    expect(await view.promises.readFile(Buffer.from('f'), 'utf8')).toBe('in d')
+    expect(view.realpathSync('in')).toBe('/d/in')
+    expect(view.realpathSync('/d/in')).toBe('/d/in')
+    expect(() => view.statSync('')).toThrow(/ENOENT: no such file or directory, stat ''/)
+    await view.promises.symlink('f', 'link')
+    expect(await view.promises.readFile('/d/link', 'utf8')).toBe('in d')
+    await view.promises.unlink('link')
+  }
+  await vive.close()
+})
+
+test('what POSIX has beyond node: defaults and refusals', async () => {
+  const vive = await ViveFS.open('memory://', { durability: 'relaxed' })
+  const { promises } = vive.as({ uid: 0, gid: 0, umask: 0 }).fs
+  await promises.mkfifo('/fifo')
+  expect((await promises.stat('/fifo')).mode & 0o7777).toBe(0o666)
+  await promises.writeFile('/f', 'x')
+  const handle = await promises.open('/f', 'r+')
+  await expect(handle.seek('nothing' as never, 0)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' })
+  for (const length of [0, -1, 1.5]) {
+    await expect(handle.allocate(0, length)).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_RANGE',
+      message: expect.stringContaining('"length"'),
+    })
+  }
+  await handle.close()
+  await vive.close()
+})
 
 test('sockets and pipes are not copied', () =>
   same(async ({ fs, root, isReal }, seen) => {
