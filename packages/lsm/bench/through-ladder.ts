@@ -246,10 +246,14 @@ function levelsOf({ files }: MediaMap): number[] {
   return [...new Set(levels)].sort((a, b) => a - b)
 }
 
-/** Sizes with which the tree has three levels below level 0, each of several tables. */
+/** The first of the three levels below level 0 holds a hundredth of what the last one does, and a table of it has to be less, or it would stay empty. */
+const FIRST_LEVEL_PART = 1 / 100
+const TABLE_PART = 3 / 4
+
+/** Sizes with which the tree has three levels below level 0, each of several tables; `longFiles`: the first of one. */
 function sizesOf(bytes: number, longFiles: boolean) {
   const baseBytes = Math.max(MIB / 8, Math.floor(bytes / 32))
-  const tableBytes = Math.ceil(baseBytes / (longFiles ? 2 : 32))
+  const tableBytes = Math.ceil(longFiles ? bytes * FIRST_LEVEL_PART * TABLE_PART : baseBytes / 32)
   const memtableBytes = Math.min(8 * MIB, Math.ceil(baseBytes / (longFiles ? 1 : 4)))
   return { baseBytes, tableBytes, tableBytesMax: 4 * tableBytes, memtableBytes, logBytes: Math.max(MIB, memtableBytes) }
 }
