@@ -210,11 +210,10 @@ function writePage(rows, versions) {
   )
   const day = new Date().toISOString().slice(0, 10)
   for (const { name, title, ok, cells, seconds } of rows) {
-    const facts = cells.flatMap(({ facts = {} }) =>
-      facts.places
-        ? [`${facts.movedBeforeKill} moved before the kill, ${facts.readsWhileMoving} reads while moving`]
-        : [],
-    )
+    const facts = cells.flatMap(({ facts: { places, ladder, movedBeforeKill, readsWhileMoving } = {} }) => [
+      ...(places ? [`${movedBeforeKill} moved before the kill, ${readsWhileMoving} reads while moving`] : []),
+      ...(ladder ? [`${ladder.mb} MB`] : []),
+    ])
     kept.set(
       name,
       `| \`${name}\` | ${title} | ${ok ? 'passed' : '**failed**'} | ${[cellsText(cells), ...facts].join('; ')} | ${Math.round(seconds)} | ${day} |`,
