@@ -1,7 +1,7 @@
 import { BlobFiles, pointerOf } from '../blob/blob-files.ts'
 import { BLOB_HEADER_BYTES, checkBlobHeader } from '../blob/blob-format.ts'
 import { BlockCache } from '../cache/block-cache.ts'
-import { missingLogs } from '../db/recovery.ts'
+import { missingBesideWriter } from '../db/recovery.ts'
 import { isLevelError } from '../error.ts'
 import { BLOB } from '../kind.ts'
 import { LogReader } from '../log/log-reader.ts'
@@ -52,7 +52,7 @@ function* verifyStorage(storage: VolumeStorage): Op<Finding[]> {
     })(),
   )
   if (versions === undefined) return findings
-  for (const { number, error } of missingLogs(storage, versions))
+  for (const { number, error } of yield* missingBesideWriter(storage, versions))
     findings.push({ file: fileName('log', number), what: error.message })
   const cache = new BlockCache(1 << 20)
   const blobs = new BlobFiles(storage)

@@ -7,7 +7,7 @@ import type { Op } from '../op.ts'
 import { Version } from '../version/version.ts'
 import { replayLost } from './lost-tables.ts'
 import { ReadView } from './read-view.ts'
-import { missingLogs, neededLogs, replayBytes, replayLogs } from './recovery.ts'
+import { missingBesideWriter, neededLogs, replayBytes, replayLogs } from './recovery.ts'
 import type { Tree } from './tree.ts'
 
 /** One log that is read again and again from where it was left. */
@@ -42,8 +42,9 @@ export class Follower {
    * Takes in what is there: what is durable. The volume and the tree are refreshed by the caller before. LEVEL_CORRUPTION: a log is missing.
    */
   *load(): Op<void> {
-    yield* this.#checkLogs()
     const { storage, versions } = this.#tree
+    const [missing] = yield* missingBesideWriter(storage, versions)
+    if (missing !== undefined) throw missing.error
     const separation = this.#separation
     const known = new Map(this.#logs.map((log) => [log.number, log]))
     const logs: Followed[] = []
@@ -105,21 +106,6 @@ export class Follower {
       if (versions.state.volatile.has(one.table)) throw error
       return undefined
     }
-  }
-
-  /**
-   * The writer may have made a log after the files were listed and before the manifest was read, and removed one after that: what is still
-   * missing when both are looked at again in this order is missing.
-   */
-  *#checkLogs(): Op<void> {
-    const { storage, versions } = this.#tree
-    if (missingLogs(storage, versions).length === 0) return
-    yield* storage.refresh()
-    const missing = new Set(missingLogs(storage, versions).map(({ number }) => number))
-    if (missing.size === 0) return
-    yield* versions.refresh()
-    const still = missingLogs(storage, versions).find(({ number }) => missing.has(number))
-    if (still !== undefined) throw still.error
   }
 
   /** What can be read of a damaged database; answers with what was left out. */

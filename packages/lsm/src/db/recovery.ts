@@ -5,6 +5,7 @@ import { LogReader } from '../log/log-reader.ts'
 import { Memtable } from '../memtable/memtable.ts'
 import type { Op } from '../op.ts'
 import { fileName, type Storage } from '../storage/storage.ts'
+import type { VolumeStorage } from '../storage/volume-storage.ts'
 import type { VersionSet } from '../version/version-set.ts'
 import type { EndedLog } from './log-set.ts'
 import type { MemtableSlot } from './memtable-list.ts'
@@ -72,6 +73,19 @@ export function missingLogs(storage: Storage, versions: VersionSet): MissingLog[
     missing.push({ number, error: new LevelError('LEVEL_CORRUPTION', message) })
   }
   return missing
+}
+
+/**
+ * As {@link missingLogs}, for a reader. Its writer may have made a log after the files were listed and before the manifest was read, and removed
+ * one after that: what is still missing when both are looked at again in this order is missing.
+ */
+export function* missingBesideWriter(storage: VolumeStorage, versions: VersionSet): Op<MissingLog[]> {
+  if (missingLogs(storage, versions).length === 0) return []
+  yield* storage.refresh()
+  const missing = new Set(missingLogs(storage, versions).map(({ number }) => number))
+  if (missing.size === 0) return []
+  yield* versions.refresh()
+  return missingLogs(storage, versions).filter(({ number }) => missing.has(number))
 }
 
 /** Numbers of the logs that the tree needs, ascending. */
