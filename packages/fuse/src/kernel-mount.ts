@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { endianness } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { FuseError } from './error.ts'
 import { givenDescriptor, placeOfGiven } from './given-device.ts'
@@ -117,18 +118,30 @@ function directoryOf(directory: string): string {
   throw new FuseError('FUSE_ARGUMENT', `${directory} is not a directory`)
 }
 
+/** Whoever looks at a mount for a moment, the one who wakes its server included, does not keep it. */
+const BUSY_TRIES = 4
+const BUSY_PAUSE_MS = 100
+
 const NOT_MOUNTED = /not mounted|no mount point/
 
 /**
  * `lazy` takes the name away at once and lets whoever has files open finish. Runs beside the thread: the kernel asks for what is still to
  * be done before it lets go. FUSE_BUSY, FUSE_MOUNT.
  */
-export async function unmountDirectory(directory: string, o: { lazy?: boolean } = {}): Promise<void> {
+export async function unmountDirectory(
+  directory: string,
+  o: { lazy?: boolean } = {},
+  tries = BUSY_TRIES,
+): Promise<void> {
   try {
     await promisify(execFile)('umount', [...(o.lazy === true ? ['-l'] : []), directory])
   } catch (error) {
     const words = (error as { stderr?: string }).stderr?.trim() || (error as Error).message
     if (NOT_MOUNTED.test(words)) return
+    if (/busy/.test(words) && tries > 1) {
+      await sleep(BUSY_PAUSE_MS)
+      return await unmountDirectory(directory, o, tries - 1)
+    }
     throw new FuseError(/busy/.test(words) ? 'FUSE_BUSY' : 'FUSE_MOUNT', `${directory} stays mounted: ${words}`, error)
   }
 }

@@ -112,7 +112,10 @@ describe.skipIf(why !== undefined)(`the command${why === undefined ? '' : ` (ski
     const alone = join(bench.path('alone'), 'cli.mjs')
     mkdirSync(join(alone, '..'))
     copyFileSync(cli, alone)
-    const refused = await run('sh', ['-c', `cd ${join(alone, '..')}; ${process.execPath} cli.mjs mount a b`])
+    const refused = await run('sh', [
+      '-c',
+      `unset NODE_PATH; cd ${join(alone, '..')}; ${process.execPath} cli.mjs mount a b`,
+    ])
     expect(refused.stderr).toMatch(/^vivefs: ERR_VIVEFS_ENGINE: .*npm install @vivefs\/fuse/)
     expect(refused.status).toBe(1)
   })
