@@ -1,7 +1,7 @@
 /** The owner's end of what a port does with snapshots and forks: numbers for the trees and comparisons that the asker has open. */
 import { ViveError } from '../errors.ts'
 import type { SnapshotChange } from '../snapshot/diff.ts'
-import type { Fork, TreeView } from '../snapshot/snapshots.ts'
+import { Fork, type TreeView } from '../snapshot/snapshots.ts'
 import type { ViveFS } from '../vivefs.ts'
 
 /** Changes that one message brings. */
@@ -89,7 +89,7 @@ export class Trees {
         return await this.#close(number)
       case 'settleTree': {
         const tree = this.get(number)
-        return 'settle' in tree ? await tree.settle() : undefined
+        return tree instanceof Fork ? await tree.settle() : undefined
       }
       case 'spaceOf':
         return this.get(number).space()

@@ -839,9 +839,15 @@ export class Driver {
 }
 
 function watchJobs(core: Core, seen: (job: Job) => void): void {
+  const isWatched = watched.has(core)
+  watched.set(core, seen)
+  if (isWatched) return
   const start = core.jobs.start.bind(core.jobs)
   core.jobs.start = (id, job) => {
-    seen(job)
+    watched.get(core)?.(job)
     start(id, job)
   }
 }
+
+/** Who hears of the jobs of a core: the last driver that works on it, and none before it is kept. */
+const watched = new WeakMap<Core, (job: Job) => void>()
