@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import type { MediaMap, MediumView } from '@vivefs/lsm'
+import type { MediaMap } from '../../engine/engine.ts'
+import { mapTools } from '../../engine/media-file.ts'
 import { ViveError } from '../../errors.ts'
 import { ViveFS } from '../../vivefs.ts'
 import { type Cli, command, withVolume } from '../context.ts'
@@ -23,7 +24,7 @@ export function map(cli: Cli): void {
     .action(async (source: string | undefined, flags: Flags & { html?: string }) => {
       await withMap(cli, source, flags, async (view, title) => {
         if (flags.html !== undefined) {
-          const { mapPage } = await import('@vivefs/lsm')
+          const { mapPage } = await mapTools()
           writeFileSync(flags.html, mapPage(view, title))
           return await cli.output.result({ written: flags.html }, `written: ${flags.html}`)
         }
@@ -72,7 +73,7 @@ async function withMap(
     const { volume } = volumePathOf(source)
     return await withVolume(cli, volume, ({ vive }) => use(mapOf(vive, volume), volume), { readOnly: true })
   }
-  const { openMediaFile } = await import('@vivefs/lsm')
+  const { openMediaFile } = await mapTools()
   const path = flags.media!
   const { close, ...where } = await openMediaFile(path, { readOnly: true, policy: flags.policy })
   try {
@@ -94,7 +95,7 @@ function mapOf(vive: ViveFS, name: string): MediaMap {
 }
 
 async function mapLines(view: MediaMap): Promise<string[]> {
-  const { mapCell, mapRows } = await import('@vivefs/lsm')
+  const { mapCell, mapRows } = await mapTools()
   const names = view.media.map(({ name }) => name)
   const rows = mapRows(view).map((row) => {
     const cells = names.map((name) => {
@@ -112,7 +113,15 @@ async function mapLines(view: MediaMap): Promise<string[]> {
   )
 }
 
-function mediumRow({ name, state, liveBytes, availableBytes, sync, durable, writeOnce }: MediumView): string[] {
+function mediumRow({
+  name,
+  state,
+  liveBytes,
+  availableBytes,
+  sync,
+  durable,
+  writeOnce,
+}: MediaMap['media'][number]): string[] {
   return [
     name,
     state,
