@@ -1,6 +1,6 @@
 import { FIRST, LAST } from './chunk.ts'
 import type { Extent } from './edit.ts'
-import { PfaofError } from './error.ts'
+import { isPfaofError, PfaofError } from './error.ts'
 import type { FileLayout } from './file-layout.ts'
 import type { FileRecord } from './file-table.ts'
 import type { Op } from './op.ts'
@@ -176,10 +176,15 @@ export function* reclaimZones(core: VolumeCore, medium: number, o: ReclaimOption
       const record = core.table.files.get(id)
       if (record === undefined) continue
       const signal = o.signal === undefined ? {} : { signal: o.signal }
-      yield* relocate(core, record, medium, (extent) => extent.medium === medium && extent.zone === zone, {
-        ...signal,
-        reclaim: true,
-      })
+      try {
+        yield* relocate(core, record, medium, (extent) => extent.medium === medium && extent.zone === zone, {
+          ...signal,
+          reclaim: true,
+        })
+      } catch (error) {
+        // Deleted while it was copied: what it had in the zone is dead as well.
+        if (core.table.files.has(id) || !isPfaofError(error, 'PFAOF_NOT_FOUND')) throw error
+      }
     }
     emptied++
   }
