@@ -40,6 +40,8 @@ export interface Pressure {
   relieveNow(): boolean
   /** Space is short, and what of the values in the active memtable's logs is alive is known when they are flushed. */
   readonly flushHelps: boolean
+  /** The same while there is still room to go on writing meanwhile: asked where a log ends. */
+  readonly wantsFlush: boolean
   /** Why there is no room and none is being made. */
   readonly refusal: LevelError | undefined
   /** Resolves when it is worth looking again. */
@@ -247,7 +249,8 @@ export class WritePath {
     const size = current.size + this.relaxedBytes
     const fits = size + bytes <= this.#logBytes && this.#isLittle(current.valueBytes + separatedBytes)
     if (size === 0 || fits) return 'nothing'
-    return this.#logsOfMemtable < LOGS_MAX ? 'log' : 'memtable'
+    if (this.#logsOfMemtable >= LOGS_MAX) return 'memtable'
+    return this.#memtables.hasRoom && this.#pressure.wantsFlush ? 'memtable' : 'log'
   }
 
   /** A log may have values of so many bytes. */

@@ -2,7 +2,7 @@ import { unitBytesMin, type ValueSpace } from '../blob/reclaim.ts'
 import { type Separation, separationOf } from '../blob/separation.ts'
 import { Compactor } from '../compaction/compactor.ts'
 import type { CompactionEngine } from '../compaction/engine.ts'
-import { isTransient, LevelError } from '../error.ts'
+import { isNoSpace, isTransient, LevelError } from '../error.ts'
 import { type Op, pending, runAsync, runSync, wait } from '../op.ts'
 import { Relocator } from '../policy/relocator.ts'
 import { ZoneReclaimer } from '../storage/zone-reclaimer.ts'
@@ -18,6 +18,8 @@ import { type Pressure, WritePath } from './write-path.ts'
 
 /** Room in a log file beside what the memtable holds of it. */
 const LOG_SLACK = 1.25
+/** So much in memtables is flushed by a clean close: reading it again would take longer than some ten milliseconds. */
+const LAST_FLUSH_BYTES_MIN = 1 << 20
 /** A log of which less is values does not stay for them. */
 const VALUES_SHARE_MIN = 0.5
 /** After the media were full. */
@@ -163,6 +165,10 @@ export class Writer implements Pressure {
     return bytes > 0 && (!compactor.busy || bytes >= unitBytesMin(this.#logBytes) / 2)
   }
 
+  get wantsFlush(): boolean {
+    return this.compactor.wantsFlush
+  }
+
   get busy(): boolean {
     return this.compactor.busy
   }
@@ -295,9 +301,21 @@ export class Writer implements Pressure {
     await this.relocator?.close()
     await this.zones.close()
     await this.path.close()
+    await this.#flushLast()
     await this.compactor.close()
     await this.logs.close(this.path.poisoned === undefined)
     this.changed()
+  }
+
+  /** Whoever opens next should not have to read again what fills a good part of a memtable. Where it cannot be written, the log has it. */
+  async #flushLast(): Promise<void> {
+    const isSound = this.path.poisoned === undefined && this.#full === undefined
+    if (!isSound || this.memtables.bytes < LAST_FLUSH_BYTES_MIN) return
+    try {
+      await this.flush()
+    } catch (error) {
+      if (!isNoSpace(error) && this.path.poisoned === undefined) throw error
+    }
   }
 }
 
