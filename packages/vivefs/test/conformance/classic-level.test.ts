@@ -4,13 +4,12 @@ import os from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'vitest'
 import { filesystemSuite } from 'vivefs/conformance'
-import { openVolume, volumeDifferences } from './volume.ts'
+import { openVolume } from './volume.ts'
 
 filesystemSuite({
   name: 'classic-level',
   test,
   describe,
-  differences: volumeDifferences,
   async open() {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'vivefs-conformance-'))
     const volume = await openVolume(() => `level:${directory}`)

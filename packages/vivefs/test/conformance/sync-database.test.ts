@@ -2,7 +2,7 @@
 import { describe, test } from 'vitest'
 import { filesystemSuite } from 'vivefs/conformance'
 import { SyncDatabase } from '../sync-database.ts'
-import { openVolume, volumeDifferences } from './volume.ts'
+import { openVolume } from './volume.ts'
 
 const database = new SyncDatabase()
 
@@ -11,5 +11,4 @@ filesystemSuite({
   test,
   describe,
   open: () => openVolume(() => database),
-  differences: volumeDifferences,
 })

@@ -4,12 +4,6 @@ import assert from 'node:assert/strict'
 import { type OpenOptions, type View, type ViveFileSystem, ViveFS, type Where } from 'vivefs'
 import type { QuotaUse, SuiteExtras, SuiteFs, SuiteLocker, SuiteVolume } from 'vivefs/conformance'
 
-/** What volumes do differently on purpose. */
-export const volumeDifferences: Readonly<Record<string, string>> = {
-  'errno: appendFile EDQUOT: no bytes left to a user (as bob)':
-    'up to 8 MiB are opened and written in one step, whose refusals name `open` and the path',
-}
-
 type FileHandle = Awaited<ReturnType<ViveFileSystem['promises']['open']>>
 
 /** An open file whose byte ranges belong to the session of its view. */
