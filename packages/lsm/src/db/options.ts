@@ -67,6 +67,8 @@ export interface DbOptions {
    * tables, at most 1/16 of the media.
    */
   readonly reserveBytes?: number | undefined
+  /** A clean close flushes what is in memory, if that is 1 MiB and more: it takes longer, and the next open does not read the log. Default false. */
+  readonly flushOnClose?: boolean | undefined
   /** The operator of the database's merge operands, or where workers find it. */
   readonly mergeOperator?: MergeOperator | MergeOperatorReference | undefined
   /** Where the worker's code is; false: compaction runs on this thread. */
@@ -107,6 +109,7 @@ export interface DbSettings {
   readonly cacheBytes: number
   readonly logBytes: number
   readonly reserveBytes: number
+  readonly flushOnClose: boolean
   readonly mergeOperator: MergeOperator | MergeOperatorReference | undefined
   readonly compaction: CompactionOptions
   readonly relocation: RelocationSettings | undefined
@@ -161,6 +164,7 @@ export function settingsOf(o: DbOptions): DbSettings {
     cacheBytes: whole(o.cacheBytes ?? Math.max(0, memoryBytes - others), 'cacheBytes', 0, 2 ** 40),
     logBytes: logBytesOf(o),
     reserveBytes: whole(reserveBytes, 'reserveBytes', 0, 2 ** 45),
+    flushOnClose: o.flushOnClose === true,
     mergeOperator: o.mergeOperator,
     compaction,
     relocation: o.relocation === false ? undefined : relocationOf(o.relocation),

@@ -18,7 +18,7 @@ import { type Pressure, WritePath } from './write-path.ts'
 
 /** Room in a log file beside what the memtable holds of it. */
 const LOG_SLACK = 1.25
-/** So much in memtables is flushed by a clean close: reading it again would take longer than some ten milliseconds. */
+/** With `flushOnClose`: reading less than this from the log takes no longer than some ten milliseconds. */
 const LAST_FLUSH_BYTES_MIN = 1 << 20
 /** A log of which less is values does not stay for them. */
 const VALUES_SHARE_MIN = 0.5
@@ -43,6 +43,7 @@ export class Writer implements Pressure {
   readonly relocator: Relocator | undefined
   readonly #tree: Tree
   readonly #logBytes: number
+  readonly #flushOnClose: boolean
   /** Logs whose entries are in tables, but only in such as loss of power takes. */
   #kept: EndedLog[] = []
   #waiters: (() => void)[] = []
@@ -114,6 +115,7 @@ export class Writer implements Pressure {
     const failed = (error: unknown) => this.failed(error)
     this.#tree = o.tree
     this.#logBytes = o.settings.logBytes
+    this.#flushOnClose = o.settings.flushOnClose
     this.compactor = compactor
     this.zones = new ZoneReclaimer(o.tree.storage.volume)
     const { relocation } = o.settings
@@ -301,13 +303,13 @@ export class Writer implements Pressure {
     await this.relocator?.close()
     await this.zones.close()
     await this.path.close()
-    await this.#flushLast()
+    if (this.#flushOnClose) await this.#flushLast()
     await this.compactor.close()
     await this.logs.close(this.path.poisoned === undefined)
     this.changed()
   }
 
-  /** Whoever opens next should not have to read again what fills a good part of a memtable. Where it cannot be written, the log has it. */
+  /** Whoever opens next does not have to read it again. Where it cannot be written, the log has it. */
   async #flushLast(): Promise<void> {
     const isSound = this.path.poisoned === undefined && this.#full === undefined
     if (!isSound || this.memtables.bytes < LAST_FLUSH_BYTES_MIN) return

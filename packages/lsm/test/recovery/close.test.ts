@@ -1,4 +1,4 @@
-/** A clean close leaves little to read again: what fills a good part of a memtable goes into tables. Takes about 1 s. */
+/** With `flushOnClose` a clean close leaves little to read again: what fills a good part of a memtable goes into tables. Takes about 1 s. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -11,16 +11,16 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-const open = () => new LsmLevel<string, string>(directory, { capacityBytes: 256 << 20, worker: false })
+const OPTIONS = { capacityBytes: 256 << 20, worker: false } as const
 
 /** How many tables the next open finds before anything is written. */
-async function tablesAfter(entries: number): Promise<number> {
-  const level = open()
+async function tablesAfter(entries: number, flushOnClose: boolean): Promise<number> {
+  const level = new LsmLevel<string, string>(directory, { ...OPTIONS, flushOnClose })
   await level.open()
   for (let i = 0; i < entries; i++) level.putSync(`key-${i}`, 'x'.repeat(1000))
   expect(level.stats().compaction?.flushes, 'nothing was flushed before').toBe(0)
   await level.close()
-  const again = new LsmLevel<string, string>(directory, { capacityBytes: 256 << 20, readOnly: true })
+  const again = new LsmLevel<string, string>(directory, { ...OPTIONS, readOnly: true })
   await again.open()
   expect((await again.keys().all()).length).toBe(entries)
   const tables = again.map().files.filter(({ kind }) => kind === 'table').length
@@ -29,9 +29,13 @@ async function tablesAfter(entries: number): Promise<number> {
 }
 
 test('much in memory is flushed', async () => {
-  expect(await tablesAfter(2000)).toBe(1)
+  expect(await tablesAfter(2000, true)).toBe(1)
 })
 
 test('a little stays in the log', async () => {
-  expect(await tablesAfter(10)).toBe(0)
+  expect(await tablesAfter(10, true)).toBe(0)
+})
+
+test('unless it is asked for, all of it stays there', async () => {
+  expect(await tablesAfter(2000, false)).toBe(0)
 })

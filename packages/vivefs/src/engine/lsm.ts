@@ -21,6 +21,7 @@ export async function openLsmEngine(place: VolumeDirectory, options: EngineOptio
     valueEncoding: 'buffer',
     memoryBytes: MEMORY_BYTES,
     reserveBytes: 0, // what may grow is the store's to say
+    flushOnClose: true, // an open is waited for more often than a close
     memtableBytes: bufferBytes,
   })
   const compact = () => database.compactRange()

@@ -48,6 +48,7 @@ export async function openTiersEngine(tiers: Tiers, options: EngineOptions): Pro
     valueEncoding: 'buffer',
     memoryBytes: MEMORY_BYTES,
     reserveBytes: 0, // what may grow is the store's to say
+    flushOnClose: true, // an open is waited for more often than a close
     memtableBytes: MEMTABLE_BYTES,
     createIfMissing: options.create,
     readOnly: options.readOnly,
