@@ -101,11 +101,6 @@ export class Compactor {
     return this.#spacePressure() >= 1
   }
 
-  /** Beyond the soft limit of space: a good moment to learn what of the values in logs is alive, before anybody has to wait for it. */
-  get wantsFlush(): boolean {
-    return this.#spacePressure() > 0
-  }
-
   #spacePressure(): number {
     // Full media are reported by whoever writes; waiting for space to be freed would be waiting for ever.
     if (this.#retry !== undefined) return 0

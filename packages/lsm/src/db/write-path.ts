@@ -40,8 +40,6 @@ export interface Pressure {
   relieveNow(): boolean
   /** Space is short, and what of the values in the active memtable's logs is alive is known when they are flushed. */
   readonly flushHelps: boolean
-  /** The same while there is still room to go on writing meanwhile: asked where a log ends. */
-  readonly wantsFlush: boolean
   /** Why there is no room and none is being made. */
   readonly refusal: LevelError | undefined
   /** Resolves when it is worth looking again. */
@@ -249,8 +247,7 @@ export class WritePath {
     const size = current.size + this.relaxedBytes
     const fits = size + bytes <= this.#logBytes && this.#isLittle(current.valueBytes + separatedBytes)
     if (size === 0 || fits) return 'nothing'
-    if (this.#logsOfMemtable >= LOGS_MAX) return 'memtable'
-    return this.#memtables.hasRoom && this.#pressure.wantsFlush ? 'memtable' : 'log'
+    return this.#logsOfMemtable < LOGS_MAX ? 'log' : 'memtable'
   }
 
   /** A log may have values of so many bytes. */

@@ -167,10 +167,6 @@ export class Writer implements Pressure {
     return bytes > 0 && (!compactor.busy || bytes >= unitBytesMin(this.#logBytes) / 2)
   }
 
-  get wantsFlush(): boolean {
-    return this.compactor.wantsFlush
-  }
-
   get busy(): boolean {
     return this.compactor.busy
   }
