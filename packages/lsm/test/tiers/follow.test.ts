@@ -79,7 +79,6 @@ test('a reader of another process, whose memory is its own, sees everything thro
   const level = await writer()
   const reader = await follower()
   let most = 0
-  let counted = 0
   for (let round = 0; round < 24; round++) {
     for (let i = 0; i < 40; i++)
       await level.put(`key ${(i * 7 + round) % 90}`, `${round} `.padEnd(i % 5 === 0 ? 700 : 60, '.'))
@@ -87,16 +86,14 @@ test('a reader of another process, whose memory is its own, sees everything thro
     if (round % 7 === 3) await level.deleteRange(`key ${round}`, `key ${round}9`)
     if (round % 3 > 0) await level.flush()
     await level.syncLog()
-    const before = volatileTables(level)
     await reader.refresh()
     await expectSame(reader, level)
-    // The content is the same in every round. The tables are not always: the writer's go on in the background, and until the manifest that a reader
-    // has seen names one, what is in it comes from the logs that follow.
-    if (reader.stats().follow!.replayedTables !== before.length) continue
-    counted++
-    most = Math.max(most, before.length)
+    // Not beside the writer's own tree: a reader may be ahead of it, as the manifest names what compaction made before the writer goes by it.
+    const replayed = volatileTables(reader)
+    expect(reader.stats().follow!.replayedTables).toBe(replayed.length)
+    most = Math.max(most, replayed.length)
   }
-  expect(counted).toBeGreaterThan(5)
+  // How many there are at once depends on when compaction comes; several, at some time.
   expect(most).toBeGreaterThan(1)
   const late = await follower()
   await expectSame(late, level)
